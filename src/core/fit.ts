@@ -1,0 +1,74 @@
+/**
+ * Does a request fit on a node, and if not, why. Codes are stable; the sentences hold no figure
+ * that changes with load, since a changed message makes kube-scheduler try the pod again.
+ */
+
+import type { NodeInventory, Pool, SharingMode } from './inventory.ts';
+import type { GpuRequest, ResourceRequest } from './request.ts';
+
+export type FitCode = 'UnknownNode' | 'WrongMode' | 'SlotTooSmall' | 'SharedCountTooLarge' | 'InsufficientSlots';
+
+export interface Misfit {
+  readonly fits: false;
+  readonly code: FitCode;
+  /** A sentence for the pod's event; stable for a given pod and node layout. */
+  readonly message: string;
+  /** Figures behind the code, kept apart from it. */
+  readonly numbers: Readonly<Record<string, number>>;
+  /** True if evicting pods from the node could make room. */
+  readonly resolvable: boolean;
+}
+export type Fit = { readonly fits: true } | Misfit;
+
+const FITS: Fit = { fits: true };
+
+/** Free slots of a resource on the node in question. */
+export type FreeSlots = (resource: string) => number;
+
+export function fit(node: NodeInventory | undefined, free: FreeSlots, request: GpuRequest): Fit {
+  if (!node) return misfit('UnknownNode', 'the node is unknown or offers no GPU', {}, false);
+  for (const part of request.resources) {
+    const pool = node.pools.find(({ resource }) => resource === part.resource);
+    const refused = pool ? refuse(pool, free(part.resource), part, request) : notOffered(part.resource);
+    if (refused) return refused;
+  }
+  return FITS;
+}
+
+function refuse(pool: Pool, free: number, part: ResourceRequest, request: GpuRequest): Misfit | undefined {
+  if (request.mode && pool.mode !== request.mode) {
+    const message = `the pod was admitted for ${describe(request.mode)}, the node shares by ${describe(pool.mode)}`;
+    return misfit('WrongMode', message, {}, false);
+  }
+  // The device plugin refuses this for MPS (failRequestsGreaterThanOne), after the pod is bound: too late.
+  if (pool.mode === 'mps' && part.largestContainer > 1) {
+    const message = 'a container may hold only one slot of a GPU shared by MPS';
+    return misfit('SharedCountTooLarge', message, { asked: part.largestContainer }, false);
+  }
+  if (request.slotMiB !== undefined && (pool.slotMiB ?? Number.POSITIVE_INFINITY) < request.slotMiB) {
+    const message = `a slot of ${part.resource} has less GPU memory than the pod declares`;
+    return misfit('SlotTooSmall', message, { slotMiB: pool.slotMiB ?? 0, askedMiB: request.slotMiB }, false);
+  }
+  if (request.slotMilli !== undefined && pool.slotMilli < request.slotMilli) {
+    const message = `a slot of ${part.resource} is a smaller share of a GPU than the pod declares`;
+    return misfit('SlotTooSmall', message, { slotMilli: pool.slotMilli, askedMilli: request.slotMilli }, false);
+  }
+  if (free < part.count) {
+    const message = `not enough free slots of ${part.resource}`;
+    // More than the node has in all: no eviction can help.
+    return misfit('InsufficientSlots', message, { free, asked: part.count }, pool.slots >= part.count);
+  }
+  return undefined;
+}
+
+function notOffered(resource: string): Misfit {
+  return misfit('WrongMode', `the node does not offer ${resource}`, {}, false);
+}
+
+function misfit(code: FitCode, message: string, numbers: Record<string, number>, resolvable: boolean): Misfit {
+  return { fits: false, code, message, numbers, resolvable };
+}
+
+function describe(mode: SharingMode): string {
+  return { exclusive: 'whole GPUs', mps: 'MPS', timeslicing: 'time-slicing', mig: 'MIG' }[mode];
+}

@@ -1,0 +1,57 @@
+/** What a pod asks for, by Kubernetes's effective-request rule. */
+
+import { isGpuResource } from './resources.ts';
+import type { SharingMode } from './inventory.ts';
+
+/** One container's GPU resources, in whole units. */
+export interface ContainerDemand {
+  readonly resources: ReadonlyMap<string, number>;
+  /** An init container with `restartPolicy: Always`: it keeps running beside the containers. */
+  readonly sidecar: boolean;
+}
+
+export interface ResourceRequest {
+  readonly resource: string;
+  /** Slots held while the pod lives. */
+  readonly count: number;
+  /** The most that one container asks for: the device plugin judges container by container. */
+  readonly largestContainer: number;
+}
+
+export interface GpuRequest {
+  /** Sorted by resource name; empty if the pod asks for no GPU. */
+  readonly resources: readonly ResourceRequest[];
+  /** The mode the pod was promised at admission; a node of another mode will not do. */
+  readonly mode: SharingMode | undefined;
+  /** Declared need of each slot in MiB; undefined if nothing was declared. */
+  readonly slotMiB: number | undefined;
+  /** Declared need of each slot in milli-GPU. */
+  readonly slotMilli: number | undefined;
+}
+
+/**
+ * Effective request of each GPU resource: the larger of (containers + sidecars) and, for each init
+ * container, its own request + the sidecars started before it.
+ * Source: Kubernetes, "Sidecar Containers", resource sharing within containers.
+ */
+export function effectiveRequest(
+  initContainers: readonly ContainerDemand[],
+  containers: readonly ContainerDemand[],
+): ResourceRequest[] {
+  const all = [...initContainers, ...containers];
+  const names = new Set(all.flatMap(({ resources }) => [...resources.keys()].filter(isGpuResource)));
+  return [...names]
+    .sort()
+    .map((resource) => {
+      const asked = (container: ContainerDemand) => container.resources.get(resource) ?? 0;
+      let sidecars = 0;
+      let initPeak = 0;
+      for (const container of initContainers) {
+        if (container.sidecar) sidecars += asked(container);
+        initPeak = Math.max(initPeak, container.sidecar ? sidecars : sidecars + asked(container));
+      }
+      const running = containers.reduce((sum, container) => sum + asked(container), sidecars);
+      return { resource, count: Math.max(running, initPeak), largestContainer: Math.max(0, ...all.map(asked)) };
+    })
+    .filter(({ count }) => count > 0);
+}
