@@ -16,7 +16,7 @@ export type PodUid = string;
 export interface Holding {
   readonly resource: string;
   readonly count: number;
-  /** Expected GPU index of each slot; -1 where the node has no slot left for it (over-allocated). */
+  /** Expected GPU index of each slot; shorter than `count` where the node has no slot left (over-allocated). */
   readonly gpus: readonly number[];
 }
 
@@ -177,12 +177,15 @@ export class Ledger {
   #take(state: NodeState, resource: string, count: number, expected: readonly number[] | undefined): Holding {
     const pool = poolOf(state, resource);
     const use = useOf(state, resource, pool);
-    const gpus = Array.from({ length: count }, (_, slot) => {
-      const wished = expected?.[slot];
+    const gpus: number[] = [];
+    // Ends when the node is full, not at `count`: a pod may claim any number without being admitted by kubelet.
+    while (gpus.length < count) {
+      const wished = expected?.[gpus.length];
       const gpu = wished !== undefined && hasRoom(pool, use, wished) ? wished : fullestWithRoom(pool, use);
-      if (gpu >= 0) use.perGpu[gpu] = (use.perGpu[gpu] ?? 0) + 1;
-      return gpu;
-    });
+      if (gpu < 0) break;
+      use.perGpu[gpu] = (use.perGpu[gpu] ?? 0) + 1;
+      gpus.push(gpu);
+    }
     use.total += count;
     state.heldMilli += count * (pool?.slotMilli ?? 0);
     return { resource, count, gpus };
@@ -232,7 +235,7 @@ function giveBack(state: NodeState, { resource, count, gpus }: Holding): void {
   const use = state.use.get(resource);
   if (!use) return;
   use.total -= count;
-  for (const gpu of gpus) if (gpu >= 0) use.perGpu[gpu] = (use.perGpu[gpu] ?? 0) - 1;
+  for (const gpu of gpus) use.perGpu[gpu] = (use.perGpu[gpu] ?? 0) - 1;
   state.heldMilli -= count * (poolOf(state, resource)?.slotMilli ?? 0);
 }
 
