@@ -56,10 +56,13 @@ export function inventoryOf(facts: NodeFacts): NodeInventory | undefined {
   const offered = [...facts.allocatable].filter(([, slots]) => slots > 0);
   if (offered.length === 0 && !facts.gpus) return undefined;
   const replicas = Math.max(1, facts.replicas);
-  const gpus = facts.gpus ?? countGpus(facts, replicas);
+  const gpus = facts.gpus ?? Math.min(MAX_COUNTED_GPUS, countGpus(facts, replicas));
   const base = { name: facts.name, createdAt: facts.createdAt, product: facts.product, gpus, gpuMiB: facts.gpuMiB };
   return { ...base, pools: offered.map(([resource, slots]) => poolOf(facts, resource, slots, gpus, replicas)) };
 }
+
+/** A node without labels may claim any number of slots; its GPUs are only a guess, and must not size an array. */
+const MAX_COUNTED_GPUS = 1024;
 
 /** Without the count label (GPU Feature Discovery absent or late) the allocatable is the next best evidence. */
 function countGpus(facts: NodeFacts, replicas: number): number {

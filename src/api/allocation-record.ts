@@ -1,0 +1,36 @@
+/** The allocation record: what a bound pod holds, as the annotation `gpu-autoscaler.io/allocation`. */
+
+import { z } from 'zod';
+
+const holding = z.object({
+  mode: z.enum(['exclusive', 'mps', 'timeslicing', 'mig']),
+  resource: z.string(),
+  /** Slots held. */
+  count: z.int().positive(),
+  /** milli-GPU of all slots together. */
+  milliGpu: z.int().nonnegative(),
+  /** MiB of GPU memory of all slots together; absent where the node does not tell. */
+  memoryMiB: z.int().nonnegative().optional(),
+  /** GPU index that we expect for each slot; the device plugin has the last word. */
+  gpus: z.array(z.int().nonnegative()),
+});
+
+export const allocationRecordSchema = holding.extend({
+  v: z.literal(1),
+  node: z.string(),
+  strategy: z.string(),
+  /** Further resources of a pod that asks for more than one kind. */
+  others: z.array(holding).optional(),
+});
+export type AllocationRecord = z.infer<typeof allocationRecordSchema>;
+export type HoldingRecord = z.infer<typeof holding>;
+
+/** The record in an annotation; undefined if it is absent, broken or of a version we do not know. */
+export function parseAllocationRecord(text: string | undefined): AllocationRecord | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return allocationRecordSchema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,46 @@
+/** Names that users see: annotation and label keys, resources, objects. A public contract. */
+
+const PREFIX = 'gpu-autoscaler.io/';
+
+/** Annotations and labels that users write. */
+export const READ = {
+  optimize: `${PREFIX}optimize`,
+  sharing: `${PREFIX}sharing`,
+  sharingMode: `${PREFIX}sharing-mode`,
+  migProfile: `${PREFIX}mig-profile`,
+  mpsEnabled: `${PREFIX}mps-enabled`,
+  migEnabled: `${PREFIX}mig-enabled`,
+  timeSlicingEnabled: `${PREFIX}time-slicing-enabled`,
+  gpuMemory: `${PREFIX}gpu-memory`,
+  gpuFraction: `${PREFIX}gpu-fraction`,
+} as const;
+
+export const LABELS = {
+  workloadType: `${PREFIX}workload-type`,
+  /** Declared GPU memory, for those who prefer labels; the annotation wins. */
+  memoryRequirement: `${PREFIX}memory-requirement`,
+} as const;
+
+/** Annotations that we write. */
+export const WRITTEN = {
+  originalGpuRequest: `${PREFIX}original-gpu-request`,
+  optimized: `${PREFIX}optimized`,
+  strategy: `${PREFIX}optimization-strategy`,
+  timestamp: `${PREFIX}optimization-timestamp`,
+  reason: `${PREFIX}optimization-reason`,
+  allocation: `${PREFIX}allocation`,
+} as const;
+
+/** Labels of NVIDIA's GPU Feature Discovery. */
+export const GFD = {
+  product: 'nvidia.com/gpu.product',
+  count: 'nvidia.com/gpu.count',
+  memory: 'nvidia.com/gpu.memory',
+  replicas: 'nvidia.com/gpu.replicas',
+  sharingStrategy: 'nvidia.com/gpu.sharing-strategy',
+} as const;
+
+export const SCHEDULER_NAME = 'gpu-autoscaler-scheduler';
+export const SYSTEM_NAMESPACE = 'gpu-autoscaler-system';
+export const WEBHOOK_NAME = 'gpu-autoscaler-webhook';
+export const WEBHOOK_PATH = '/mutate-v1-pod';

@@ -1,0 +1,51 @@
+/** The parts of Kubernetes objects that we read, as schemas. Everything else is dropped at the edge. */
+
+import { z } from 'zod';
+
+const stringMap = z.record(z.string(), z.string()).nullish();
+
+/** The API server always sends strings; hand-written JSON may hold a number. */
+const quantities = z.record(z.string(), z.union([z.string(), z.number().transform(String)])).nullish();
+
+const container = z.object({
+  name: z.string().optional(),
+  restartPolicy: z.string().nullish(),
+  resources: z.object({ requests: quantities, limits: quantities }).nullish(),
+});
+
+const metadata = z.object({
+  name: z.string().optional(),
+  namespace: z.string().optional(),
+  uid: z.string().optional(),
+  labels: stringMap,
+  annotations: stringMap,
+  creationTimestamp: z.string().nullish(),
+  deletionTimestamp: z.string().nullish(),
+});
+
+export const podSchema = z.object({
+  metadata,
+  spec: z.object({
+    nodeName: z.string().nullish(),
+    schedulerName: z.string().nullish(),
+    containers: z.array(container).min(1),
+    initContainers: z.array(container).nullish(),
+  }),
+  status: z.object({ phase: z.string().nullish() }).nullish(),
+});
+export type Pod = z.infer<typeof podSchema>;
+export type Container = z.infer<typeof container>;
+
+export const nodeSchema = z.object({
+  metadata: metadata.extend({ name: z.string() }),
+  status: z.object({ allocatable: quantities }).nullish(),
+});
+export type Node = z.infer<typeof nodeSchema>;
+
+/** `containers.0.resources: expected object`: the first faults of a failed parse, for people. */
+export function faults(error: z.ZodError): string {
+  return error.issues
+    .slice(0, 3)
+    .map(({ path, message }) => `${path.length > 0 ? path.map(String).join('.') : 'body'}: ${message}`)
+    .join('; ');
+}
