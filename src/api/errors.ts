@@ -41,7 +41,8 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new ApiError('BodyTooLarge', undefined, { cause: error });
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new ApiError('UnsupportedMediaType', undefined, { cause: error });
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+    return new ApiError('UnsupportedMediaType', undefined, { cause: error });
   if (statusCode === 400) return new ApiError('InvalidJson', undefined, { cause: error });
   return new ApiError('Internal', undefined, { cause: error });
 }

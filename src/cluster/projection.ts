@@ -1,9 +1,9 @@
 /** API objects → records of the core. The only place that knows both. */
 
+import { type AllocationRecord, parseAllocationRecord } from '../api/allocation-record.ts';
 import { ApiError } from '../api/errors.ts';
 import { GFD, WRITTEN } from '../api/keys.ts';
 import type { Container, Node, Pod } from '../api/kubernetes.ts';
-import { type AllocationRecord, parseAllocationRecord } from '../api/allocation-record.ts';
 import { type PodWishes, parseWishes } from '../api/pod-wishes.ts';
 import { inventoryOf, type NodeFacts, type NodeInventory } from '../core/inventory.ts';
 import { type ContainerDemand, effectiveRequest, type GpuRequest, type ResourceRequest } from '../core/request.ts';

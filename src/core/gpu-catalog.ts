@@ -48,7 +48,11 @@ const RTX_PRO_6000: MigClass = {
 };
 
 /** MIG-capable products by the start of GPU Feature Discovery's label, with the memory sizes sold, in GiB. */
-const MIG_PRODUCTS: readonly { readonly pattern: RegExp; readonly migClass: MigClass; readonly gib: readonly number[] }[] = [
+const MIG_PRODUCTS: readonly {
+  readonly pattern: RegExp;
+  readonly migClass: MigClass;
+  readonly gib: readonly number[];
+}[] = [
   { pattern: /(^|-)A100(-|$)/, migClass: SEVEN_SLICE, gib: [40, 80] },
   { pattern: /(^|-)GH200(-|$)/, migClass: SEVEN_SLICE, gib: [96, 141] },
   { pattern: /(^|-)H100(-|$)/, migClass: SEVEN_SLICE, gib: [80, 94] },

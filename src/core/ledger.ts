@@ -99,7 +99,9 @@ export class Ledger {
     }
     if (earlier) this.release(uid);
     const state = this.#state(node);
-    const holdings = resources.map(({ resource, count }) => this.#take(state, resource, count, expected?.get(resource)));
+    const holdings = resources.map(({ resource, count }) =>
+      this.#take(state, resource, count, expected?.get(resource)),
+    );
     const allocation: Allocation = { uid, pod, node, state: options.state, holdings };
     state.pods.set(uid, allocation);
     state.version += 1;
@@ -242,6 +244,8 @@ function giveBack(state: NodeState, { resource, count, gpus }: Holding): void {
 function holdsSame(allocation: Allocation, resources: AllocateOptions['resources']): boolean {
   return (
     allocation.holdings.length === resources.length &&
-    allocation.holdings.every(({ resource, count }, i) => resource === resources[i]?.resource && count === resources[i]?.count)
+    allocation.holdings.every(
+      ({ resource, count }, i) => resource === resources[i]?.resource && count === resources[i]?.count,
+    )
   );
 }

@@ -12,7 +12,16 @@ export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok
 
 const NANO = 9;
 const DECIMAL_EXPONENT: Readonly<Record<string, number>> = {
-  n: -9, u: -6, m: -3, '': 0, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18,
+  n: -9,
+  u: -6,
+  m: -3,
+  '': 0,
+  k: 3,
+  M: 6,
+  G: 9,
+  T: 12,
+  P: 15,
+  E: 18,
 };
 const BINARY_SHIFT: Readonly<Record<string, bigint>> = { Ki: 10n, Mi: 20n, Gi: 30n, Ti: 40n, Pi: 50n, Ei: 60n };
 const GRAMMAR = /^([+-]?)(\d+\.?\d*|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?$/;
@@ -59,7 +68,10 @@ export function parseMiB(text: string): Parsed<number> {
   const quantity = parseQuantity(text);
   if (!quantity.ok) return quantity;
   if (quantity.value <= 0n) return { ok: false, reason: `${quote(text)} is not more than 0` };
-  return { ok: true, value: Number(divideUp(quantity.value / (1n << 20n) + (quantity.value % (1n << 20n) ? 1n : 0n), 9)) };
+  return {
+    ok: true,
+    value: Number(divideUp(quantity.value / (1n << 20n) + (quantity.value % (1n << 20n) ? 1n : 0n), 9)),
+  };
 }
 
 /** A share of one GPU, `0.25` or `250m`, in milli-GPU: more than 0, at most 1000. */

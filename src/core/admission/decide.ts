@@ -187,7 +187,11 @@ function refusal({ pod, settings }: AdmissionFacts, mode: SharedMode): string | 
   return undefined;
 }
 
-function smallestOffer({ pod, offers }: AdmissionFacts, mode: SharedMode, profile: string | undefined): Offer | undefined {
+function smallestOffer(
+  { pod, offers }: AdmissionFacts,
+  mode: SharedMode,
+  profile: string | undefined,
+): Offer | undefined {
   return offers.find(
     (offer) =>
       offer.mode === mode &&

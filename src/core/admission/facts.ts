@@ -1,8 +1,8 @@
 /** What a sharing decision is made from, and what comes out. Pure data; parsed and trusted. */
 
 import type { NodeInventory, SharingMode } from '../inventory.ts';
-import { migProfileOf } from '../resources.ts';
 import { compareMigProfiles, type MigProfile } from '../mig/profile.ts';
+import { migProfileOf } from '../resources.ts';
 
 export type WorkloadType = 'training' | 'inference' | 'development' | 'batch';
 
