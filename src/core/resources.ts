@@ -13,7 +13,7 @@ export function migResource(profile: string): string {
 
 /** `nvidia.com/mig-1g.5gb.me` → the profile; undefined for any other resource. */
 export function migProfileOf(resource: string): MigProfile | undefined {
-  if (!resource.startsWith(MIG_PREFIX)) return undefined;
+  if (!resource.startsWith(MIG_PREFIX) || resource.includes('+')) return undefined;
   return parseMigProfile(resource.slice(MIG_PREFIX.length).replace(/\.me$/, '+me'));
 }
 
