@@ -55,42 +55,63 @@ export interface NodeFacts {
 export function inventoryOf(facts: NodeFacts): NodeInventory | undefined {
   const offered = [...facts.allocatable].filter(([, slots]) => slots > 0);
   if (offered.length === 0 && !facts.gpus) return undefined;
-  const replicas = Math.max(1, facts.replicas);
-  const gpus = facts.gpus ?? Math.min(MAX_COUNTED_GPUS, countGpus(facts, replicas));
+  const whole = unpartitionedGpus(facts);
+  // Without the count label (GPU Feature Discovery absent or late) the allocatable is the next best evidence.
+  const gpus = facts.gpus ?? Math.min(MAX_COUNTED_GPUS, Math.max(1, whole + partitionedGpus(facts)));
   const base = { name: facts.name, createdAt: facts.createdAt, product: facts.product, gpus, gpuMiB: facts.gpuMiB };
-  return { ...base, pools: offered.map(([resource, slots]) => poolOf(facts, resource, slots, gpus, replicas)) };
+  return { ...base, pools: offered.map(([resource, slots]) => poolOf(facts, resource, slots, gpus, whole)) };
 }
 
 /** A node without labels may claim any number of slots; its GPUs are only a guess, and must not size an array. */
 const MAX_COUNTED_GPUS = 1024;
 
-/** Without the count label (GPU Feature Discovery absent or late) the allocatable is the next best evidence. */
-function countGpus(facts: NodeFacts, replicas: number): number {
-  const whole = facts.allocatable.get(WHOLE_GPU) ?? 0;
-  const shared = facts.allocatable.get(SHARED_GPU) ?? 0;
-  return Math.max(1, Math.ceil(shared / replicas) + Math.ceil(whole / (shared > 0 ? 1 : replicas)));
+/** The GPUs behind the slots of whole and of shared GPUs. */
+function unpartitionedGpus(facts: NodeFacts): number {
+  const behind = (resource: string) => Math.ceil(slotsOf(facts, resource) / labelledReplicas(facts, resource));
+  return behind(WHOLE_GPU) + behind(SHARED_GPU);
 }
 
-function poolOf(facts: NodeFacts, resource: string, slots: number, gpus: number, replicas: number): Pool {
+/** The fewest GPUs that hold the MIG instances. */
+function partitionedGpus({ allocatable, product }: NodeFacts): number {
+  let slices = 0;
+  for (const [resource, slots] of allocatable) slices += slots * (migProfileOf(resource)?.computeSlices ?? 0);
+  return Math.ceil(slices / computeSlicesOf(product));
+}
+
+function slotsOf({ allocatable }: NodeFacts, resource: string): number {
+  return allocatable.get(resource) ?? 0;
+}
+
+function computeSlicesOf(product: string): number {
+  return migClassOf(product)?.computeSlices ?? 7;
+}
+
+/** Slots on each GPU by the labels. */
+function labelledReplicas(facts: NodeFacts, resource: string): number {
+  // The device plugin takes no fewer than two; without the label we know no more than that.
+  if (resource === SHARED_GPU) return Math.max(2, facts.replicas);
+  // `renameByDefault: false` shares under the plain name: the replicas label tells, not the name.
+  return facts.sharing === 'none' || slotsOf(facts, SHARED_GPU) > 0 ? 1 : Math.max(1, facts.replicas);
+}
+
+function poolOf(facts: NodeFacts, resource: string, slots: number, gpus: number, whole: number): Pool {
   const profile = migProfileOf(resource);
   if (profile) {
-    const migClass = migClassOf(facts.product);
-    const computeSlices = migClass?.computeSlices ?? 7;
+    const computeSlices = computeSlicesOf(facts.product);
     return {
       resource,
       mode: 'mig',
       slots,
-      slotsPerGpu: spread(slots, gpus),
+      slotsPerGpu: spread(slots, gpus, whole),
       slotMilli: Math.floor((1000 * Math.min(profile.computeSlices, computeSlices)) / computeSlices),
       slotMiB: facts.migMiB.get(resource) ?? profile.gib * 1024,
     };
   }
-  // `renameByDefault: false` shares under the plain name: the replicas label tells, not the name.
-  const shared = resource === SHARED_GPU || (facts.sharing !== 'none' && replicas > 1);
-  const perGpu = shared ? replicas : 1;
+  // Labels lag allocatable: more slots than they explain are a finer cut, never more GPU.
+  const perGpu = Math.max(labelledReplicas(facts, resource), Math.ceil(slots / gpus));
   return {
     resource,
-    mode: shared ? (facts.sharing === 'mps' ? 'mps' : 'timeslicing') : 'exclusive',
+    mode: perGpu === 1 ? 'exclusive' : facts.sharing === 'mps' ? 'mps' : 'timeslicing',
     slots,
     slotsPerGpu: fill(slots, gpus, perGpu),
     slotMilli: Math.floor(1000 / perGpu),
@@ -98,16 +119,16 @@ function poolOf(facts: NodeFacts, resource: string, slots: number, gpus: number,
   };
 }
 
-/** Instances of one profile are not tied to GPUs by any label: expect an even spread. */
-function spread(slots: number, gpus: number): number[] {
-  return Array.from({ length: gpus }, (_, gpu) => Math.floor(slots / gpus) + (gpu < slots % gpus ? 1 : 0));
+/** No label ties the instances of a profile to GPUs: expect an even spread over those that are not whole. */
+function spread(slots: number, gpus: number, whole: number): number[] {
+  const first = whole < gpus ? whole : 0;
+  const cut = gpus - first;
+  return Array.from({ length: gpus }, (_, gpu) =>
+    gpu < first ? 0 : Math.floor(slots / cut) + (gpu - first < slots % cut ? 1 : 0),
+  );
 }
 
 /** Every GPU has `perGpu` slots; an unhealthy one shows as missing slots, which we expect at the end. */
 function fill(slots: number, gpus: number, perGpu: number): number[] {
-  const counts = Array.from({ length: gpus }, (_, gpu) => Math.max(0, Math.min(perGpu, slots - gpu * perGpu)));
-  const excess = slots - counts.reduce((sum, count) => sum + count, 0);
-  // More slots than the labels explain (they lag allocatable): keep the total, which kubelet vouches for.
-  if (excess > 0) counts[gpus - 1] = (counts[gpus - 1] ?? 0) + excess;
-  return counts;
+  return Array.from({ length: gpus }, (_, gpu) => Math.max(0, Math.min(perGpu, slots - gpu * perGpu)));
 }
