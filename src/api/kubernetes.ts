@@ -15,6 +15,7 @@ const container = z.object({
 
 const metadata = z.object({
   name: z.string().optional(),
+  generateName: z.string().optional(),
   namespace: z.string().optional(),
   uid: z.string().optional(),
   labels: stringMap,

@@ -1,0 +1,42 @@
+/**
+ * The wire format between kube-scheduler and its extenders (`k8s.io/kube-scheduler/extender/v1`).
+ * The envelope's keys are Go field names; the objects inside are ordinary Kubernetes JSON.
+ */
+
+import { z } from 'zod';
+
+/** Body of filter and prioritize. Only names travel: the configuration sets `nodeCacheCapable: true`. */
+export const extenderArgsSchema = z.object({
+  Pod: z.unknown().refine((pod) => pod !== undefined && pod !== null, 'a Pod is required'),
+  Nodes: z.unknown().optional(),
+  NodeNames: z.array(z.string()).nullish(),
+});
+
+export const bindingArgsSchema = z.object({
+  PodName: z.string().min(1),
+  PodNamespace: z.string().min(1),
+  PodUID: z.string().min(1),
+  Node: z.string().min(1),
+});
+export type BindingArgs = z.infer<typeof bindingArgsSchema>;
+
+/** Reply of filter. `NodeNames` is an array even if empty: null would stand for "no node passes" by accident. */
+export interface FilterResult {
+  readonly NodeNames: readonly string[];
+  /** Reason by node, where evicting pods may help. */
+  readonly FailedNodes: Readonly<Record<string, string>>;
+  /** Reason by node, where it cannot. */
+  readonly FailedAndUnresolvableNodes: Readonly<Record<string, string>>;
+  readonly Error: string;
+}
+
+/** One entry of prioritize's reply. kube-scheduler drops a score that is not an integer from 0 to 10. */
+export interface HostPriority {
+  readonly Host: string;
+  readonly Score: number;
+}
+
+/** Reply of bind; an empty `Error` is success. */
+export interface BindingResult {
+  readonly Error: string;
+}

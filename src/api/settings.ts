@@ -1,0 +1,55 @@
+/** What operators may set, as one schema: flags are checked here, and defaults stand here alone. */
+
+import { z } from 'zod';
+import { strategyByName, strategyNames } from '../core/strategies/registry.ts';
+import { SCHEDULER_NAME, SYSTEM_NAMESPACE } from './keys.ts';
+
+const port = z.coerce.number().int().min(0).max(65535);
+
+export const commonSettingsSchema = z.object({
+  /** Path of a kubeconfig; else KUBECONFIG, ~/.kube/config, or the pod's service account. */
+  kubeconfig: z.string().optional(),
+  logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+});
+
+export const extenderSettingsSchema = z.object({
+  /** The extender has no authentication: it belongs on localhost, beside its kube-scheduler. */
+  extenderHost: z.string().default('127.0.0.1'),
+  extenderPort: port.default(8888),
+  strategy: z
+    .string()
+    .default('bestfit')
+    .transform((name, context) => {
+      const strategy = strategyByName(name);
+      if (strategy) return strategy;
+      context.addIssue({
+        code: 'custom',
+        message: `${JSON.stringify(name)} is not one of ${strategyNames.join(', ')}`,
+      });
+      return z.NEVER;
+    }),
+});
+
+export const webhookSettingsSchema = z.object({
+  webhookHost: z.string().default('0.0.0.0'),
+  webhookPort: port.default(8443),
+  /** PEM files. */
+  tlsCertFile: z.string().default('/etc/gpu-autoscaler/tls/tls.crt'),
+  tlsKeyFile: z.string().default('/etc/gpu-autoscaler/tls/tls.key'),
+  schedulerName: z.string().min(1).default(SCHEDULER_NAME),
+  /** The release's own namespace is always exempt: our own pods must start without us. */
+  exemptNamespaces: z
+    .string()
+    .default('kube-system')
+    .transform((list) => new Set([SYSTEM_NAMESPACE, ...list.split(',').map((name) => name.trim())].filter(Boolean))),
+  disable: z
+    .string()
+    .default('')
+    .transform((list) =>
+      list
+        .split(',')
+        .map((mode) => mode.trim())
+        .filter(Boolean),
+    )
+    .pipe(z.array(z.enum(['mig', 'mps', 'timeslicing']))),
+});

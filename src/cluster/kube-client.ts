@@ -1,0 +1,177 @@
+/**
+ * HTTP to the API server: raw JSON over connections that stay open. Configuration and
+ * authentication are client-node's; its generated clients are not used, since they open a TLS
+ * connection for each call. Knows nothing of pods or nodes.
+ */
+
+import type { IncomingMessage } from 'node:http';
+import { Agent, type RequestOptions, request } from 'node:https';
+import { text } from 'node:stream/consumers';
+import type { KubeConfig } from '@kubernetes/client-node';
+import { z } from 'zod';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+const statusSchema = z.object({
+  message: z.string().optional(),
+  reason: z.string().optional(),
+  code: z.int().optional(),
+});
+
+/** A call that did not succeed. `status` is undefined if no reply came: then it may have taken effect all the same. */
+export class KubeError extends Error {
+  override readonly name = 'KubeError';
+  readonly status: number | undefined;
+  /** Kubernetes's reason, such as `Conflict` or `Expired`. */
+  readonly reason: string | undefined;
+
+  constructor(message: string, status?: number, reason?: string, options?: ErrorOptions) {
+    super(message, options);
+    this.status = status;
+    this.reason = reason;
+  }
+
+  /** True if the API server refused the call, so that it surely had no effect. */
+  get refused(): boolean {
+    return this.status !== undefined && this.status >= 400 && this.status < 500;
+  }
+}
+
+export interface CallOptions {
+  readonly body?: unknown;
+  /** Default `application/json`. */
+  readonly contentType?: string;
+  readonly signal?: AbortSignal;
+  /** ms without a byte in either direction; default 10,000. */
+  readonly idleMs?: number;
+}
+
+/** How long one reading of the credentials is used, ms: tokens on disk change, but not for each call. */
+const CREDENTIALS_MS = 30_000;
+
+export class KubeClient {
+  readonly #config: KubeConfig;
+  readonly #server: URL;
+  readonly #now: () => number;
+  readonly #agents = new Map<string, Agent>();
+  #credentials: { readonly options: RequestOptions; readonly until: number } | undefined;
+
+  /**
+   * @param now ms of a clock that never goes back
+   * @throws KubeError if the configuration names no cluster
+   */
+  constructor(config: KubeConfig, now: () => number = () => performance.now()) {
+    const server = config.getCurrentCluster()?.server;
+    if (!server) throw new KubeError('no API server is configured: set KUBECONFIG or pass --kubeconfig');
+    this.#config = config;
+    this.#server = new URL(server);
+    if (this.#server.protocol !== 'https:') {
+      throw new KubeError(`the API server is asked by https only, not at ${server} (is KUBECONFIG set?)`);
+    }
+    this.#now = now;
+  }
+
+  /**
+   * One call; the reply's JSON.
+   * @param path with its query, `/api/v1/pods?limit=500`
+   * @throws KubeError
+   */
+  async json(method: Method, path: string, options: CallOptions = {}): Promise<unknown> {
+    const response = await this.stream(method, path, options);
+    const body = await text(response).catch((error: Error) => {
+      throw new KubeError(`${method} ${path}: the reply broke off: ${error.message}`, undefined, undefined, {
+        cause: error,
+      });
+    });
+    try {
+      return JSON.parse(body);
+    } catch (error) {
+      throw new KubeError(`${method} ${path}: the reply is not JSON`, undefined, undefined, { cause: error });
+    }
+  }
+
+  /**
+   * One call; the reply's body as it comes.
+   * @throws KubeError for any status but 2xx
+   */
+  async stream(method: Method, path: string, options: CallOptions = {}): Promise<IncomingMessage> {
+    let response = await this.#send(method, path, options);
+    if (response.statusCode === 401) {
+      // A token that has just been rotated: read it again, once.
+      response.resume();
+      this.#credentials = undefined;
+      response = await this.#send(method, path, options);
+    }
+    const status = response.statusCode ?? 0;
+    if (status >= 200 && status < 300) return response;
+    const body = await text(response).catch(() => '');
+    const { message, reason } = parseStatus(body);
+    throw new KubeError(message ?? `${method} ${path}: HTTP ${status}`, status, reason);
+  }
+
+  /** Closes all connections. */
+  close(): void {
+    for (const agent of this.#agents.values()) agent.destroy();
+    this.#agents.clear();
+  }
+
+  async #send(method: Method, path: string, options: CallOptions): Promise<IncomingMessage> {
+    const { body, contentType = 'application/json', signal, idleMs = 10_000 } = options;
+    const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+    const credentials = await this.#authenticate();
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        {
+          ...credentials,
+          method,
+          host: this.#server.hostname,
+          port: this.#server.port || 443,
+          path: this.#server.pathname.replace(/\/$/, '') + path,
+          headers: {
+            ...credentials.headers,
+            accept: 'application/json',
+            ...(payload && { 'content-type': contentType, 'content-length': payload.length }),
+          },
+          timeout: idleMs,
+          ...(signal && { signal }),
+        },
+        resolve,
+      );
+      outgoing.on('timeout', () => outgoing.destroy(new Error(`no byte for ${idleMs} ms`)));
+      outgoing.on('error', (error) =>
+        reject(new KubeError(`${method} ${path}: ${error.message}`, undefined, undefined, { cause: error })),
+      );
+      outgoing.end(payload);
+    });
+  }
+
+  async #authenticate(): Promise<RequestOptions> {
+    if (this.#credentials && this.#now() < this.#credentials.until) return this.#credentials.options;
+    const options: RequestOptions = {};
+    await this.#config.applyToHTTPSOptions(options);
+    // client-node's own agent opens a connection for each call; a proxy's agent has to stay.
+    if (!this.#config.getCurrentCluster()?.proxyUrl) options.agent = this.#agentFor(options);
+    this.#credentials = { options, until: this.#now() + CREDENTIALS_MS };
+    return options;
+  }
+
+  /** One agent for each identity: a new client certificate must not travel on an old connection. */
+  #agentFor({ ca, cert, key, servername, rejectUnauthorized }: RequestOptions): Agent {
+    const identity = JSON.stringify([ca, cert, key, servername, rejectUnauthorized].map((part) => `${part}`));
+    const known = this.#agents.get(identity);
+    if (known) return known;
+    this.close();
+    const agent = new Agent({ keepAlive: true, keepAliveMsecs: 30_000, maxFreeSockets: 64 });
+    this.#agents.set(identity, agent);
+    return agent;
+  }
+}
+
+/** Kubernetes's Status in a reply or an event; empty if it is none. */
+export function parseStatus(body: unknown): z.infer<typeof statusSchema> {
+  try {
+    return statusSchema.safeParse(typeof body === 'string' ? JSON.parse(body) : body).data ?? {};
+  } catch {
+    return {};
+  }
+}

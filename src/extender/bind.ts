@@ -1,0 +1,175 @@
+/**
+ * bind: check once more, reserve in the ledger, and bind with ONE request whose annotations carry
+ * the allocation record. A reservation ends when the API server has told what became of the
+ * Binding, never by a guess.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AllocationRecord } from '../api/allocation-record.ts';
+import type { BindingArgs } from '../api/extender.ts';
+import { WRITTEN } from '../api/keys.ts';
+import { faults, podSchema } from '../api/kubernetes.ts';
+import type { ClusterState } from '../cluster/cluster-state.ts';
+import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
+import { projectPod } from '../cluster/projection.ts';
+import { fit } from '../core/fit.ts';
+import type { NodeInventory } from '../core/inventory.ts';
+import type { Allocation } from '../core/ledger.ts';
+import type { GpuRequest } from '../core/request.ts';
+import { allocationRecord } from './allocation.ts';
+
+export type BindOutcome =
+  | { readonly result: 'bound' }
+  /** `refused`: by us, before any write; `failed`: by the API server, or nobody knows yet. */
+  | { readonly result: 'refused' | 'failed'; readonly why: string };
+
+export interface BinderOptions {
+  readonly state: ClusterState;
+  readonly client: Pick<KubeClient, 'json'>;
+  readonly strategy: string;
+  /** What filter has seen of a pod, which the watch may not have brought yet. */
+  readonly recall: (uid: string) => GpuRequest | undefined;
+  /** Ends the search for outcomes that are unknown. */
+  readonly signal: AbortSignal;
+}
+
+const BOUND: BindOutcome = { result: 'bound' };
+const LONGEST_DELAY_MS = 5_000;
+
+export class Binder {
+  readonly #options: BinderOptions;
+  readonly #underWay = new Map<string, { readonly node: string; readonly outcome: Promise<BindOutcome> }>();
+  /** Pods of which nobody knows whether the API server bound them: their reservation stays. */
+  readonly #inDoubt = new Set<string>();
+
+  constructor(options: BinderOptions) {
+    this.#options = options;
+  }
+
+  /** Never throws: whatever goes wrong is an outcome. */
+  bind(args: BindingArgs): Promise<BindOutcome> {
+    const { PodUID: uid, Node: node } = args;
+    const underWay = this.#underWay.get(uid);
+    if (underWay?.node === node) return underWay.outcome;
+    if (underWay) return Promise.resolve(refused(`a Binding of this pod to ${underWay.node} is under way`));
+    const outcome = this.#bind(args)
+      .catch((error: Error): BindOutcome => ({ result: 'failed', why: error.message }))
+      .finally(() => this.#underWay.delete(uid));
+    this.#underWay.set(uid, { node, outcome });
+    return outcome;
+  }
+
+  async #bind(args: BindingArgs): Promise<BindOutcome> {
+    const { ledger } = this.#options.state;
+    const { PodUID: uid, Node: node } = args;
+    const held = ledger.allocationOf(uid);
+    if (held && this.#inDoubt.has(uid)) return refused(`whether the pod was bound to ${held.node} is not known yet`);
+    if (held) return held.node === node ? BOUND : refused(`the pod is bound to ${held.node}`);
+    const request = await this.#requestOf(args);
+    if (request.resources.length === 0) return refused('the pod asks for no GPU');
+
+    // From here to the reservation nothing waits, so that no two pods can pass the check together.
+    const inventory = ledger.load(node)?.inventory;
+    const verdict = fit(inventory, (resource) => ledger.freeSlots(node, resource), request);
+    if (!verdict.fits || !inventory) {
+      return refused(verdict.fits ? 'the node is unknown' : `${verdict.code}: ${verdict.message}`);
+    }
+    const pod = `${args.PodNamespace}/${args.PodName}`;
+    const allocation = ledger.allocate({ uid, pod, node, state: 'reserved', resources: request.resources });
+    return this.#write(args, inventory, allocation);
+  }
+
+  async #write(args: BindingArgs, inventory: NodeInventory, allocation: Allocation): Promise<BindOutcome> {
+    const { state, client, strategy } = this.#options;
+    try {
+      const body = binding(args, allocationRecord(inventory, allocation, strategy));
+      await client.json('POST', `${podPath(args)}/binding`, { body });
+      state.acknowledge(args.PodUID);
+      return BOUND;
+    } catch (error) {
+      // A refusal is final, but for a conflict: then the pod may be bound already, and to this node.
+      if (error instanceof KubeError && error.refused && error.status !== 409) {
+        state.ledger.releaseReservation(args.PodUID);
+        return { result: 'failed', why: error.message };
+      }
+      return this.#findOut(args, error as Error);
+    }
+  }
+
+  /** After a conflict, a broken reply or a server error: only the pod itself can tell. */
+  async #findOut(args: BindingArgs, cause: Error): Promise<BindOutcome> {
+    try {
+      return await this.#settle(args, cause);
+    } catch {
+      this.#inDoubt.add(args.PodUID);
+      void this.#keepAsking(args, cause);
+      return { result: 'failed', why: `${cause.message}; whether the pod was bound is not known yet` };
+    }
+  }
+
+  async #settle(args: BindingArgs, cause: Error): Promise<BindOutcome> {
+    const { state } = this.#options;
+    const boundTo = await this.#nodeOf(args);
+    if (boundTo === args.Node) {
+      state.acknowledge(args.PodUID);
+      return BOUND;
+    }
+    state.ledger.releaseReservation(args.PodUID);
+    return { result: 'failed', why: cause.message };
+  }
+
+  async #keepAsking(args: BindingArgs, cause: Error): Promise<void> {
+    const { signal } = this.#options;
+    for (let delayMs = 100; !signal.aborted; delayMs = Math.min(LONGEST_DELAY_MS, delayMs * 2)) {
+      await sleep(delayMs, undefined, { signal }).catch(() => {});
+      const settled = await this.#settle(args, cause).catch(() => undefined);
+      if (settled) break;
+    }
+    this.#inDoubt.delete(args.PodUID);
+  }
+
+  /** The node that the pod is bound to; undefined if it is not bound, gone, or another pod of that name. */
+  async #nodeOf(args: BindingArgs): Promise<string | undefined> {
+    try {
+      const pod = podSchema.parse(await this.#options.client.json('GET', podPath(args)));
+      return pod.metadata.uid === args.PodUID ? (pod.spec.nodeName ?? undefined) : undefined;
+    } catch (error) {
+      if (error instanceof KubeError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** What the pod asks for: from the watch, from filter, or (after a restart in between) from the API server. */
+  async #requestOf(args: BindingArgs): Promise<GpuRequest> {
+    const { state, client, recall } = this.#options;
+    const known = state.pod(args.PodUID)?.request ?? recall(args.PodUID);
+    if (known) return known;
+    const parsed = podSchema.safeParse(await client.json('GET', podPath(args)));
+    if (!parsed.success) throw new Error(`the pod cannot be read: ${faults(parsed.error)}`);
+    if (parsed.data.metadata.uid !== args.PodUID) throw new Error('the pod has been replaced by another of its name');
+    return projectPod(parsed.data).request;
+  }
+}
+
+function refused(why: string): BindOutcome {
+  return { result: 'refused', why };
+}
+
+function podPath({ PodNamespace, PodName }: BindingArgs): string {
+  return `/api/v1/namespaces/${encodeURIComponent(PodNamespace)}/pods/${encodeURIComponent(PodName)}`;
+}
+
+/** The API server copies a Binding's annotations onto the pod in the same transaction. */
+function binding({ PodName, PodNamespace, PodUID, Node }: BindingArgs, record: AllocationRecord): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Binding',
+    metadata: {
+      name: PodName,
+      namespace: PodNamespace,
+      uid: PodUID,
+      annotations: { [WRITTEN.allocation]: JSON.stringify(record) },
+    },
+    target: { apiVersion: 'v1', kind: 'Node', name: Node },
+  };
+}

@@ -1,0 +1,90 @@
+/** The extender's HTTP face: validates what comes, asks the verbs, counts and logs. */
+
+import type { FastifyInstance } from 'fastify';
+import type { LRUCache } from 'lru-cache';
+import type { ZodType } from 'zod';
+import { ApiError } from '../api/errors.ts';
+import { type BindingResult, bindingArgsSchema, extenderArgsSchema } from '../api/extender.ts';
+import { faults, podSchema } from '../api/kubernetes.ts';
+import type { ClusterState } from '../cluster/cluster-state.ts';
+import { projectPod } from '../cluster/projection.ts';
+import type { GpuRequest } from '../core/request.ts';
+import type { Strategy } from '../core/strategies/strategy.ts';
+import type { ExtenderMetrics } from '../telemetry/metrics.ts';
+import { createServer, type HttpOptions } from '../telemetry/server.ts';
+import type { Binder } from './bind.ts';
+import { filter } from './filter.ts';
+import { prioritize } from './prioritize.ts';
+
+/** 5,000 names of the longest kind and a pod of the largest size that the API server takes stay under 5 MiB. */
+export const BODY_LIMIT = 5 * 1024 * 1024;
+
+export interface ExtenderServerOptions extends Pick<HttpOptions, 'log' | 'registry' | 'waitsFor'> {
+  readonly state: ClusterState;
+  readonly strategy: Strategy;
+  readonly binder: Binder;
+  readonly metrics: ExtenderMetrics;
+  /** Where filter notes what a pod asks for, so that bind need not ask the API server. */
+  readonly seen: LRUCache<string, GpuRequest>;
+}
+
+export function createExtenderServer(options: ExtenderServerOptions): FastifyInstance {
+  const { log, state, strategy, binder, metrics, seen, waitsFor } = options;
+  const server = createServer({ ...options, bodyLimit: BODY_LIMIT });
+
+  const verb = <T>(name: string, schema: ZodType<T>, answer: (args: T) => unknown) => {
+    server.post(`/${name}`, {
+      onResponse: (_request, reply, done) => {
+        metrics.requests.observe({ verb: name, status: reply.statusCode }, reply.elapsedTime / 1000);
+        done();
+      },
+      handler: (request) => {
+        const missing = waitsFor();
+        if (missing !== undefined) throw new ApiError('NotReady', missing);
+        const parsed = schema.safeParse(request.body);
+        if (!parsed.success) throw new ApiError('InvalidEnvelope', faults(parsed.error));
+        return answer(parsed.data);
+      },
+    });
+  };
+
+  verb('filter', extenderArgsSchema, ({ Pod, NodeNames, Nodes }) => {
+    const { uid, key, request } = readPod(Pod);
+    if (uid) seen.set(uid, request);
+    const { result, refused } = filter(state.ledger, request, namesOf(NodeNames, Nodes));
+    for (const [reason, count] of refused) metrics.refusals.inc({ reason }, count);
+    log.debug({ pod: key, passed: result.NodeNames.length, refused: Object.fromEntries(refused) }, 'filter');
+    return result;
+  });
+
+  verb('prioritize', extenderArgsSchema, ({ Pod, NodeNames, Nodes }) => {
+    const { request } = readPod(Pod);
+    return prioritize(state.ledger, strategy, request, namesOf(NodeNames, Nodes));
+  });
+
+  verb('bind', bindingArgsSchema, async (args): Promise<BindingResult> => {
+    const outcome = await binder.bind(args);
+    metrics.binds.inc({ result: outcome.result });
+    const pod = `${args.PodNamespace}/${args.PodName}`;
+    if (outcome.result === 'bound') {
+      log.info({ pod, node: args.Node, strategy: strategy.name }, 'pod bound');
+      return { Error: '' };
+    }
+    log.warn({ pod, node: args.Node, why: outcome.why }, 'pod not bound, kube-scheduler will try again');
+    return { Error: outcome.why };
+  });
+
+  return server;
+}
+
+function readPod(body: unknown) {
+  const pod = podSchema.safeParse(body);
+  if (!pod.success) throw new ApiError('InvalidPod', faults(pod.error));
+  return projectPod(pod.data);
+}
+
+function namesOf(names: readonly string[] | null | undefined, nodes: unknown): readonly string[] {
+  if (names) return names;
+  if (nodes !== undefined && nodes !== null) throw new ApiError('NodeListNotSupported');
+  throw new ApiError('InvalidEnvelope', 'NodeNames: an array of names is required');
+}

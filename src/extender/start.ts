@@ -1,0 +1,82 @@
+/** The extender role: reflectors → state → verbs, behind one HTTP server. */
+
+import type { KubeConfig } from '@kubernetes/client-node';
+import { LRUCache } from 'lru-cache';
+import { ClusterState } from '../cluster/cluster-state.ts';
+import { KubeClient } from '../cluster/kube-client.ts';
+import { Reflector } from '../cluster/reflector.ts';
+import type { GpuRequest } from '../core/request.ts';
+import type { Strategy } from '../core/strategies/strategy.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { createRegistry, extenderMetrics } from '../telemetry/metrics.ts';
+import { Binder } from './bind.ts';
+import { createExtenderServer } from './server.ts';
+
+export interface ExtenderOptions {
+  readonly kubeConfig: KubeConfig;
+  readonly host: string;
+  /** 0 for any free port. */
+  readonly port: number;
+  readonly strategy: Strategy;
+  readonly log: Logger;
+  readonly random: () => number;
+}
+
+export interface RunningExtender {
+  /** `http://127.0.0.1:8888` */
+  readonly url: string;
+  /** Resolves once nodes and pods have been listed. */
+  readonly ready: Promise<void>;
+  readonly state: ClusterState;
+  close(): Promise<void>;
+}
+
+/** Pods between filter and bind; each is a few hundred bytes. */
+const PODS_REMEMBERED = 10_000;
+
+export async function startExtender(options: ExtenderOptions): Promise<RunningExtender> {
+  const { kubeConfig, host, port, strategy, log, random } = options;
+  const client = new KubeClient(kubeConfig);
+  const state = new ClusterState((message, details) => log.warn(details, message));
+  const reflect = (path: string, feed: ClusterState['nodes']) =>
+    new Reflector({ client, path, ...feed, random, log: (message, details) => log.warn(details, message) });
+  const reflectors = { nodes: reflect('/api/v1/nodes', state.nodes), pods: reflect('/api/v1/pods', state.pods) };
+
+  const missing = new Set(Object.keys(reflectors));
+  for (const [kind, { synced }] of Object.entries(reflectors)) void synced.then(() => missing.delete(kind));
+  const ready = Promise.all(Object.values(reflectors).map(({ synced }) => synced)).then(() => {
+    log.info({ strategy: strategy.name }, 'extender ready');
+  });
+
+  const stopping = new AbortController();
+  const seen = new LRUCache<string, GpuRequest>({ max: PODS_REMEMBERED });
+  const binder = new Binder({
+    state,
+    client,
+    strategy: strategy.name,
+    recall: (uid) => seen.get(uid),
+    signal: stopping.signal,
+  });
+  const registry = createRegistry();
+  const metrics = extenderMetrics(registry, {
+    nodes: () => [...state.ledger.nodes()].length,
+    reservations: () => state.ledger.reservations(),
+  });
+  const waitsFor = () => (missing.size > 0 ? `waiting for the list of ${[...missing].join(' and ')}` : undefined);
+  const server = createExtenderServer({ log, registry, waitsFor, state, strategy, binder, metrics, seen });
+  const url = await server.listen({ host, port });
+  for (const reflector of Object.values(reflectors)) reflector.start();
+
+  return {
+    url,
+    ready,
+    state,
+    async close() {
+      // Answer what has been asked, then let go of the API server.
+      await server.close();
+      stopping.abort();
+      await Promise.all(Object.values(reflectors).map((reflector) => reflector.stop()));
+      client.close();
+    },
+  };
+}

@@ -1,0 +1,151 @@
+/** Roles: wiring and signals only. */
+
+import { readFileSync } from 'node:fs';
+import { KubeConfig } from '@kubernetes/client-node';
+import { Command } from 'commander';
+import type { z } from 'zod';
+import { commonSettingsSchema, extenderSettingsSchema, webhookSettingsSchema } from './api/settings.ts';
+import { strategyNames } from './core/strategies/registry.ts';
+import { startExtender } from './extender/start.ts';
+import { createLogger } from './telemetry/logger.ts';
+import { startWebhook } from './webhook/start.ts';
+
+/** The settings or a file they name cannot be used: exit code 2. */
+class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+interface Running {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+const program = new Command('gpu-autoscaler')
+  .description('Packs many Kubernetes workloads on few NVIDIA GPUs.')
+  .configureHelp({ showGlobalOptions: true })
+  .showHelpAfterError('(--help tells what there is)')
+  .exitOverride((exit) => process.exit(exit.exitCode === 0 ? 0 : 2))
+  .option('--kubeconfig <file>', 'kubeconfig (default: KUBECONFIG, ~/.kube/config, or the service account)')
+  .option('--log-level <level>', 'fatal, error, warn, info, debug, trace or silent (default: info)');
+
+withExtenderOptions(program.command('extender').description('Scheduler extender: filter, prioritize, bind.')).action(
+  (_options, command: Command) => run(command, [extender]),
+);
+withWebhookOptions(program.command('webhook').description('Admission webhook: decides how a pod may share.')).action(
+  (_options, command: Command) => run(command, [webhook]),
+);
+withWebhookOptions(
+  withExtenderOptions(program.command('all').description('Extender and webhook in one process.')),
+).action((_options, command: Command) => run(command, [extender, webhook]));
+
+function withExtenderOptions(command: Command): Command {
+  return command
+    .option('--extender-host <address>', 'address to listen on (default: 127.0.0.1; it has no authentication)')
+    .option('--extender-port <port>', 'port to listen on (default: 8888)')
+    .option('--strategy <name>', `${strategyNames.join(', ')} (default: bestfit)`);
+}
+
+function withWebhookOptions(command: Command): Command {
+  return command
+    .option('--webhook-host <address>', 'address to listen on (default: 0.0.0.0)')
+    .option('--webhook-port <port>', 'port to listen on (default: 8443)')
+    .option('--tls-cert-file <file>', 'certificate, PEM (default: /etc/gpu-autoscaler/tls/tls.crt)')
+    .option('--tls-key-file <file>', 'its key, PEM (default: /etc/gpu-autoscaler/tls/tls.key)')
+    .option('--scheduler-name <name>', 'scheduler that optimized pods get (default: gpu-autoscaler-scheduler)')
+    .option(
+      '--exempt-namespaces <list>',
+      'namespaces whose pods are left alone, comma-separated (default: kube-system)',
+    )
+    .option('--disable <list>', 'ways of sharing never used: mig, mps, timeslicing, comma-separated');
+}
+
+async function extender(flags: unknown): Promise<Running> {
+  const common = read(commonSettingsSchema, flags);
+  const { extenderHost, extenderPort, strategy } = read(extenderSettingsSchema, flags);
+  const running = await startExtender({
+    kubeConfig: kubeConfig(common.kubeconfig),
+    host: extenderHost,
+    port: extenderPort,
+    strategy,
+    log: createLogger('extender', common.logLevel),
+    random: Math.random,
+  });
+  return running;
+}
+
+async function webhook(flags: unknown): Promise<Running> {
+  const common = read(commonSettingsSchema, flags);
+  const settings = read(webhookSettingsSchema, flags);
+  const modes = (['mig', 'mps', 'timeslicing'] as const).filter((mode) => !settings.disable.includes(mode));
+  return startWebhook({
+    kubeConfig: kubeConfig(common.kubeconfig),
+    host: settings.webhookHost,
+    port: settings.webhookPort,
+    tls: { cert: readText(settings.tlsCertFile), key: readText(settings.tlsKeyFile) },
+    settings: {
+      schedulerName: settings.schedulerName,
+      exemptNamespaces: settings.exemptNamespaces,
+      enabledModes: new Set(modes),
+    },
+    log: createLogger('webhook', common.logLevel),
+    random: Math.random,
+    now: () => new Date(),
+  });
+}
+
+function read<T>(schema: z.ZodType<T>, flags: unknown): T {
+  const parsed = schema.safeParse(flags);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map(({ path, message }) => `${flagOf(path)}: ${message}`);
+  throw new UsageError(issues.join('\n'));
+}
+
+/** `tlsCertFile` → `--tls-cert-file` */
+function flagOf(path: readonly PropertyKey[]): string {
+  return `--${path.join('.').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function kubeConfig(file: string | undefined): KubeConfig {
+  const config = new KubeConfig();
+  try {
+    if (file) config.loadFromFile(file);
+    else config.loadFromDefault();
+  } catch (error) {
+    throw new UsageError(`cannot read the kubeconfig: ${(error as Error).message}`, { cause: error });
+  }
+  return config;
+}
+
+async function run(command: Command, roles: readonly ((flags: unknown) => Promise<Running>)[]): Promise<void> {
+  const running: Running[] = [];
+  const stop = async (code: number) => {
+    await Promise.all(running.map((role) => role.close()));
+    process.exit(code);
+  };
+  // Twice means now: whoever asks again does not want to wait for requests under way.
+  let asked = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (asked) process.exit(1);
+      asked = true;
+      void stop(0);
+    });
+  }
+  try {
+    for (const role of roles) running.push(await role(command.optsWithGlobals()));
+  } catch (error) {
+    const { message } = error as Error;
+    process.stderr.write(`gpu-autoscaler ${command.name()}: ${message}\n`);
+    await stop(error instanceof UsageError ? 2 : 1);
+  }
+}
+
+await program.parseAsync();

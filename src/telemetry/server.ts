@@ -1,0 +1,58 @@
+/** The HTTP server that every role starts from: health, readiness, metrics, and errors from the one table. */
+
+import type { ServerOptions } from 'node:https';
+import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
+import type { Registry } from 'prom-client';
+import { ApiError, toApiError } from '../api/errors.ts';
+import type { Logger } from './logger.ts';
+
+export interface HttpOptions {
+  readonly log: Logger;
+  readonly registry: Registry;
+  /** What the role still waits for; undefined once it can answer. */
+  readonly waitsFor: () => string | undefined;
+  /** Largest body read, in bytes. */
+  readonly bodyLimit: number;
+  /** Certificate and key; without it, plain HTTP. */
+  readonly tls?: Pick<ServerOptions, 'cert' | 'key'>;
+}
+
+/**
+ * kube-scheduler (Go) keeps an idle connection for 90 s and does not send a POST twice: if we closed
+ * first, a request on that connection would be lost.
+ */
+const KEEP_ALIVE_MS = 120_000;
+
+export function createServer(options: HttpOptions): FastifyInstance {
+  const { log, registry, waitsFor, bodyLimit, tls } = options;
+  const server: FastifyInstance = fastify({
+    loggerInstance: log,
+    disableRequestLogging: true,
+    bodyLimit,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: 'idle',
+    // An annotation may bear any name; we copy none of them into objects of ours.
+    onProtoPoisoning: 'remove',
+    onConstructorPoisoning: 'ignore',
+    ...(tls && { https: tls }),
+  } as object);
+
+  server.get('/healthz', () => 'ok');
+  server.get('/readyz', (_request, reply) => {
+    const missing = waitsFor();
+    if (missing === undefined) return 'ok';
+    return reply.code(503).send(new ApiError('NotReady', missing).body());
+  });
+  server.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
+
+  server.setNotFoundHandler((request, reply) => {
+    const error = new ApiError('UnknownPath', `${request.method} ${request.url.slice(0, 200)}`);
+    return reply.code(error.status).send(error.body());
+  });
+  server.setErrorHandler((thrown: FastifyError, request, reply) => {
+    const error = toApiError(thrown);
+    if (error.code === 'Internal') log.error({ err: thrown, url: request.url }, 'unexpected error');
+    return reply.code(error.status).send(error.body());
+  });
+  return server;
+}

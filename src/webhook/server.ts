@@ -1,0 +1,48 @@
+/** The webhook's HTTPS face. */
+
+import type { FastifyInstance } from 'fastify';
+import { admissionReviewSchema } from '../api/admission-review.ts';
+import { ApiError } from '../api/errors.ts';
+import { WEBHOOK_PATH } from '../api/keys.ts';
+import { faults } from '../api/kubernetes.ts';
+import type { WebhookMetrics } from '../telemetry/metrics.ts';
+import { createServer, type HttpOptions } from '../telemetry/server.ts';
+import { admitUndecided, type ReviewContext, review } from './review.ts';
+
+/** The API server takes objects of up to 3 MiB; a review may hold the pod twice. */
+const BODY_LIMIT = 7 * 1024 * 1024;
+
+export interface WebhookServerOptions extends Omit<HttpOptions, 'bodyLimit'> {
+  readonly metrics: WebhookMetrics;
+  /** What decisions are made from, as of now. */
+  readonly context: () => ReviewContext;
+}
+
+export function createWebhookServer(options: WebhookServerOptions): FastifyInstance {
+  const { log, metrics, waitsFor, context } = options;
+  const server = createServer({ ...options, bodyLimit: BODY_LIMIT });
+
+  server.post(WEBHOOK_PATH, {
+    onResponse: (_request, reply, done) => {
+      metrics.requests.observe({ status: reply.statusCode }, reply.elapsedTime / 1000);
+      done();
+    },
+    handler: ({ body }) => {
+      const parsed = admissionReviewSchema.safeParse(body);
+      if (!parsed.success) throw new ApiError('InvalidEnvelope', faults(parsed.error));
+      const { request } = parsed.data;
+      const missing = waitsFor();
+      if (missing !== undefined) {
+        metrics.decisions.inc({ strategy: 'error' });
+        log.warn({ uid: request.uid, why: missing }, 'no optimization: pod admitted as it is');
+        return admitUndecided(request, missing);
+      }
+      const { reply, strategy, pod, reasons } = review(request, context());
+      metrics.decisions.inc({ strategy });
+      log[strategy === 'error' ? 'warn' : 'info']({ pod, strategy, reasons }, 'optimization decided');
+      return reply;
+    },
+  });
+
+  return server;
+}
