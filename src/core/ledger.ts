@@ -18,6 +18,8 @@ export interface Holding {
   readonly count: number;
   /** Expected GPU index of each slot; shorter than `count` where the node has no slot left (over-allocated). */
   readonly gpus: readonly number[];
+  /** The GPUs of the pod's record, or those first expected: tried again whenever the node changes. */
+  readonly wished: readonly number[];
 }
 
 export interface Allocation {
@@ -43,7 +45,7 @@ export interface NodeLoad {
   readonly heldMilli: number;
   /** milli-GPU present: 1000 for each GPU. */
   readonly totalMilli: number;
-  /** Moves whenever anything about the node changes. */
+  /** Moves whenever anything about the node changes, and never takes an earlier value again. */
   readonly version: number;
 }
 
@@ -68,6 +70,8 @@ export interface AllocateOptions {
 export class Ledger {
   readonly #nodes = new Map<string, NodeState>();
   readonly #byPod = new Map<PodUid, Allocation>();
+  /** Counts the changes of all nodes: a node that comes back must not repeat a version. */
+  #changes = 0;
 
   /** Adds a node or replaces what is known of it; the pods on it keep what they hold. */
   setNode(inventory: NodeInventory): void {
@@ -85,13 +89,17 @@ export class Ledger {
     this.#dropIfEmpty(name, state);
   }
 
-  /** Records what a pod holds, replacing any earlier allocation of the same pod. Never refuses: ask `fit` first. */
+  /**
+   * Records what a pod holds, replacing any earlier allocation of the same pod, but never a
+   * confirmed one by a reservation. Refuses nothing for want of room: ask `fit` first.
+   */
   allocate(options: AllocateOptions): Allocation {
     const { uid, pod, node, resources, expected } = options;
     const earlier = this.#byPod.get(uid);
+    // A confirmed holding never goes back to a reservation, whatever the order of news.
+    if (earlier?.state === 'confirmed' && options.state === 'reserved') return earlier;
     if (earlier && earlier.node === node && holdsSame(earlier, resources)) {
-      // A confirmed holding never goes back to a reservation, whatever the order of news.
-      if (earlier.state === options.state || earlier.state === 'confirmed') return earlier;
+      if (earlier.state === options.state) return earlier;
       const confirmed: Allocation = { ...earlier, state: options.state };
       this.#byPod.set(uid, confirmed);
       this.#state(node).pods.set(uid, confirmed);
@@ -100,11 +108,11 @@ export class Ledger {
     if (earlier) this.release(uid);
     const state = this.#state(node);
     const holdings = resources.map(({ resource, count }) =>
-      this.#take(state, resource, count, expected?.get(resource)),
+      this.#take(state, resource, count, expected?.get(resource) ?? []),
     );
     const allocation: Allocation = { uid, pod, node, state: options.state, holdings };
     state.pods.set(uid, allocation);
-    state.version += 1;
+    state.version = this.#nextVersion();
     this.#byPod.set(uid, allocation);
     return allocation;
   }
@@ -117,7 +125,7 @@ export class Ledger {
     const state = this.#state(allocation.node);
     state.pods.delete(uid);
     for (const holding of allocation.holdings) giveBack(state, holding);
-    state.version += 1;
+    state.version = this.#nextVersion();
     this.#dropIfEmpty(allocation.node, state);
     return true;
   }
@@ -172,25 +180,30 @@ export class Ledger {
     return state;
   }
 
+  #nextVersion(): number {
+    this.#changes += 1;
+    return this.#changes;
+  }
+
   #dropIfEmpty(name: string, state: NodeState): void {
     if (!state.inventory && state.pods.size === 0) this.#nodes.delete(name);
   }
 
-  #take(state: NodeState, resource: string, count: number, expected: readonly number[] | undefined): Holding {
+  #take(state: NodeState, resource: string, count: number, wishes: readonly number[]): Holding {
     const pool = poolOf(state, resource);
     const use = useOf(state, resource, pool);
     const gpus: number[] = [];
     // Ends when the node is full, not at `count`: a pod may claim any number without being admitted by kubelet.
     while (gpus.length < count) {
-      const wished = expected?.[gpus.length];
-      const gpu = wished !== undefined && hasRoom(pool, use, wished) ? wished : fullestWithRoom(pool, use);
+      const wish = wishes[gpus.length];
+      const gpu = wish !== undefined && hasRoom(pool, use, wish) ? wish : fullestWithRoom(pool, use);
       if (gpu < 0) break;
       use.perGpu[gpu] = (use.perGpu[gpu] ?? 0) + 1;
       gpus.push(gpu);
     }
     use.total += count;
     state.heldMilli += count * (pool?.slotMilli ?? 0);
-    return { resource, count, gpus };
+    return { resource, count, gpus, wished: [...wishes, ...gpus.slice(wishes.length)] };
   }
 
   /** After a change of the inventory: place the same pods again, in the order they came. */
@@ -198,12 +211,14 @@ export class Ledger {
     state.use.clear();
     state.heldMilli = 0;
     for (const [uid, allocation] of state.pods) {
-      const holdings = allocation.holdings.map(({ resource, count, gpus }) => this.#take(state, resource, count, gpus));
+      const holdings = allocation.holdings.map(({ resource, count, wished }) =>
+        this.#take(state, resource, count, wished),
+      );
       const moved: Allocation = { ...allocation, holdings };
       state.pods.set(uid, moved);
       this.#byPod.set(uid, moved);
     }
-    state.version += 1;
+    state.version = this.#nextVersion();
   }
 }
 
