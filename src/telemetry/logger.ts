@@ -6,13 +6,16 @@ export type { Logger };
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
-/** @param role the role that speaks, in every line */
-export function createLogger(role: string, level: string): Logger {
+/**
+ * @param role the role that speaks, in every line
+ * @param file where to; standard output if absent
+ */
+export function createLogger(role: string, level: string, file?: string): Logger {
   const options: LoggerOptions = {
     level,
     base: { role },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label) => ({ level: label }) },
   };
-  return pino(options);
+  return file === undefined ? pino(options) : pino(options, pino.destination({ dest: file, sync: true }));
 }

@@ -1,7 +1,7 @@
 /** The HTTP server that every role starts from: health, readiness, metrics, and errors from the one table. */
 
 import type { ServerOptions } from 'node:https';
-import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
+import { type FastifyError, type FastifyInstance, type FastifyServerOptions, fastify, LogController } from 'fastify';
 import type { Registry } from 'prom-client';
 import { ApiError, toApiError } from '../api/errors.ts';
 import type { Logger } from './logger.ts';
@@ -27,7 +27,7 @@ export function createServer(options: HttpOptions): FastifyInstance {
   const { log, registry, waitsFor, bodyLimit, tls } = options;
   const server: FastifyInstance = fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit,
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
@@ -35,7 +35,7 @@ export function createServer(options: HttpOptions): FastifyInstance {
     onProtoPoisoning: 'remove',
     onConstructorPoisoning: 'ignore',
     ...(tls && { https: tls }),
-  } as object);
+  } as FastifyServerOptions);
 
   server.get('/healthz', () => 'ok');
   server.get('/readyz', (_request, reply) => {

@@ -1,0 +1,52 @@
+/** The MutatingWebhookConfiguration: which pods the API server sends us, and what it does if we do not answer. */
+
+import { SYSTEM_NAMESPACE, WEBHOOK_NAME } from '../api/keys.ts';
+
+export interface WebhookConfigurationOptions {
+  /** Where the API server finds us: a Service in a cluster, a URL outside of one. */
+  readonly clientConfig: { readonly url: string } | { readonly service: object };
+  /** PEM of the certificate authority. */
+  readonly caBundle: string;
+  /** Besides our own namespace. */
+  readonly exemptNamespaces: readonly string[];
+}
+
+const ASKS = (list: string) =>
+  `${list}.exists(c, has(c.resources) && [has(c.resources.requests) ? c.resources.requests : {}, ` +
+  `has(c.resources.limits) ? c.resources.limits : {}].exists(r, r.exists(name, name.startsWith('nvidia.com/'))))`;
+
+/** CEL: an outage of ours must touch no pod without a GPU. */
+const ASKS_FOR_GPU = `${ASKS('object.spec.containers')} || (has(object.spec.initContainers) && ${ASKS('object.spec.initContainers')})`;
+
+export function webhookConfiguration({ clientConfig, caBundle, exemptNamespaces }: WebhookConfigurationOptions) {
+  return {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'MutatingWebhookConfiguration',
+    metadata: { name: WEBHOOK_NAME },
+    webhooks: [
+      {
+        name: 'pods.gpu-autoscaler.io',
+        admissionReviewVersions: ['v1'],
+        clientConfig: { ...clientConfig, caBundle: Buffer.from(caBundle).toString('base64') },
+        rules: [
+          { operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'], scope: 'Namespaced' },
+        ],
+        namespaceSelector: {
+          matchExpressions: [
+            {
+              key: 'kubernetes.io/metadata.name',
+              operator: 'NotIn',
+              values: [...new Set([SYSTEM_NAMESPACE, ...exemptNamespaces])],
+            },
+          ],
+        },
+        matchConditions: [{ name: 'asks-for-gpu', expression: ASKS_FOR_GPU }],
+        // Fail open: without us a pod gets the whole GPU that it asked for.
+        failurePolicy: 'Ignore',
+        sideEffects: 'None',
+        reinvocationPolicy: 'Never',
+        timeoutSeconds: 3,
+      },
+    ],
+  };
+}

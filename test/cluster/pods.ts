@@ -1,0 +1,85 @@
+/** Pods of a test cluster, through its API alone. */
+
+import { z } from 'zod';
+import type { KubeClient } from '../../src/cluster/kube-client.ts';
+
+const resourcesSchema = z.record(z.string(), z.string()).optional();
+
+const podSchema = z.object({
+  metadata: z.object({
+    name: z.string(),
+    namespace: z.string(),
+    uid: z.string(),
+    labels: z.record(z.string(), z.string()).default({}),
+    annotations: z.record(z.string(), z.string()).default({}),
+    deletionTimestamp: z.string().optional(),
+  }),
+  spec: z.object({
+    nodeName: z.string().optional(),
+    schedulerName: z.string(),
+    containers: z.array(
+      z.object({ name: z.string(), resources: z.object({ requests: resourcesSchema, limits: resourcesSchema }) }),
+    ),
+  }),
+  status: z.object({
+    phase: z.string(),
+    conditions: z
+      .array(
+        z.object({
+          type: z.string(),
+          status: z.string(),
+          reason: z.string().optional(),
+          message: z.string().optional(),
+        }),
+      )
+      .default([]),
+  }),
+});
+export type Pod = z.infer<typeof podSchema>;
+
+const path = (namespace: string) => `/api/v1/namespaces/${namespace}/pods`;
+
+/** Creates a pod from its manifest; what the API server made of it. */
+export async function createPod(client: KubeClient, manifest: object, namespace = 'default'): Promise<Pod> {
+  return podSchema.parse(await client.json('POST', path(namespace), { body: manifest }));
+}
+
+export async function listPods(client: KubeClient, namespace = 'default'): Promise<Pod[]> {
+  const { items } = z.object({ items: z.array(podSchema) }).parse(await client.json('GET', path(namespace)));
+  return items;
+}
+
+/** Deletes at once, as a pod that has ended would go. */
+export async function deletePod(client: KubeClient, name: string, namespace = 'default'): Promise<void> {
+  await client.json('DELETE', `${path(namespace)}/${name}?gracePeriodSeconds=0`);
+}
+
+export function bound(pods: readonly Pod[]): Pod[] {
+  return pods.filter(({ spec }) => spec.nodeName !== undefined);
+}
+
+export interface GpuPodOptions {
+  readonly name: string;
+  /** Extended resources of its one container, request = limit; none by default. */
+  readonly resources?: Readonly<Record<string, number | string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly schedulerName?: string;
+  readonly affinity?: object;
+}
+
+/** A manifest. */
+export function gpuPod(options: GpuPodOptions): object {
+  const { name, resources = {}, labels, annotations, schedulerName = 'gpu-autoscaler-scheduler', affinity } = options;
+  const amounts = Object.fromEntries(Object.entries(resources).map(([key, count]) => [key, String(count)]));
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, labels, annotations },
+    spec: {
+      schedulerName,
+      ...(affinity && { affinity }),
+      containers: [{ name: 'main', image: 'registry.invalid/none', resources: { requests: amounts, limits: amounts } }],
+    },
+  };
+}

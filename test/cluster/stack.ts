@@ -1,0 +1,100 @@
+/** A control plane with our webhook and extender at work in this process. */
+
+import { join } from 'node:path';
+import { strategyByName } from '../../src/core/strategies/registry.ts';
+import { type RunningExtender, startExtender } from '../../src/extender/start.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import { webhookConfiguration } from '../../src/webhook/configuration.ts';
+import { type RunningWebhook, startWebhook } from '../../src/webhook/start.ts';
+import { createCertificate } from './certificates.ts';
+import { gpuPod } from './pods.ts';
+import { type Cluster, type ClusterOptions, startCluster } from './start.ts';
+import { waitFor } from './wait.ts';
+
+export interface StackOptions extends Omit<ClusterOptions, 'scheduler'> {
+  /** Default bestfit. */
+  readonly strategy?: string;
+  /** Default true. */
+  readonly webhook?: boolean;
+}
+
+export interface Stack {
+  readonly cluster: Cluster;
+  readonly extender: RunningExtender;
+  readonly webhook: RunningWebhook | undefined;
+  stop(options?: { readonly keepLogs?: boolean }): Promise<void>;
+}
+
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const { strategy = 'bestfit', webhook: withWebhook = true, log = () => {}, ...clusterOptions } = options;
+  const cluster = await startCluster({ ...clusterOptions, log });
+  const closing: (() => Promise<void>)[] = [];
+  const stop = async ({ keepLogs = false } = {}) => {
+    for (const close of closing.toReversed()) await close();
+    await cluster.stop({ keepLogs });
+  };
+  try {
+    const extender = await startInProcessExtender(cluster, strategy);
+    closing.push(() => extender.close());
+    await extender.ready;
+    log(`extender is ready at ${extender.url}, strategy ${strategy}`);
+    await cluster.startScheduler({ extenderUrl: extender.url });
+    const webhook = withWebhook ? await startInProcessWebhook(cluster) : undefined;
+    if (webhook) {
+      closing.push(() => webhook.close());
+      log(`webhook is ready at ${webhook.url}`);
+    }
+    return { cluster, extender, webhook, stop };
+  } catch (error) {
+    await stop({ keepLogs: true });
+    throw new Error(`${(error as Error).message}\nlogs: ${join(cluster.dir, 'logs')}`, { cause: error });
+  }
+}
+
+export async function startInProcessExtender(
+  cluster: Cluster,
+  strategyName: string,
+  port = 0,
+): Promise<RunningExtender> {
+  const strategy = strategyByName(strategyName);
+  if (!strategy) throw new RangeError(`no strategy is called ${strategyName}`);
+  const { kubeConfig, dir } = cluster;
+  const log = createLogger('extender', 'debug', join(dir, 'logs', 'extender.log'));
+  return startExtender({ kubeConfig, host: '127.0.0.1', port, strategy, log, random: Math.random });
+}
+
+/** Starts the webhook, registers it, and waits until the API server asks it. */
+export async function startInProcessWebhook(cluster: Cluster): Promise<RunningWebhook> {
+  const { kubeConfig, client, dir } = cluster;
+  const tls = await createCertificate();
+  const webhook = await startWebhook({
+    kubeConfig,
+    host: '127.0.0.1',
+    port: 0,
+    tls,
+    settings: {
+      schedulerName: 'gpu-autoscaler-scheduler',
+      exemptNamespaces: new Set(['kube-system', 'gpu-autoscaler-system']),
+      enabledModes: new Set(['mig', 'mps', 'timeslicing']),
+    },
+    log: createLogger('webhook', 'debug', join(dir, 'logs', 'webhook.log')),
+    random: Math.random,
+    now: () => new Date(),
+  });
+  await webhook.ready;
+  const configuration = webhookConfiguration({
+    clientConfig: { url: `${webhook.url}/mutate-v1-pod` },
+    caBundle: tls.cert,
+    exemptNamespaces: ['kube-system'],
+  });
+  await client.json('POST', '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations', {
+    body: configuration,
+  });
+  // The API server takes up the configuration in its own time: ask until a pod comes back rewritten.
+  const probe = gpuPod({ name: 'probe', resources: { 'nvidia.com/gpu': 1 }, schedulerName: 'default-scheduler' });
+  await waitFor('the API server asks the webhook', async () => {
+    const reply = await client.json('POST', '/api/v1/namespaces/default/pods?dryRun=All', { body: probe });
+    return JSON.stringify(reply).includes('gpu-autoscaler.io/optimized');
+  });
+  return webhook;
+}
