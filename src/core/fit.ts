@@ -27,12 +27,15 @@ export type FreeSlots = (resource: string) => number;
 
 export function fit(node: NodeInventory | undefined, free: FreeSlots, request: GpuRequest): Fit {
   if (!node) return misfit('UnknownNode', 'the node is unknown or offers no GPU', {}, false);
+  let first: Misfit | undefined;
   for (const part of request.resources) {
     const pool = node.pools.find(({ resource }) => resource === part.resource);
     const refused = pool ? refuse(pool, free(part.resource), part, request) : notOffered(part.resource);
-    if (refused) return refused;
+    // One part that no eviction helps is enough: nobody must be evicted for the others.
+    if (refused && !refused.resolvable) return refused;
+    first ??= refused;
   }
-  return FITS;
+  return first ?? FITS;
 }
 
 function refuse(pool: Pool, free: number, part: ResourceRequest, request: GpuRequest): Misfit | undefined {
