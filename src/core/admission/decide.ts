@@ -105,8 +105,9 @@ function severalGpus({ pod }: AdmissionFacts, { reasons, warnings }: Trail): Ver
   const count = pod.requested.get(WHOLE_GPU) ?? 0;
   if (count === 1) return undefined;
   reasons.push(`the pod asks for ${count} GPUs, and only single-GPU pods share`);
-  if (pod.explicitMode && pod.explicitMode !== 'exclusive') {
-    warnings.push(`sharing-mode is ignored: the pod asks for ${count} GPUs, and only single-GPU pods share`);
+  const wish = pod.explicitMode ? 'sharing-mode' : pod.explicitProfile && 'mig-profile';
+  if (wish && pod.explicitMode !== 'exclusive') {
+    warnings.push(`${wish} is ignored: the pod asks for ${count} GPUs, and only single-GPU pods share`);
   }
   return EXCLUSIVE;
 }
@@ -116,13 +117,15 @@ function explicitChoice(facts: AdmissionFacts, { reasons, warnings }: Trail): Ve
   const { explicitMode, explicitProfile } = facts.pod;
   const mode = explicitMode ?? (explicitProfile ? 'mig' : undefined);
   if (!mode) return undefined;
+  const profile = mode === 'mig' ? explicitProfile : undefined;
+  if (explicitProfile && !profile) warnings.push(`mig-profile is ignored: sharing-mode is ${mode}`);
   if (mode === 'exclusive') {
     reasons.push('sharing-mode: exclusive');
     return EXCLUSIVE;
   }
-  const wish = mode === 'mig' && explicitProfile ? `MIG profile ${explicitProfile.name}` : `sharing-mode: ${mode}`;
+  const wish = profile ? `MIG profile ${profile.name}` : `sharing-mode: ${mode}`;
   const refused = refusal(facts, mode);
-  const offer = refused ? undefined : smallestOffer(facts, mode, explicitProfile?.name);
+  const offer = refused ? undefined : smallestOffer(facts, mode, profile?.name);
   if (offer) {
     reasons.push(`${wish} was asked for: ${describe(offer)}`);
     return { action: 'share', offer };

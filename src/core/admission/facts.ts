@@ -84,8 +84,18 @@ export function offersOf(nodes: Iterable<NodeInventory>): Offer[] {
   return [...offers.values()].sort(compareOffers);
 }
 
+/** A total order, so that all replicas of the webhook choose alike; what is unknown comes after what is known to hold a pod. */
 function compareOffers(a: Offer, b: Offer): number {
-  if (a.mode !== b.mode) return a.mode < b.mode ? -1 : 1;
-  if (a.profile && b.profile) return compareMigProfiles(a.profile, b.profile);
-  return (a.slotMiB ?? 0) - (b.slotMiB ?? 0) || a.slotMilli - b.slotMilli;
+  return (
+    compareText(a.mode, b.mode) ||
+    (a.profile && b.profile ? compareMigProfiles(a.profile, b.profile) : 0) ||
+    // Two unknowns differ by NaN, which lets the next figure speak.
+    (a.slotMiB ?? Number.POSITIVE_INFINITY) - (b.slotMiB ?? Number.POSITIVE_INFINITY) ||
+    a.slotMilli - b.slotMilli ||
+    compareText(a.resource, b.resource)
+  );
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
