@@ -12,7 +12,7 @@ import { createInterface } from 'node:readline';
 const root = resolve(import.meta.dirname, '..');
 const tap = join(root, 'node_modules/tap/dist/esm/run.mjs');
 
-const child = spawn(process.execPath, [tap, '--reporter=tap', ...process.argv.slice(2)], {
+const child = spawn(process.execPath, [tap, '--reporter=tap', '--disable-coverage', ...process.argv.slice(2)], {
   cwd: root,
   stdio: ['ignore', 'pipe', 'inherit'],
   env: { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}` },
@@ -39,7 +39,9 @@ for await (const line of createInterface({ input: child.stdout })) {
   passed += assertions.length - skips.length - faults.length;
   // A file may fail without a failed assertion: it timed out, crashed, or left a handle open.
   failed += file[1] ? Math.max(1, faults.length) : faults.length;
-  console.log(`${file[1] ? 'FAIL' : 'ok  '} ${file[2]} · ${assertions.length} assertions${file[3] ? ` · ${seconds(file[3])}` : ''}`);
+  console.log(
+    `${file[1] ? 'FAIL' : 'ok  '} ${file[2]} · ${assertions.length} assertions${file[3] ? ` · ${seconds(file[3])}` : ''}`,
+  );
   for (const skip of skips) console.log(`     skipped: ${skip.trim().replace(/^ok \d+ - /, '')}`);
   if (file[1]) console.log(block.filter((entry) => !/^\s+ok \d+/.test(entry)).join('\n'));
   block = [];

@@ -1,6 +1,7 @@
 /** Pods of a test cluster, through its API alone. */
 
 import { z } from 'zod';
+import { SCHEDULER_NAME } from '../../src/api/keys.ts';
 import type { KubeClient } from '../../src/cluster/kube-client.ts';
 
 const resourcesSchema = z.record(z.string(), z.string()).optional();
@@ -60,26 +61,34 @@ export function bound(pods: readonly Pod[]): Pod[] {
 
 export interface GpuPodOptions {
   readonly name: string;
-  /** Extended resources of its one container, request = limit; none by default. */
-  readonly resources?: Readonly<Record<string, number | string>>;
+  /** Whole GPUs; none by default. */
+  readonly gpus?: number;
+  /** Extended resources by name. */
+  readonly resources?: Readonly<Record<string, number>>;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Further fields of the spec. */
+  readonly spec?: object;
+  /** Default: ours. */
   readonly schedulerName?: string;
-  readonly affinity?: object;
+  /** Binds it by hand. */
+  readonly nodeName?: string;
 }
 
-/** A manifest. */
+/** A manifest of one container, its extended resources as request = limit. */
 export function gpuPod(options: GpuPodOptions): object {
-  const { name, resources = {}, labels, annotations, schedulerName = 'gpu-autoscaler-scheduler', affinity } = options;
-  const amounts = Object.fromEntries(Object.entries(resources).map(([key, count]) => [key, String(count)]));
+  const { name, gpus, resources, labels, annotations, spec, schedulerName = SCHEDULER_NAME, nodeName } = options;
+  const wanted = { ...(gpus !== undefined && { 'nvidia.com/gpu': gpus }), ...resources };
+  const amounts = Object.fromEntries(Object.entries(wanted).map(([key, count]) => [key, String(count)]));
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, labels, annotations },
     spec: {
       schedulerName,
-      ...(affinity && { affinity }),
+      nodeName,
       containers: [{ name: 'main', image: 'registry.invalid/none', resources: { requests: amounts, limits: amounts } }],
+      ...spec,
     },
   };
 }

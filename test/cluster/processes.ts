@@ -37,7 +37,10 @@ export class Processes {
   /** Folder for data and logs. */
   readonly dir: string;
   readonly #guardian: ChildProcess;
+  /** Started and not stopped by us. */
   readonly #running: Running[] = [];
+
+  #started = 0;
 
   constructor(label: string) {
     this.dir = mkdtempSync(join(tmpdir(), `gpu-autoscaler-${label}-`));
@@ -54,8 +57,8 @@ export class Processes {
 
   start(file: string, args: readonly string[]): Running {
     const name = basename(file);
-    const count = this.#running.filter((process) => process.name === name).length;
-    const logFile = join(this.dir, 'logs', `${name}${count > 0 ? `-${count + 1}` : ''}.log`);
+    this.#started += 1;
+    const logFile = join(this.dir, 'logs', `${this.#started}-${name}.log`);
     const log = openSync(logFile, 'a');
     const child = spawn(file, args, { detached: true, stdio: ['ignore', log, log], cwd: this.dir });
     const { pid } = child;
@@ -67,6 +70,8 @@ export class Processes {
       return child.signalCode === null ? undefined : child.signalCode;
     };
     const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
+      const at = this.#running.indexOf(running);
+      if (at >= 0) this.#running.splice(at, 1);
       if (ended() !== undefined) return;
       child.ref();
       const exit = once(child, 'exit');
@@ -74,7 +79,7 @@ export class Processes {
       const graceful = await Promise.race([exit.then(() => true), sleep(GRACE_MS, false, { ref: false })]);
       if (!graceful && child.kill('SIGKILL')) await exit;
     };
-    const running = { name, pid, logFile, ended, stop };
+    const running: Running = { name, pid, logFile, ended, stop };
     this.#running.push(running);
     return running;
   }

@@ -91,7 +91,7 @@ export async function startInProcessWebhook(cluster: Cluster): Promise<RunningWe
     body: configuration,
   });
   // The API server takes up the configuration in its own time: ask until a pod comes back rewritten.
-  const probe = gpuPod({ name: 'probe', resources: { 'nvidia.com/gpu': 1 }, schedulerName: 'default-scheduler' });
+  const probe = gpuPod({ name: 'probe', gpus: 1, schedulerName: 'default-scheduler' });
   await waitFor('the API server asks the webhook', async () => {
     const reply = await client.json('POST', '/api/v1/namespaces/default/pods?dryRun=All', { body: probe });
     return JSON.stringify(reply).includes('gpu-autoscaler.io/optimized');

@@ -87,10 +87,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     if (scheduler) await cluster.startScheduler(scheduler);
     return cluster;
   } catch (error) {
-    const casualties = processes.casualties();
     await processes.stop({ keepLogs: true });
-    const why = [(error as Error).message, ...casualties].join('\n');
-    throw new Error(`the control plane did not start: ${why}\nlogs: ${join(processes.dir, 'logs')}`, { cause: error });
+    const why = `the control plane did not start: ${(error as Error).message}`;
+    throw new Error(`${why}\nlogs: ${join(processes.dir, 'logs')}`, { cause: error });
   }
 }
 
@@ -223,7 +222,8 @@ async function until(what: string, processes: Processes, attempt: () => Promise<
     try {
       return await attempt();
     } catch (error) {
-      if (processes.casualties().length > 0) throw new Error(`waiting until ${what}, but:`);
+      const casualties = processes.casualties();
+      if (casualties.length > 0) throw new Error(`waiting until ${what}, but ${casualties.join('\n')}`);
       if (performance.now() > deadline) throw new Error(`${what}: not within ${READY_MS / 1000} s`, { cause: error });
       await sleep(50);
     }
