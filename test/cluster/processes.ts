@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const GUARDIAN = `
@@ -41,6 +41,7 @@ export class Processes {
   readonly #running: Running[] = [];
 
   #started = 0;
+  #stopping: Promise<void> | undefined;
 
   constructor(label: string) {
     this.dir = mkdtempSync(join(tmpdir(), `gpu-autoscaler-${label}-`));
@@ -91,15 +92,17 @@ export class Processes {
       .map(({ name, ended, logFile }) => `${name} ended (${ended()}):\n${lastLines(logFile, 10)}`);
   }
 
-  /** Ends everything, last started first. */
-  async stop({ keepLogs }: { readonly keepLogs: boolean }): Promise<void> {
+  /** Ends everything, last started first; once, however often it is called. */
+  stop(options: { readonly keepLogs: boolean }): Promise<void> {
+    this.#stopping ??= this.#stop(options);
+    return this.#stopping;
+  }
+
+  async #stop({ keepLogs }: { readonly keepLogs: boolean }): Promise<void> {
     for (const running of this.#running.toReversed()) await running.stop();
     this.#guardian.stdin?.end('done\n');
-    if (keepLogs) {
-      for (const data of ['etcd', 'apiserver']) rmSync(join(this.dir, data), { recursive: true, force: true });
-    } else {
-      rmSync(this.dir, { recursive: true, force: true });
-    }
+    const leftovers = keepLogs ? ['etcd', 'apiserver'] : ['.'];
+    for (const data of leftovers) rmSync(resolve(this.dir, data), { recursive: true, force: true });
   }
 }
 
