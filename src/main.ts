@@ -1,7 +1,7 @@
 /** Roles: wiring and signals only. */
 
 import { readFileSync } from 'node:fs';
-import { KubeConfig } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node';
 import { Command } from 'commander';
 import type { z } from 'zod';
 import { commonSettingsSchema, extenderSettingsSchema, webhookSettingsSchema } from './api/settings.ts';
@@ -62,26 +62,26 @@ function withWebhookOptions(command: Command): Command {
 async function extender(flags: unknown): Promise<Running> {
   const common = read(commonSettingsSchema, flags);
   const { extenderHost, extenderPort, strategy } = read(extenderSettingsSchema, flags);
-  const running = await startExtender({
-    kubeConfig: kubeConfig(common.kubeconfig),
+  return startExtender({
+    kubeConfig: await kubeConfig(common.kubeconfig),
     host: extenderHost,
     port: extenderPort,
     strategy,
     log: createLogger('extender', common.logLevel),
     random: Math.random,
   });
-  return running;
 }
 
 async function webhook(flags: unknown): Promise<Running> {
   const common = read(commonSettingsSchema, flags);
   const settings = read(webhookSettingsSchema, flags);
+  const tls = { cert: readText(settings.tlsCertFile), key: readText(settings.tlsKeyFile) };
   const modes = (['mig', 'mps', 'timeslicing'] as const).filter((mode) => !settings.disable.includes(mode));
   return startWebhook({
-    kubeConfig: kubeConfig(common.kubeconfig),
+    kubeConfig: await kubeConfig(common.kubeconfig),
     host: settings.webhookHost,
     port: settings.webhookPort,
-    tls: { cert: readText(settings.tlsCertFile), key: readText(settings.tlsKeyFile) },
+    tls,
     settings: {
       schedulerName: settings.schedulerName,
       exemptNamespaces: settings.exemptNamespaces,
@@ -113,8 +113,10 @@ function readText(file: string): string {
   }
 }
 
-function kubeConfig(file: string | undefined): KubeConfig {
-  const config = new KubeConfig();
+async function kubeConfig(file: string | undefined): Promise<KubeConfig> {
+  // Its import takes 0.4 s: not for --help.
+  const client = await import('@kubernetes/client-node');
+  const config = new client.KubeConfig();
   try {
     if (file) config.loadFromFile(file);
     else config.loadFromDefault();

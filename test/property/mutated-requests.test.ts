@@ -6,7 +6,7 @@ import tap from 'tap';
 import { z } from 'zod';
 import { exclusiveNode, migNode, mpsNode } from '../cluster/gpu-nodes.ts';
 import { gpuPod } from '../cluster/pods.ts';
-import { livePod, makeExtender } from '../unit/extender/make.ts';
+import { livePod, makeExtender } from '../fakes/extender.ts';
 import { makeWebhook, reviewOf } from '../unit/webhook/make.ts';
 
 const RUNS = 10_000;

@@ -4,7 +4,7 @@ import tap from 'tap';
 import { BODY_LIMIT } from '../../../src/extender/server.ts';
 import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
 import { gpuPod } from '../../cluster/pods.ts';
-import { livePod, makeExtender } from './make.ts';
+import { livePod, makeExtender } from '../../fakes/extender.ts';
 
 const NODES = [
   exclusiveNode({ name: 'whole', gpus: 2 }),

@@ -3,12 +3,12 @@
 import type { FastifyInstance } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { pino } from 'pino';
-import { ClusterState } from '../../../src/cluster/cluster-state.ts';
-import type { GpuRequest } from '../../../src/core/request.ts';
-import { strategyByName } from '../../../src/core/strategies/registry.ts';
-import { Binder } from '../../../src/extender/bind.ts';
-import { createExtenderServer } from '../../../src/extender/server.ts';
-import { createRegistry, extenderMetrics } from '../../../src/telemetry/metrics.ts';
+import { ClusterState } from '../../src/cluster/cluster-state.ts';
+import type { GpuRequest } from '../../src/core/request.ts';
+import { strategyByName } from '../../src/core/strategies/registry.ts';
+import { Binder } from '../../src/extender/bind.ts';
+import { createExtenderServer } from '../../src/extender/server.ts';
+import { createRegistry, extenderMetrics } from '../../src/telemetry/metrics.ts';
 
 export interface Made {
   readonly server: FastifyInstance;

@@ -1,0 +1,54 @@
+/**
+ * Runs scenarios and writes `bench/results/NAME.md`. No figure in the project is typed by hand.
+ *
+ * usage: npm run bench [-- NAME…]
+ */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { columns } from '../src/cli/gpu-grid.ts';
+import type { Scenario, Table } from './scenario.ts';
+import { filterLatency } from './scenarios/filter-latency.ts';
+
+const SCENARIOS: readonly Scenario[] = [filterLatency];
+const RESULTS = join(import.meta.dirname, 'results');
+
+const wanted = process.argv.slice(2);
+const names = SCENARIOS.map(({ name }) => name);
+const unknown = wanted.filter((name) => !names.includes(name));
+if (unknown.length > 0 || wanted.includes('--help')) {
+  process.stderr.write(`usage: npm run bench [-- NAME…]\nscenarios: ${names.join(', ')}\n`);
+  process.exit(wanted.includes('--help') ? 0 : 2);
+}
+
+mkdirSync(RESULTS, { recursive: true });
+for (const scenario of SCENARIOS) {
+  if (wanted.length > 0 && !wanted.includes(scenario.name)) continue;
+  console.log(`${scenario.name}: ${scenario.question}`);
+  const started = performance.now();
+  const table = await scenario.run((line) => console.log(`  ${line}`));
+  const seconds = Math.round((performance.now() - started) / 1000);
+  const file = join(RESULTS, `${scenario.name}.md`);
+  writeFileSync(file, report(scenario, table, seconds));
+  console.log(`${columns(table.head, table.rows)}\n→ bench/results/${scenario.name}.md (${seconds} s)\n`);
+}
+
+function report({ name, question, method }: Scenario, { head, rows }: Table, seconds: number): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const machine = `${availableParallelism()} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB`;
+  return [
+    `# ${name}`,
+    '',
+    question,
+    '',
+    line(head),
+    line(head.map((_, column) => (column === 0 ? '---' : '---:'))),
+    ...rows.map(line),
+    '',
+    `Method: ${method}`,
+    '',
+    `Written by \`npm run bench -- ${name}\` on ${new Date().toISOString().slice(0, 10)}, ${machine}, Node.js ${process.version}, in ${seconds} s.`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,20 @@
+/** Our extender over N nodes with four GPU pods each; argument: N. */
+
+import { mpsNode } from '../../test/cluster/gpu-nodes.ts';
+import { gpuPod } from '../../test/cluster/pods.ts';
+import { livePod, makeExtender } from '../../test/fakes/extender.ts';
+
+const count = Number(process.argv[2]);
+const names = Array.from({ length: count }, (_, i) => `gpu-node-${String(i).padStart(5, '0')}`);
+const { server, state } = makeExtender({ nodes: names.map((name) => mpsNode({ name, gpus: 8, replicas: 4 })) });
+const resources = { 'nvidia.com/gpu.shared': 1 };
+state.pods.replaced(
+  names.flatMap((nodeName, n) =>
+    Array.from({ length: 4 }, (_, i) =>
+      livePod(gpuPod({ name: `p-${n}-${i}`, resources }), `uid-${n}-${i}`, { nodeName }),
+    ),
+  ),
+);
+const url = await server.listen({ host: '127.0.0.1', port: 0 });
+process.send?.({ port: Number(new URL(url).port) });
+process.on('disconnect', () => process.exit());

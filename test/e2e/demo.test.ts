@@ -1,0 +1,81 @@
+/** `npm run demo`, as a user runs it. */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import tap, { type Test } from 'tap';
+import { findPrograms, ProgramsMissingError } from '../cluster/programs.ts';
+import { waitFor } from '../cluster/wait.ts';
+
+const DEMO = resolve(import.meta.dirname, '../../examples/demo.ts');
+
+function start(...args: string[]) {
+  return spawn(process.execPath, [DEMO, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+async function demo(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const child = start(...args);
+  const [[code], out, err] = await Promise.all([once(child, 'exit'), text(child.stdout), text(child.stderr)]);
+  return { code, out, err };
+}
+
+/** False, and the test is marked so, where the control plane cannot be had. */
+function canRun(t: Test): boolean {
+  try {
+    findPrograms({ env: process.env, log: (line) => t.comment(line) });
+    return true;
+  } catch (error) {
+    if (!(error instanceof ProgramsMissingError) || process.env.CLUSTER_REQUIRED) throw error;
+    t.pass('not run', { skip: error.message });
+    return false;
+  }
+}
+
+tap.test('the three savings of the specification come out of the bound pods, in under 60 s', async (t) => {
+  if (!canRun(t)) return;
+  const started = performance.now();
+  const { code, out, err } = await demo();
+  t.equal(code, 0, err);
+  t.equal(err, '');
+  t.match(out, /^inference servers, by MPS +10 +10 GPUs +2 GPUs +8 GPUs \(80%\)$/m);
+  t.match(out, /^batch jobs, by MIG +20 +20 GPUs +3 GPUs +17 GPUs \(85%\)$/m);
+  t.match(out, /^notebooks, by time-slicing +16 +16 GPUs +4 GPUs +12 GPUs \(75%\)$/m);
+  t.match(out, /^mps-1 +NVIDIA-A100-SXM4-40GB +MPS ×8 +████████ 8\/8 +██░░░░░░ 2\/8$/m, 'the picture');
+  t.ok(performance.now() - started < 60_000);
+});
+
+tap.test('a strategy that spreads misses the figures: exit code 1, and which', async (t) => {
+  if (!canRun(t)) return;
+  const { code, err } = await demo('--strategy', 'worstfit');
+  t.equal(code, 1);
+  t.match(err, /^missed: inference servers, by MPS: \d+ GPUs in use, 2 were promised$/m);
+});
+
+tap.test('--keep leaves it running for kubectl, until Ctrl-C', async (t) => {
+  if (!canRun(t)) return;
+  const child = start('--keep');
+  const exit = once(child, 'exit');
+  let kubeconfig: string | undefined;
+  for await (const line of createInterface({ input: child.stdout })) {
+    kubeconfig = /^export KUBECONFIG=(.*)$/.exec(line)?.[1] ?? kubeconfig;
+    if (!line.startsWith('Ctrl-C')) continue;
+    t.ok(existsSync(kubeconfig ?? ''), 'the kubeconfig is there');
+    child.kill('SIGINT');
+  }
+  t.same(await exit, [0, null]);
+  await waitFor('its files are gone', () => !existsSync(kubeconfig ?? ''));
+});
+
+tap.test('usage', async (t) => {
+  const help = await demo('--help');
+  t.equal(help.code, 0);
+  t.match(help.out, /usage: npm run demo/);
+  for (const args of [['--strategy', 'tetris'], ['--fast']]) {
+    const wrong = await demo(...args);
+    t.equal(wrong.code, 2);
+    t.match(wrong.err, new RegExp(`${args[0]}[\\s\\S]*usage: npm run demo`));
+  }
+});

@@ -1,0 +1,61 @@
+/** The program's own face: flags, exit codes, signals. */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import tap from 'tap';
+import { createCertificate } from '../cluster/certificates.ts';
+import { clusterFor } from '../cluster/for-test.ts';
+
+const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
+
+async function run(args: readonly string[]): Promise<{ code: number; out: string; err: string }> {
+  const env = { ...process.env, KUBECONFIG: '/nowhere/kubeconfig' };
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
+  const [[code], out, err] = await Promise.all([once(child, 'exit'), text(child.stdout), text(child.stderr)]);
+  return { code, out, err };
+}
+
+const CASES: readonly [args: string[], code: number, says: RegExp][] = [
+  [['--help'], 0, /extender .*\n.*webhook .*\n.*all /],
+  [['extender', '--help'], 0, /--strategy <name> +bestfit, firstfit, worstfit/],
+  [['webhook', '--help'], 0, /--exempt-namespaces <list>/],
+  [[], 2, /Usage: gpu-autoscaler/],
+  [['conquer'], 2, /unknown command 'conquer'/],
+  [['extender', '--strategy', 'tetris'], 2, /--strategy: "tetris" is not one of bestfit, firstfit, worstfit/],
+  [['extender', '--extender-port', 'http'], 2, /--extender-port: /],
+  [['extender', '--extender-port', '70000'], 2, /--extender-port: /],
+  [['extender', '--log-level', 'loud'], 2, /--log-level: /],
+  [['webhook', '--disable', 'mig,magic'], 2, /--disable\.1: /],
+  [['webhook', '--tls-cert-file', '/nowhere/tls.crt'], 2, /cannot read \/nowhere\/tls\.crt/],
+  [['extender', '--kubeconfig', '/nowhere/kubeconfig'], 2, /cannot read the kubeconfig: .*\/nowhere\/kubeconfig/],
+];
+for (const [args, code, says] of CASES) {
+  tap.test(`gpu-autoscaler ${args.join(' ')}: exit code ${code}`, async (t) => {
+    const { code: got, out, err } = await run(args);
+    t.equal(got, code);
+    t.match(code === 0 ? out : err, says);
+    t.notMatch(err, /\n\s+at /, 'no stack trace');
+  });
+}
+
+tap.test('all roles in one process, until SIGTERM', async (t) => {
+  const cluster = await clusterFor(t);
+  if (!cluster) return;
+  const { cert, key } = await createCertificate();
+  const files = t.testdir({ 'tls.crt': cert, 'tls.key': key });
+  const flags = ['--extender-port', '0', '--webhook-port', '0', '--webhook-host', '127.0.0.1'];
+  const tls = ['--tls-cert-file', `${files}/tls.crt`, '--tls-key-file', `${files}/tls.key`];
+  const args = [MAIN, 'all', '--kubeconfig', cluster.kubeconfigFile, ...flags, ...tls];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exit = once(child, 'exit');
+  const waiting = new Set(['extender ready', 'webhook ready']);
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { msg, role, level, time } = JSON.parse(line);
+    t.match({ role, level, time }, { role: /^(extender|webhook)$/, level: 'info', time: /^\d{4}-/ });
+    if (waiting.delete(msg) && waiting.size === 0) child.kill('SIGTERM');
+  }
+  t.same(await exit, [0, null]);
+});
