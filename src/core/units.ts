@@ -35,7 +35,7 @@ export function parseQuantity(text: string): Parsed<Nano> {
   if (!match) return { ok: false, reason: `${quote(text)} is not a Kubernetes quantity` };
   const [, sign, number = '', suffix = ''] = match;
   const [whole = '', fraction = ''] = number.split('.');
-  const digits = BigInt(whole + fraction || '0');
+  const digits = BigInt(whole + fraction);
   const shift = BINARY_SHIFT[suffix] ?? 0n;
   const exponent = (DECIMAL_EXPONENT[suffix] ?? (shift > 0n ? 0 : Number(suffix.slice(1)))) - fraction.length + NANO;
   // 1e400 would be a number of 400 digits: refuse by the exponent, before making it.

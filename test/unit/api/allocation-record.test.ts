@@ -61,6 +61,8 @@ const broken: readonly [says: string, fields: object][] = [
   ['a count beyond exact numbers', { count: 2 ** 53 }],
   ['a count as text', { count: '2' }],
   ['negative compute', { milliGpu: -1 }],
+  ['half a milli-GPU', { milliGpu: 0.5 }],
+  ['half a MiB', { memoryMiB: 0.5 }],
   ['negative memory', { memoryMiB: -1 }],
   ['memory null', { memoryMiB: null }],
   ['a negative GPU', { gpus: [-1] }],

@@ -13,6 +13,7 @@ tap.test('a pod may leave out, or leave null, whatever we do not need', async (t
   const pods = [
     POD,
     { ...POD, status: null },
+    { ...POD, status: { phase: null } },
     {
       metadata: { labels: null, annotations: null, deletionTimestamp: null },
       spec: { ...POD.spec, nodeName: null, initContainers: null },

@@ -171,6 +171,22 @@ tap.test('the sharing strategy is told in the words of GPU Feature Discovery', a
   }
 });
 
+tap.test('without a strategy or without replicas, the plain name stands for whole GPUs', async (t) => {
+  const strategies = [
+    { 'nvidia.com/gpu.sharing-strategy': 'none', 'nvidia.com/gpu.replicas': '4' },
+    { 'nvidia.com/gpu.sharing-strategy': 'magic', 'nvidia.com/gpu.replicas': '4' },
+    { 'nvidia.com/gpu.sharing-strategy': 'mps', 'nvidia.com/gpu.replicas': '' },
+  ];
+  for (const labels of strategies) {
+    t.match(node({ [GPU]: '2' }, labels)?.pools, [{ mode: 'exclusive', slotMilli: 1_000 }], JSON.stringify(labels));
+  }
+});
+
+tap.test('an ill GPU shows in the slots, not in the labels', async (t) => {
+  const labels = { 'nvidia.com/gpu.sharing-strategy': 'time-slicing', 'nvidia.com/gpu.replicas': '4' };
+  t.match(node({ [GPU]: '4' }, labels)?.pools, [{ mode: 'timeslicing', slotsPerGpu: [4, 0], slotMilli: 250 }]);
+});
+
 tap.test('the memory of a MIG instance is read from the label of its resource', async (t) => {
   const labels = { 'nvidia.com/mig-1g.5gb.memory': '4864', 'nvidia.com/mig-1g.5gb.me.memory': '4800' };
   const pools = node({ [MIG_1G]: '12', 'nvidia.com/mig-1g.5gb.me': '2' }, labels)?.pools;
@@ -212,9 +228,11 @@ tap.test('labels that cannot be read count as absent', async (t) => {
 
 tap.test('labels are only text: none of them sizes anything without bound', async (t) => {
   t.equal(node({ [GPU]: '2' }, { 'nvidia.com/gpu.count': '1025' })?.gpus, 2, 'more GPUs than any machine has');
-  t.equal(node({ [GPU]: '2' }, { 'nvidia.com/gpu.count': '1024' })?.gpus, 1_024);
+  for (const count of [1, 1_024]) t.equal(node({ [GPU]: '2' }, { 'nvidia.com/gpu.count': `${count}` })?.gpus, count);
   const replicas = { 'nvidia.com/gpu.replicas': '1025', 'nvidia.com/gpu.sharing-strategy': 'mps' };
   t.match(node({ [SHARED_GPU]: '8' }, replicas)?.pools, [{ slotMilli: 250 }], 'more slots than a GPU can have');
+  const most = { ...replicas, 'nvidia.com/gpu.replicas': '1024' };
+  t.match(node({ [SHARED_GPU]: '2048' }, most)?.pools, [{ slotsPerGpu: [1_024, 1_024], slotMiB: 40 }]);
 });
 
 tap.test('an allocatable count that cannot be read is no slot', async (t) => {

@@ -138,6 +138,7 @@ tap.test('a labelled node whose device plugin is away still has its GPUs, and no
 
 tap.test('without the count label, the slots tell how many GPUs there are at least', async (t) => {
   const cases: readonly [says: string, facts: Partial<NodeFacts>, gpus: number][] = [
+    ['one whole GPU', { allocatable: slots([WHOLE_GPU, 1]) }, 1],
     ['whole GPUs', { allocatable: slots([WHOLE_GPU, 4]) }, 4],
     ['shared, renamed', { sharing: 'mps', replicas: 4, allocatable: slots([SHARED_GPU, 16]) }, 4],
     ['shared, one slot unhealthy', { sharing: 'mps', replicas: 4, allocatable: slots([SHARED_GPU, 15]) }, 4],

@@ -157,6 +157,11 @@ tap.test('a declared share of a GPU needs a slot of that share', async (t) => {
   t.equal(short(decide(admission({ memoryMiB: 1 * GIB, fractionMilli: 300 }))), 'mig mig-3g.20gb');
 });
 
+tap.test('a slot of just the declared memory holds the pod', async (t) => {
+  t.equal(short(decide(admission({ memoryMiB: 4_864 }))), 'mig mig-1g.5gb');
+  t.equal(short(decide(admission({ memoryMiB: 4_865 }))), 'mig mig-3g.20gb');
+});
+
 tap.test('a slot of unknown memory has the benefit of the doubt', async (t) => {
   const facts = admission({ workloadType: 'inference', memoryMiB: 30 * GIB }, [slot('mps', undefined, 250)]);
   t.equal(short(decide(facts)), 'mps gpu.shared');
