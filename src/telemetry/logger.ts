@@ -4,8 +4,6 @@ import { type Logger, type LoggerOptions, pino } from 'pino';
 
 export type { Logger };
 
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
-
 /**
  * @param role the role that speaks, in every line
  * @param file where to; standard output if absent

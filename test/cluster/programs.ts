@@ -117,7 +117,7 @@ function requireGo(): void {
 
 function build(cache: string, log: (line: string) => void): void {
   const started = performance.now();
-  log(`building the control plane with Go into ${cache} (once; about 15 minutes on 2 cores, 3 GB of disk)`);
+  log(`building the control plane with Go into ${cache} (once; about 10 minutes on 2 cores, 3 GB of disk)`);
   intoCache(cache, (staging) => {
     for (const name of NAMES) {
       const { module, path } = SOURCES[name];
