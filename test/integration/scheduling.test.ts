@@ -1,5 +1,6 @@
 /** What kube-scheduler does with our configuration: who reaches us, and whose preferences count. */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import tap from 'tap';
 import { z } from 'zod';
 import { allMigProfiles } from '../../src/core/gpu-catalog.ts';
@@ -66,6 +67,12 @@ tap.test('on a real kube-scheduler', async (t) => {
       return pod?.status.conditions.find(({ reason }) => reason === 'Unschedulable')?.message;
     });
     t.match(message, /SlotTooSmall: a slot of nvidia\.com\/gpu has less GPU memory than the pod declares/);
+
+    // Its own condition is an update of the pod: words that changed would have it tried for ever.
+    await sleep(1_000);
+    const before = await requests(stack);
+    await sleep(4_000);
+    t.equal(await requests(stack), before, 'on an idle cluster nobody asks us');
   });
 });
 
