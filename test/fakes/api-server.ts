@@ -1,0 +1,223 @@
+/**
+ * A small API server on 127.0.0.1 that misbehaves on request. What it answers when it behaves is
+ * proved against the real one in test/contract.
+ */
+
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { KubeConfig } from '@kubernetes/client-node';
+import { createCertificate } from '../cluster/certificates.ts';
+import { type Change, type Kind, keyOf, ObjectStore, type Reply, refusal, typed } from './object-store.ts';
+
+/** What a request meets. */
+export type Fault =
+  /** Is refused, without effect. */
+  | { readonly status: number }
+  /** Gets no answer, ever. */
+  | 'silence'
+  /** The connection breaks before anything is done. */
+  | 'reset'
+  /** What was asked is done, and the connection breaks instead of an answer. */
+  | 'lost reply'
+  /** The connection breaks in the middle of the body; a watch's, in the middle of its next line. */
+  | 'cut'
+  /** The body comes byte by byte; a watch's next line does. */
+  | 'crumbs'
+  /** Is answered 200 with this body. */
+  | { readonly body: string }
+  /** The watch ends at once. */
+  | 'end'
+  /** The watch says this before anything else. */
+  | { readonly line: string };
+
+export class FakeApiServer {
+  readonly store = new ObjectStore();
+  /** `GET /api/v1/pods?limit=500`, in the order they came. */
+  readonly requests: string[] = [];
+  /** Connections ever opened. */
+  connections = 0;
+  /** What clients have to present; `kubeConfig` holds the first. */
+  token = 'first';
+  readonly kubeConfig = new KubeConfig();
+  readonly #server: Server;
+  readonly #faults: { readonly on: RegExp; readonly fault: Fault; times: number }[] = [];
+
+  private constructor(tls: { readonly cert: string; readonly key: string }) {
+    this.#server = createServer(tls, (request, response) => void this.#serve(request, response));
+    this.#server.on('secureConnection', () => {
+      this.connections += 1;
+    });
+  }
+
+  static async start(): Promise<FakeApiServer> {
+    const tls = await createCertificate();
+    const fake = new FakeApiServer(tls);
+    fake.#server.listen(0, '127.0.0.1');
+    await once(fake.#server, 'listening');
+    const server = `https://127.0.0.1:${(fake.#server.address() as AddressInfo).port}`;
+    const caData = Buffer.from(tls.cert).toString('base64');
+    fake.kubeConfig.loadFromClusterAndUser(
+      { name: 'fake', server, caData, skipTLSVerify: false },
+      { name: 'test', token: fake.token },
+    );
+    return fake;
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.breakConnections();
+    await closed;
+  }
+
+  /** The next requests whose `METHOD path` matches meet this; what was planned first comes first. */
+  meet(on: RegExp, fault: Fault, times = 1): void {
+    this.#faults.push({ on, fault, times });
+  }
+
+  /** Ends every fault that was planned. */
+  heal(): void {
+    this.#faults.length = 0;
+  }
+
+  /** Requests so far that match. */
+  count(on: RegExp): number {
+    return this.requests.filter((request) => on.test(request)).length;
+  }
+
+  /** All connections break, idle ones too. */
+  breakConnections(): void {
+    this.#server.closeAllConnections();
+  }
+
+  /** Tells all watches the version of now. */
+  bookmark(): void {
+    for (const tell of this.store.watchers) {
+      tell(this.store.bookmark('nodes'));
+      tell(this.store.bookmark('pods'));
+    }
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const line = `${request.method} ${request.url}`;
+    this.requests.push(line);
+    const body = await text(request).catch(() => '');
+    const plan = this.#faults.find(({ on, times }) => times > 0 && on.test(line));
+    if (plan) plan.times -= 1;
+    const fault = plan?.fault;
+    if (fault === 'silence') return;
+    if (fault === 'reset') {
+      response.destroy();
+    } else if (request.headers.authorization !== `Bearer ${this.token}`) {
+      send(response, refusal(401, 'Unauthorized'), fault);
+    } else if (has(fault, 'status')) {
+      send(response, refusal(fault.status, `a planned ${fault.status}`));
+    } else {
+      const asked = parse(request.url ?? '/');
+      if (!asked) send(response, refusal(404, `there is no ${request.url}`), fault);
+      else if (asked.query.has('watch')) this.#watch(asked, response, fault);
+      else send(response, this.#reply(request.method, asked, body), fault);
+    }
+  }
+
+  #reply(method: string | undefined, { kind, namespace, name, binding, query }: Asked, body: string): Reply {
+    const { store } = this;
+    const key = keyOf({ name, namespace });
+    if (method === 'POST') {
+      const given = JSON.parse(body);
+      return binding ? store.bind(key, given) : store.create(kind, namespace, given);
+    }
+    if (!name) return store.list(kind, namespace, Number(query.get('limit')), query.get('continue'));
+    const stored = store.get(kind, key);
+    if (!stored) return refusal(404, `${kind} "${name}" not found`);
+    if (method === 'DELETE') store.remove(kind, key);
+    return [200, typed(kind, stored)];
+  }
+
+  #watch({ kind, namespace, query }: Asked, response: ServerResponse, fault?: Fault): void {
+    const { store } = this;
+    const from = query.get('resourceVersion') ?? '';
+    if (!/^\d+$/.test(from)) {
+      send(response, refusal(500, `resourceVersion: Invalid value: "${from}"`), fault);
+      return;
+    }
+    response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
+    if (has(fault, 'line')) response.write(`${fault.line}\n`);
+    if (Number(from) < store.oldest) {
+      const [, object] = refusal(410, `too old resource version: ${from} (${store.oldest})`);
+      response.write(`${JSON.stringify({ type: 'ERROR', object })}\n`);
+    }
+    if (fault === 'end' || Number(from) < store.oldest) {
+      response.end();
+      return;
+    }
+    let next = fault;
+    const tell = (change: Change) => {
+      const { version, type, object } = change;
+      if (change.kind !== kind || version <= Number(from)) return;
+      if (type === 'BOOKMARK' ? !query.has('allowWatchBookmarks') : !isIn(object.metadata, namespace)) return;
+      if (next === 'cut') stop();
+      write(response, Buffer.from(`${JSON.stringify({ type, object: typed(kind, object) })}\n`), next);
+      next = undefined;
+    };
+    const end = () => {
+      tell(store.bookmark(kind));
+      response.end();
+    };
+    const timer = setTimeout(end, Number(query.get('timeoutSeconds') ?? 300) * 1000);
+    const stop = () => {
+      clearTimeout(timer);
+      store.watchers.delete(tell);
+    };
+    response.on('close', stop);
+    store.watchers.add(tell);
+    for (const change of store.history) if (store.watchers.has(tell)) tell(change);
+  }
+}
+
+interface Asked {
+  readonly kind: Kind;
+  readonly namespace: string | undefined;
+  /** Empty for a whole collection. */
+  readonly name: string;
+  readonly binding: boolean;
+  readonly query: URLSearchParams;
+}
+
+const PATH =
+  /^\/api\/v1\/(?:namespaces\/(?<namespace>[^/]+)\/)?(?<kind>nodes|pods)(?:\/(?<name>[^/]+))?(?<binding>\/binding)?$/;
+
+function parse(url: string): Asked | undefined {
+  const { pathname, searchParams: query } = new URL(url, 'https://127.0.0.1');
+  const { namespace, kind, name = '', binding } = PATH.exec(pathname)?.groups ?? {};
+  if (kind !== 'nodes' && kind !== 'pods') return undefined;
+  return { kind, namespace, name, binding: binding !== undefined, query };
+}
+
+function send(response: ServerResponse, [status, body]: Reply, fault?: Fault): void {
+  if (fault === 'lost reply') {
+    response.destroy();
+    return;
+  }
+  const payload = Buffer.from(has(fault, 'body') ? fault.body : JSON.stringify(body));
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': payload.length });
+  write(response, payload, fault);
+  if (fault !== 'cut') response.end();
+}
+
+function write(response: ServerResponse, payload: Buffer, fault?: Fault): void {
+  if (fault === 'crumbs') for (const byte of payload) response.write(Buffer.of(byte));
+  else if (fault === 'cut') response.write(payload.subarray(0, payload.length / 2), () => response.destroy());
+  else response.write(payload);
+}
+
+function isIn(metadata: { readonly namespace?: string }, namespace: string | undefined): boolean {
+  return namespace === undefined || metadata.namespace === namespace;
+}
+
+function has<K extends string>(fault: Fault | undefined, key: K): fault is Extract<Fault, Record<K, unknown>> {
+  return typeof fault === 'object' && key in fault;
+}
