@@ -1,0 +1,29 @@
+/** What the image runs: plain JavaScript that needs nothing but the production dependencies. */
+
+import { spawnSync } from 'node:child_process';
+import { globSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { join, resolve } from 'node:path';
+import tap from 'tap';
+import { z } from 'zod';
+
+const root = resolve(import.meta.dirname, '../..');
+
+tap.test('the build runs, and asks for no development dependency', async (t) => {
+  const out = t.testdir({});
+  const tsc = join(root, 'node_modules/.bin/tsc');
+  const built = spawnSync(tsc, ['-p', 'tsconfig.build.json', '--outDir', out], { cwd: root, encoding: 'utf8' });
+  t.equal(built.status, 0, built.stdout);
+  const help = spawnSync(process.execPath, [join(out, 'main.js'), '--help'], { encoding: 'utf8' });
+  t.match(help, { status: 0, stdout: /Usage: gpu-autoscaler/ });
+
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const { dependencies } = z.object({ dependencies: z.record(z.string(), z.string()) }).parse(manifest);
+  const imported = globSync('**/*.js', { cwd: out }).flatMap((file) =>
+    [...readFileSync(join(out, file), 'utf8').matchAll(/(?:from|import)[ (]'([^'.][^']*)'/g)].map(
+      ([, name = '']) => name,
+    ),
+  );
+  const packages = new Set(imported.filter((name) => !isBuiltin(name)));
+  t.same([...packages].sort(), Object.keys(dependencies).sort());
+});
