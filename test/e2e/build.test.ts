@@ -9,14 +9,17 @@ import { z } from 'zod';
 
 const root = resolve(import.meta.dirname, '../..');
 
+/** Without the loaders that the test runner puts into every child. */
+function node(args: readonly string[]) {
+  return spawnSync('env', ['-u', 'NODE_OPTIONS', process.execPath, ...args], { cwd: root, encoding: 'utf8' });
+}
+
 tap.test('the build runs, and asks for no development dependency', async (t) => {
   const out = t.testdir({});
   const tsc = join(root, 'node_modules/.bin/tsc');
-  // Without the loaders that the test runner hands on to children.
-  const env = { ...process.env, NODE_OPTIONS: '' };
-  const built = spawnSync(tsc, ['-p', 'tsconfig.build.json', '--outDir', out], { cwd: root, env, encoding: 'utf8' });
+  const built = node([tsc, '-p', 'tsconfig.build.json', '--outDir', out]);
   t.equal(built.status, 0, built.stdout + built.stderr);
-  const help = spawnSync(process.execPath, [join(out, 'main.js'), '--help'], { env, encoding: 'utf8' });
+  const help = node([join(out, 'main.js'), '--help']);
   t.match(help, { status: 0, stdout: /Usage: gpu-autoscaler/ });
 
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
