@@ -1,21 +1,13 @@
 /** What a pod's labels and annotations ask of us, parsed once. Faults are sentences for its author. */
 
-import type { SharedMode, WorkloadType } from '../core/admission/facts.ts';
+import type { PodFacts, SharedMode, WorkloadType } from '../core/admission/facts.ts';
 import type { SharingMode } from '../core/inventory.ts';
 import { type MigProfile, parseMigProfile } from '../core/mig/profile.ts';
 import { type Parsed, parseGpuFraction, parseMiB, quote } from '../core/units.ts';
 import { LABELS, READ, WRITTEN } from './keys.ts';
 
-export interface PodWishes {
-  readonly optimize: boolean;
-  readonly alreadyDecided: boolean;
-  readonly sharingDisabled: boolean;
-  readonly explicitMode: SharingMode | undefined;
-  readonly explicitProfile: MigProfile | undefined;
-  readonly disabledModes: ReadonlySet<SharedMode>;
-  readonly workloadType: WorkloadType | undefined;
-  readonly memoryMiB: number | undefined;
-  readonly fractionMilli: number | undefined;
+/** What the admission decision needs of them, and two things more. */
+export interface PodWishes extends Omit<PodFacts, 'namespace' | 'requested' | 'schedulerName'> {
   /** The mode that admission promised, for the scheduler. */
   readonly promisedMode: SharingMode | undefined;
   /** One sentence for each value that cannot be read; such a pod is admitted unchanged. */
