@@ -49,12 +49,18 @@ export interface CallOptions {
 /** How long one reading of the credentials is used, ms: tokens on disk change, but not for each call. */
 const CREDENTIALS_MS = 30_000;
 
+/** One reading, shared by all calls until then. */
+interface Credentials {
+  readonly options: Promise<RequestOptions>;
+  readonly until: number;
+}
+
 export class KubeClient {
   readonly #config: KubeConfig;
   readonly #server: URL;
   readonly #now: () => number;
-  readonly #agents = new Map<string, Agent>();
-  #credentials: { readonly options: RequestOptions; readonly until: number } | undefined;
+  #connections: { readonly identity: string; readonly agent: Agent } | undefined;
+  #credentials: Credentials | undefined;
 
   /**
    * @param now ms of a clock that never goes back
@@ -95,12 +101,13 @@ export class KubeClient {
    * @throws KubeError for any status but 2xx
    */
   async stream(method: Method, path: string, options: CallOptions = {}): Promise<IncomingMessage> {
-    let response = await this.#send(method, path, options);
+    const credentials = this.#authenticate();
+    let response = await this.#send(credentials, method, path, options);
     if (response.statusCode === 401) {
       // A token that has just been rotated: read it again, once.
       response.resume();
-      this.#credentials = undefined;
-      response = await this.#send(method, path, options);
+      this.#forget(credentials);
+      response = await this.#send(this.#authenticate(), method, path, options);
     }
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return response;
@@ -109,61 +116,81 @@ export class KubeClient {
     throw new KubeError(message ?? `${method} ${path}: HTTP ${status}`, status, reason);
   }
 
-  /** Closes all connections. */
+  /** Closes the connections, those of calls under way too. */
   close(): void {
-    for (const agent of this.#agents.values()) agent.destroy();
-    this.#agents.clear();
+    this.#connections?.agent.destroy();
+    this.#connections = undefined;
+    this.#credentials = undefined;
   }
 
-  async #send(method: Method, path: string, options: CallOptions): Promise<IncomingMessage> {
-    const { body, contentType = 'application/json', signal, idleMs = 10_000 } = options;
-    const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-    const credentials = await this.#authenticate();
-    return new Promise((resolve, reject) => {
-      const outgoing = request(
-        {
-          ...credentials,
+  async #send(
+    credentials: Credentials,
+    method: Method,
+    path: string,
+    { body, contentType = 'application/json', signal, idleMs = 10_000 }: CallOptions,
+  ): Promise<IncomingMessage> {
+    try {
+      const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+      const identity = await credentials.options;
+      return await new Promise((resolve, reject) => {
+        const outgoing = request({
+          ...identity,
           method,
-          host: this.#server.hostname,
+          // An IPv6 address is written in brackets only within a URL.
+          host: this.#server.hostname.replace(/^\[(.*)\]$/, '$1'),
           port: this.#server.port || 443,
           path: this.#server.pathname.replace(/\/$/, '') + path,
           headers: {
-            ...credentials.headers,
+            ...identity.headers,
             accept: 'application/json',
             ...(payload && { 'content-type': contentType, 'content-length': payload.length }),
           },
           timeout: idleMs,
           ...(signal && { signal }),
-        },
-        resolve,
-      );
-      outgoing.on('timeout', () => outgoing.destroy(new Error(`no byte for ${idleMs} ms`)));
-      outgoing.on('error', (error) =>
-        reject(new KubeError(`${method} ${path}: ${error.message}`, undefined, undefined, { cause: error })),
-      );
-      outgoing.end(payload);
-    });
+        });
+        outgoing.on('timeout', () => outgoing.destroy(new Error(`no byte for ${idleMs} ms`)));
+        outgoing.on('error', reject);
+        outgoing.on('response', (response) => {
+          // Whoever reads the reply learns why it broke off.
+          outgoing.on('error', (error) => response.destroy(error));
+          resolve(response);
+        });
+        outgoing.end(payload);
+      });
+    } catch (error) {
+      throw new KubeError(`${method} ${path}: ${(error as Error).message}`, undefined, undefined, { cause: error });
+    }
   }
 
-  async #authenticate(): Promise<RequestOptions> {
-    if (this.#credentials && this.#now() < this.#credentials.until) return this.#credentials.options;
+  /** Calls at once share one reading, which may be a program's run. */
+  #authenticate(): Credentials {
+    if (this.#credentials && this.#now() < this.#credentials.until) return this.#credentials;
+    const credentials = { options: this.#readCredentials(), until: this.#now() + CREDENTIALS_MS };
+    credentials.options.catch(() => this.#forget(credentials));
+    this.#credentials = credentials;
+    return credentials;
+  }
+
+  #forget(credentials: Credentials): void {
+    if (this.#credentials === credentials) this.#credentials = undefined;
+  }
+
+  async #readCredentials(): Promise<RequestOptions> {
     const options: RequestOptions = {};
     await this.#config.applyToHTTPSOptions(options);
     // client-node's own agent opens a connection for each call; a proxy's agent has to stay.
     if (!this.#config.getCurrentCluster()?.proxyUrl) options.agent = this.#agentFor(options);
-    this.#credentials = { options, until: this.#now() + CREDENTIALS_MS };
     return options;
   }
 
-  /** One agent for each identity: a new client certificate must not travel on an old connection. */
+  /** A new client certificate must not travel on an old connection; calls under way finish on theirs. */
   #agentFor({ ca, cert, key, servername, rejectUnauthorized }: RequestOptions): Agent {
     const identity = JSON.stringify([ca, cert, key, servername, rejectUnauthorized].map((part) => `${part}`));
-    const known = this.#agents.get(identity);
-    if (known) return known;
-    this.close();
-    const agent = new Agent({ keepAlive: true, keepAliveMsecs: 30_000, maxFreeSockets: 64 });
-    this.#agents.set(identity, agent);
-    return agent;
+    if (this.#connections?.identity !== identity) {
+      const agent = new Agent({ keepAlive: true, keepAliveMsecs: 30_000, maxFreeSockets: 64 });
+      this.#connections = { identity, agent };
+    }
+    return this.#connections.agent;
   }
 }
 

@@ -41,12 +41,9 @@ const eventSchema = z.object({
 type Event = z.infer<typeof eventSchema>;
 
 tap.test('the fake API server', async (t) => {
-  const fake = await FakeApiServer.start();
+  const fake = await FakeApiServer.start(t);
   const client = new KubeClient(fake.kubeConfig);
-  t.teardown(async () => {
-    client.close();
-    await fake.close();
-  });
+  t.teardown(() => client.close());
   const forgetful = async () => {
     fake.store.compact();
     return '/api/v1/nodes';

@@ -9,6 +9,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { KubeConfig } from '@kubernetes/client-node';
+import type { Test } from 'tap';
 import { createCertificate } from '../cluster/certificates.ts';
 import { type Change, type Kind, keyOf, ObjectStore, type Reply, refusal, typed } from './object-store.ts';
 
@@ -24,6 +25,8 @@ export type Fault =
   | 'lost reply'
   /** The connection breaks in the middle of the body; a watch's, in the middle of its next line. */
   | 'cut'
+  /** The body, or the watch's next line, stops in the middle, and nothing follows. */
+  | 'stall'
   /** The body comes byte by byte; a watch's next line does. */
   | 'crumbs'
   /** Is answered 200 with this body. */
@@ -52,7 +55,8 @@ export class FakeApiServer {
     });
   }
 
-  static async start(): Promise<FakeApiServer> {
+  /** Ends with the test. */
+  static async start(t: Test): Promise<FakeApiServer> {
     const tls = await createCertificate();
     const fake = new FakeApiServer(tls);
     fake.#server.listen(0, '127.0.0.1');
@@ -63,14 +67,8 @@ export class FakeApiServer {
       { name: 'fake', server, caData, skipTLSVerify: false },
       { name: 'test', token: fake.token },
     );
+    t.teardown(() => fake.#close());
     return fake;
-  }
-
-  async close(): Promise<void> {
-    const closed = once(this.#server, 'close');
-    this.#server.close();
-    this.breakConnections();
-    await closed;
   }
 
   /** The next requests whose `METHOD path` matches meet this; what was planned first comes first. */
@@ -99,6 +97,13 @@ export class FakeApiServer {
       tell(this.store.bookmark('nodes'));
       tell(this.store.bookmark('pods'));
     }
+  }
+
+  async #close(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.breakConnections();
+    await closed;
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -159,7 +164,7 @@ export class FakeApiServer {
       const { version, type, object } = change;
       if (change.kind !== kind || version <= Number(from)) return;
       if (type === 'BOOKMARK' ? !query.has('allowWatchBookmarks') : !isIn(object.metadata, namespace)) return;
-      if (next === 'cut') stop();
+      if (next === 'cut' || next === 'stall') stop();
       write(response, Buffer.from(`${JSON.stringify({ type, object: typed(kind, object) })}\n`), next);
       next = undefined;
     };
@@ -205,12 +210,14 @@ function send(response: ServerResponse, [status, body]: Reply, fault?: Fault): v
   const payload = Buffer.from(has(fault, 'body') ? fault.body : JSON.stringify(body));
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': payload.length });
   write(response, payload, fault);
-  if (fault !== 'cut') response.end();
+  if (fault !== 'cut' && fault !== 'stall') response.end();
 }
 
 function write(response: ServerResponse, payload: Buffer, fault?: Fault): void {
+  const half = payload.subarray(0, payload.length / 2);
   if (fault === 'crumbs') for (const byte of payload) response.write(Buffer.of(byte));
-  else if (fault === 'cut') response.write(payload.subarray(0, payload.length / 2), () => response.destroy());
+  else if (fault === 'stall') response.write(half);
+  else if (fault === 'cut') response.write(half, () => response.destroy());
   else response.write(payload);
 }
 
