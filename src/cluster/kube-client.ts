@@ -59,7 +59,8 @@ export class KubeClient {
   readonly #config: KubeConfig;
   readonly #server: URL;
   readonly #now: () => number;
-  #connections: { readonly identity: string; readonly agent: Agent } | undefined;
+  /** Keeps apart what was opened with another certificate or authority. */
+  readonly #agent = new Agent({ keepAlive: true, keepAliveMsecs: 30_000, maxFreeSockets: 64 });
   #credentials: Credentials | undefined;
 
   /**
@@ -118,9 +119,7 @@ export class KubeClient {
 
   /** Closes the connections, those of calls under way too. */
   close(): void {
-    this.#connections?.agent.destroy();
-    this.#connections = undefined;
-    this.#credentials = undefined;
+    this.#agent.destroy();
   }
 
   async #send(
@@ -179,18 +178,8 @@ export class KubeClient {
     const options: RequestOptions = {};
     await this.#config.applyToHTTPSOptions(options);
     // client-node's own agent opens a connection for each call; a proxy's agent has to stay.
-    if (!this.#config.getCurrentCluster()?.proxyUrl) options.agent = this.#agentFor(options);
+    if (!this.#config.getCurrentCluster()?.proxyUrl) options.agent = this.#agent;
     return options;
-  }
-
-  /** A new client certificate must not travel on an old connection; calls under way finish on theirs. */
-  #agentFor({ ca, cert, key, servername, rejectUnauthorized }: RequestOptions): Agent {
-    const identity = JSON.stringify([ca, cert, key, servername, rejectUnauthorized].map((part) => `${part}`));
-    if (this.#connections?.identity !== identity) {
-      const agent = new Agent({ keepAlive: true, keepAliveMsecs: 30_000, maxFreeSockets: 64 });
-      this.#connections = { identity, agent };
-    }
-    return this.#connections.agent;
   }
 }
 

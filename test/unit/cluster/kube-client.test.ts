@@ -225,8 +225,10 @@ tap.test('close() breaks the calls under way', async (t) => {
   server.meet(/GET/, 'silence');
   const call = failure(t, client.json('GET', NODES));
   while (server.requests.length === 0) await sleep(5);
+  const began = performance.now();
   client.close();
   t.equal((await call).status, undefined);
+  t.ok(performance.now() - began < 2_000);
 });
 
 tap.test('the path of the configured server comes before that of the call', async (t) => {
