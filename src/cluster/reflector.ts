@@ -1,7 +1,7 @@
 /**
  * Keeps a copy of one kind of object up to date: a paged list, then a watch that resumes where it
- * broke off. Every fault but an expired version is met with a jittered delay and another try, for
- * ever. Knows nothing of what the objects mean.
+ * broke off. Every fault is met with a jittered delay and another try, for ever. Knows nothing of
+ * what the objects mean.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { type KubeClient, KubeError, parseStatus } from './kube-client.ts';
 
 export interface ReflectorOptions {
-  readonly client: KubeClient;
+  readonly client: Pick<KubeClient, 'json' | 'stream'>;
   /** `/api/v1/nodes` */
   readonly path: string;
   /** Told before a list is asked for, so that what happens meanwhile can be told from what it holds. */
@@ -21,6 +21,8 @@ export interface ReflectorOptions {
   readonly log: (message: string, details: Record<string, unknown>) => void;
   /** In [0, 1): spreads reconnections. */
   readonly random: () => number;
+  /** ms of a clock that never goes back. */
+  readonly now?: () => number;
   /** Objects in one page of a list. */
   readonly pageSize?: number;
 }
@@ -36,13 +38,14 @@ const versionSchema = z.object({ metadata: z.object({ resourceVersion: z.string(
 const WATCH_IDLE_MS = 150_000;
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 10_000;
+/** Failures in a row after which the version is given up: whatever is wrong with it, a list sets it right. */
+const RESUMES = 5;
 
 export class Reflector {
   readonly #options: ReflectorOptions;
   readonly #stopping = new AbortController();
   readonly #firstList = Promise.withResolvers<void>();
   #running: Promise<void> | undefined;
-  #delayMs = FIRST_DELAY_MS;
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
@@ -63,19 +66,31 @@ export class Reflector {
   }
 
   async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    const { now = () => performance.now() } = this.#options;
     let version: string | undefined;
-    while (!this.#stopping.signal.aborted) {
+    // In a row, without an event in between.
+    let failures = 0;
+    while (!signal.aborted) {
+      let watching: number | undefined;
+      let fault: unknown;
       try {
-        if (version === undefined) version = await this.#list();
-        const from: string = version;
-        for await (const seen of this.#watch(from)) version = seen;
-        // A server that ends watches at once must not be asked in a tight loop.
-        if (version === from) await this.#pause(new Error('the watch ended without an event'));
+        version ??= await this.#list();
+        watching = now();
+        for await (const seen of this.#watch(version)) {
+          version = seen;
+          failures = 0;
+        }
       } catch (error) {
-        if (this.#stopping.signal.aborted) return;
-        if (mustListAgain(error)) version = undefined;
-        await this.#pause(error as Error);
+        fault = error;
       }
+      if (signal.aborted) return;
+      if (watching !== undefined && now() - watching > LONGEST_DELAY_MS) failures = 0;
+      // A watch ends in its own time, or after it has told something; to end at once time and again is a fault.
+      if (failures > 0) fault ??= new Error('the watch ended without an event');
+      if (mustListAgain(fault) || failures >= RESUMES) version = undefined;
+      await this.#pause(failures, fault);
+      failures += 1;
     }
   }
 
@@ -93,7 +108,6 @@ export class Reflector {
       cursor = page.metadata.continue ?? '';
       if (cursor) continue;
       replaced(objects);
-      this.#delayMs = FIRST_DELAY_MS;
       this.#firstList.resolve();
       return page.metadata.resourceVersion;
     }
@@ -112,20 +126,15 @@ export class Reflector {
     const response = await client.stream('GET', `${path}?${query}`, { signal, idleMs: WATCH_IDLE_MS });
     // A line may come in many pieces: join them once, when it is whole.
     let pieces: Buffer[] = [];
-    try {
-      for await (const chunk of response as AsyncIterable<Buffer>) {
-        let start = 0;
-        for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
-          pieces.push(chunk.subarray(start, end));
-          const line = Buffer.concat(pieces).toString();
-          pieces = [];
-          start = end + 1;
-          if (line.trim() !== '') yield this.#apply(line);
-        }
-        if (start < chunk.length) pieces.push(chunk.subarray(start));
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      let start = 0;
+      for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+        pieces.push(chunk.subarray(start, end));
+        yield this.#apply(Buffer.concat(pieces).toString());
+        pieces = [];
+        start = end + 1;
       }
-    } finally {
-      response.destroy();
+      pieces.push(chunk.subarray(start));
     }
   }
 
@@ -139,15 +148,15 @@ export class Reflector {
     const version = versionSchema.parse(object).metadata.resourceVersion;
     if (type === 'DELETED') this.#options.deleted(object);
     else if (type !== 'BOOKMARK') this.#options.changed(object);
-    this.#delayMs = FIRST_DELAY_MS;
     return version;
   }
 
-  async #pause(error: Error): Promise<void> {
+  async #pause(failures: number, fault: unknown): Promise<void> {
     const { log, path, random } = this.#options;
-    const delayMs = Math.round(this.#delayMs * (0.5 + random()));
-    this.#delayMs = Math.min(LONGEST_DELAY_MS, this.#delayMs * 2);
-    log('lost touch with the API server, trying again', { path, delayMs, error: error.message });
+    const delayMs = Math.round(Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures) * (0.5 + random()));
+    if (fault instanceof Error) {
+      log('lost touch with the API server, trying again', { path, delayMs, error: fault.message });
+    }
     await sleep(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
   }
 }

@@ -8,6 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setImmediate as turn } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { Test } from 'tap';
 import { createCertificate } from '../cluster/certificates.ts';
@@ -31,10 +32,9 @@ export type Fault =
   | 'crumbs'
   /** Is answered 200 with this body. */
   | { readonly body: string }
-  /** The watch ends at once. */
-  | 'end'
-  /** The watch says this before anything else. */
-  | { readonly line: string };
+  /** The watch says this (if anything) before anything else, and ends (if told to). */
+  | { readonly line: string; readonly end?: boolean }
+  | { readonly end: boolean };
 
 export class FakeApiServer {
   readonly store = new ObjectStore();
@@ -46,6 +46,7 @@ export class FakeApiServer {
   token = 'first';
   readonly kubeConfig = new KubeConfig();
   readonly #server: Server;
+  readonly #watches = new Set<ServerResponse>();
   readonly #faults: { readonly on: RegExp; readonly fault: Fault; times: number }[] = [];
 
   private constructor(tls: { readonly cert: string; readonly key: string }) {
@@ -91,6 +92,11 @@ export class FakeApiServer {
     this.#server.closeAllConnections();
   }
 
+  /** Ends all watches in order, as a server does when their time is over. */
+  endWatches(): void {
+    for (const response of this.#watches) response.end();
+  }
+
   /** Tells all watches the version of now. */
   bookmark(): void {
     for (const tell of this.store.watchers) {
@@ -114,18 +120,13 @@ export class FakeApiServer {
     if (plan) plan.times -= 1;
     const fault = plan?.fault;
     if (fault === 'silence') return;
-    if (fault === 'reset') {
-      response.destroy();
-    } else if (request.headers.authorization !== `Bearer ${this.token}`) {
-      send(response, refusal(401, 'Unauthorized'), fault);
-    } else if (has(fault, 'status')) {
-      send(response, refusal(fault.status, `a planned ${fault.status}`));
-    } else {
-      const asked = parse(request.url ?? '/');
-      if (!asked) send(response, refusal(404, `there is no ${request.url}`), fault);
-      else if (asked.query.has('watch')) this.#watch(asked, response, fault);
-      else send(response, this.#reply(request.method, asked, body), fault);
-    }
+    const asked = parse(request.url ?? '/');
+    if (fault === 'reset') response.destroy();
+    else if (request.headers.authorization !== `Bearer ${this.token}`) await send(response, refusal(401, line), fault);
+    else if (has(fault, 'status')) await send(response, refusal(fault.status, `a planned ${fault.status}`));
+    else if (!asked) await send(response, refusal(404, `there is no ${request.url}`), fault);
+    else if (asked.query.has('watch')) await this.#watch(asked, response, fault);
+    else await send(response, this.#reply(request.method, asked, body), fault);
   }
 
   #reply(method: string | undefined, { kind, namespace, name, binding, query }: Asked, body: string): Reply {
@@ -142,12 +143,11 @@ export class FakeApiServer {
     return [200, typed(kind, stored)];
   }
 
-  #watch({ kind, namespace, query }: Asked, response: ServerResponse, fault?: Fault): void {
+  async #watch({ kind, namespace, query }: Asked, response: ServerResponse, fault?: Fault): Promise<void> {
     const { store } = this;
     const from = query.get('resourceVersion') ?? '';
     if (!/^\d+$/.test(from)) {
-      send(response, refusal(500, `resourceVersion: Invalid value: "${from}"`), fault);
-      return;
+      return send(response, refusal(500, `resourceVersion: Invalid value: "${from}"`), fault);
     }
     response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
     if (has(fault, 'line')) response.write(`${fault.line}\n`);
@@ -155,30 +155,35 @@ export class FakeApiServer {
       const [, object] = refusal(410, `too old resource version: ${from} (${store.oldest})`);
       response.write(`${JSON.stringify({ type: 'ERROR', object })}\n`);
     }
-    if (fault === 'end' || Number(from) < store.oldest) {
+    if (has(fault, 'end') || Number(from) < store.oldest) {
       response.end();
       return;
     }
     let next = fault;
+    let writing = Promise.resolve();
     const tell = (change: Change) => {
       const { version, type, object } = change;
       if (change.kind !== kind || version <= Number(from)) return;
       if (type === 'BOOKMARK' ? !query.has('allowWatchBookmarks') : !isIn(object.metadata, namespace)) return;
       if (next === 'cut' || next === 'stall') stop();
-      write(response, Buffer.from(`${JSON.stringify({ type, object: typed(kind, object) })}\n`), next);
+      const line = Buffer.from(`${JSON.stringify({ type, object: typed(kind, object) })}\n`);
+      const how = next;
+      writing = writing.then(() => write(response, line, how));
       next = undefined;
     };
     const end = () => {
       tell(store.bookmark(kind));
-      response.end();
+      void writing.then(() => response.end());
     };
     const timer = setTimeout(end, Number(query.get('timeoutSeconds') ?? 300) * 1000);
     const stop = () => {
       clearTimeout(timer);
       store.watchers.delete(tell);
+      this.#watches.delete(response);
     };
     response.on('close', stop);
     store.watchers.add(tell);
+    this.#watches.add(response);
     for (const change of store.history) if (store.watchers.has(tell)) tell(change);
   }
 }
@@ -202,23 +207,29 @@ function parse(url: string): Asked | undefined {
   return { kind, namespace, name, binding: binding !== undefined, query };
 }
 
-function send(response: ServerResponse, [status, body]: Reply, fault?: Fault): void {
+async function send(response: ServerResponse, [status, body]: Reply, fault?: Fault): Promise<void> {
   if (fault === 'lost reply') {
     response.destroy();
     return;
   }
   const payload = Buffer.from(has(fault, 'body') ? fault.body : JSON.stringify(body));
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': payload.length });
-  write(response, payload, fault);
+  await write(response, payload, fault);
   if (fault !== 'cut' && fault !== 'stall') response.end();
 }
 
-function write(response: ServerResponse, payload: Buffer, fault?: Fault): void {
+async function write(response: ServerResponse, payload: Buffer, fault?: Fault): Promise<void> {
   const half = payload.subarray(0, payload.length / 2);
-  if (fault === 'crumbs') for (const byte of payload) response.write(Buffer.of(byte));
-  else if (fault === 'stall') response.write(half);
+  if (fault === 'stall') response.write(half);
   else if (fault === 'cut') response.write(half, () => response.destroy());
-  else response.write(payload);
+  else if (fault !== 'crumbs') response.write(payload);
+  else {
+    for (const byte of payload) {
+      response.write(Buffer.of(byte));
+      // What is written in one turn is sent in one piece.
+      await turn();
+    }
+  }
 }
 
 function isIn(metadata: { readonly namespace?: string }, namespace: string | undefined): boolean {

@@ -1,0 +1,227 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import tap from 'tap';
+import { waitFor } from '../../cluster/wait.ts';
+import type { Fault } from '../../fakes/api-server.ts';
+import { ALWAYS, LIST, setUp, WATCH, watchedFrom } from './reflect.ts';
+
+// They wait more than they work.
+tap.jobs = 16;
+
+tap.test('lists page by page, then tells each change once', async (t) => {
+  const { server, reflector, put, told, watching, caughtUp } = await setUp(t);
+  reflector.start();
+  await reflector.synced;
+  t.strictSame(told, ['[3]']);
+  t.equal(server.count(LIST), 2);
+  await watching(1);
+  put('d');
+  put('a');
+  server.store.remove('nodes', 'b');
+  await caughtUp();
+  t.strictSame(told, ['[3]', 'd@104', 'a@105', '-b@106']);
+  t.equal(server.count(WATCH), 1);
+});
+
+tap.test('says that it lists before it asks, each time', async (t) => {
+  const requests: number[] = [];
+  const { server, reflector } = await setUp(t, { listing: () => void requests.push(server.requests.length) });
+  server.meet(/continue=/, { status: 410 });
+  reflector.start();
+  await reflector.synced;
+  t.strictSame(requests, [0, 2]);
+});
+
+tap.test('what happens between the pages of a list is told after it', async (t) => {
+  const { server, reflector, put, told, caughtUp } = await setUp(t);
+  server.meet(/continue=/, 'stall');
+  reflector.start();
+  await waitFor('page 2', () => server.count(/continue=/) === 1, { everyMs: 5 });
+  put('a');
+  put('d');
+  await caughtUp();
+  t.equal(told.filter((what) => what.startsWith('[')).length, 1);
+});
+
+tap.test('a watch that breaks is resumed where it was, without a list', async (t) => {
+  const { server, reflector, put, told, watching, caughtUp } = await setUp(t);
+  reflector.start();
+  await watching(1);
+  put('d');
+  await caughtUp();
+  server.breakConnections();
+  put('e');
+  await caughtUp();
+  t.strictSame(watchedFrom(server), ['103', '104']);
+  t.strictSame(told, ['[3]', 'd@104', 'e@105']);
+  t.equal(server.count(LIST), 2);
+});
+
+tap.test('a bookmark moves the version and tells nothing', async (t) => {
+  const { server, reflector, told, watching } = await setUp(t);
+  reflector.start();
+  await watching(1);
+  server.store.put('pods', { metadata: { name: 'elsewhere', namespace: 'default' } });
+  server.bookmark();
+  await sleep(20);
+  server.breakConnections();
+  await watching(2);
+  t.strictSame(watchedFrom(server), ['103', '104']);
+  t.strictSame(told, ['[3]']);
+});
+
+tap.test('a line that comes in pieces is told whole, and its characters of many bytes too', async (t) => {
+  const annotations = { 'a/b': 'Zürich 東京 🚀' };
+  const seen: unknown[] = [];
+  const { server, reflector, watching } = await setUp(t, { changed: (object) => void seen.push(object) });
+  server.meet(WATCH, 'crumbs');
+  reflector.start();
+  await watching(1);
+  server.store.put('nodes', { metadata: { name: 'd', annotations } });
+  server.store.put('nodes', { metadata: { name: 'e', annotations } });
+  await waitFor('two changes', () => seen.length === 2);
+  t.match(seen, [{ metadata: { name: 'd', annotations } }, { metadata: { name: 'e', annotations } }]);
+  t.equal(server.requests.length, 3);
+});
+
+tap.test('an expired version is answered with a list, which shows what was missed', async (t) => {
+  const { server, reflector, put, told, watching, caughtUp } = await setUp(t);
+  reflector.start();
+  await watching(1);
+  server.breakConnections();
+  server.store.remove('nodes', 'b');
+  put('a');
+  server.store.compact();
+  await caughtUp();
+  t.strictSame(told, ['[3]', '[2]']);
+});
+
+tap.test('a change that cannot be taken in is told again', async (t) => {
+  let trouble = 1;
+  const { server, reflector, put, watching } = await setUp(t, {
+    changed: () => {
+      trouble -= 1;
+      if (trouble >= 0) throw new Error('not now');
+    },
+  });
+  reflector.start();
+  await watching(1);
+  put('d');
+  await waitFor('the change is told again', () => trouble === -1, { everyMs: 5 });
+  t.strictSame(watchedFrom(server), ['103', '103']);
+});
+
+tap.test('delays double from 100 ms to 10 s, spread by half in both directions', async (t) => {
+  const { server, reflector, logged } = await setUp(t, { random: () => 0 });
+  server.meet(/GET/, { status: 500 }, ALWAYS);
+  reflector.start();
+  await waitFor('eight delays', () => logged.length === 8, { timeoutMs: 20_000 });
+  t.strictSame(
+    logged.map(({ delayMs }) => delayMs),
+    [50, 100, 200, 400, 800, 1600, 3200, 5000],
+  );
+});
+
+tap.test('the spread is that of the random number', async (t) => {
+  const numbers = [0, 0.5, 0.999];
+  const { server, reflector, logged } = await setUp(t, { random: () => numbers.shift() ?? 0 });
+  server.meet(LIST, { status: 500 }, ALWAYS);
+  reflector.start();
+  await waitFor('three delays', () => logged.length === 3);
+  t.strictSame(
+    logged.map(({ delayMs }) => delayMs),
+    [50, 200, 600],
+  );
+});
+
+tap.test('an event, or ten seconds of a watch, end a row of failures', async (t) => {
+  let now = 0;
+  const { server, reflector, put, logged, watching, caughtUp } = await setUp(t, { now: () => now });
+  server.meet(WATCH, { status: 500 }, 2);
+  reflector.start();
+  await watching(3);
+  put('d');
+  await caughtUp();
+  server.meet(WATCH, { status: 500 }, 2);
+  server.breakConnections();
+  await watching(6);
+  now += 10_001;
+  server.breakConnections();
+  await watching(7);
+  t.strictSame(
+    logged.map(({ delayMs }) => delayMs),
+    [100, 200, 100, 200, 400, 100],
+  );
+});
+
+tap.test('a watch that ends in its own time is no fault, and is not spoken of', async (t) => {
+  let now = 0;
+  const { server, reflector, logged, watching } = await setUp(t, { now: () => now });
+  reflector.start();
+  for (const times of [1, 2, 3]) {
+    await watching(times);
+    now += 300_000;
+    server.endWatches();
+  }
+  await watching(4);
+  t.strictSame(logged, []);
+  t.equal(server.count(LIST), 2);
+});
+
+tap.test('watches that end at once, time and again, are a fault', async (t) => {
+  const { server, reflector, logged, watching } = await setUp(t);
+  server.meet(WATCH, { end: true }, 3);
+  reflector.start();
+  await watching(4);
+  t.strictSame(
+    logged.map(({ delayMs, error }) => `${delayMs}: ${error}`),
+    ['200: the watch ended without an event', '400: the watch ended without an event'],
+  );
+});
+
+const phases: readonly [phase: string, on: RegExp, fault: Fault | undefined, times?: number][] = [
+  ['a list is asked for', LIST, 'silence'],
+  ['a list comes in', LIST, 'stall'],
+  ['a second page comes in', /continue=/, 'stall'],
+  ['it waits to list again', LIST, { status: 500 }, 4],
+  ['a watch is asked for', WATCH, 'silence'],
+  ['a watch is open', WATCH, undefined],
+  ['half a line of a watch has come', WATCH, 'stall'],
+  ['it waits to watch again', WATCH, 'reset', 4],
+];
+for (const [phase, on, fault, times = 1] of phases) {
+  tap.test(`stop() while ${phase} ends it at once, for good, and without a complaint`, async (t) => {
+    const { server, reflector, put, told, logged } = await setUp(t, { random: () => 0.999 });
+    if (fault) server.meet(on, fault, ALWAYS);
+    reflector.start();
+    await waitFor('the phase', () => server.count(on) >= times, { everyMs: 1 });
+    put('d');
+    await sleep(20);
+    const complaints = logged.length;
+    const began = performance.now();
+    await reflector.stop();
+    t.ok(performance.now() - began < 500);
+    const before = { requests: server.requests.length, told: [...told] };
+    server.heal();
+    put('e');
+    reflector.start();
+    await sleep(200);
+    t.strictSame({ requests: server.requests.length, told }, before);
+    t.equal(logged.length, complaints);
+  });
+}
+
+tap.test('stop() before start() leaves nothing to start', async (t) => {
+  const { server, reflector } = await setUp(t);
+  await reflector.stop();
+  reflector.start();
+  await sleep(50);
+  t.equal(server.requests.length, 0);
+});
+
+tap.test('start() twice reflects once', async (t) => {
+  const { server, reflector, watching } = await setUp(t);
+  reflector.start();
+  reflector.start();
+  await watching(1);
+  t.equal(server.count(LIST), 2);
+});
