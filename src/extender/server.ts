@@ -9,6 +9,7 @@ import { faults, podSchema } from '../api/kubernetes.ts';
 import type { ClusterState } from '../cluster/cluster-state.ts';
 import { projectPod } from '../cluster/projection.ts';
 import type { GpuRequest } from '../core/request.ts';
+import { LiveStrategy } from '../core/strategies/live.ts';
 import type { Strategy } from '../core/strategies/strategy.ts';
 import type { ExtenderMetrics } from '../telemetry/metrics.ts';
 import { createServer, type HttpOptions } from '../telemetry/server.ts';
@@ -31,6 +32,7 @@ export interface ExtenderServerOptions extends Pick<HttpOptions, 'log' | 'regist
 export function createExtenderServer(options: ExtenderServerOptions): FastifyInstance {
   const { log, state, strategy, binder, metrics, seen, waitsFor } = options;
   const server = createServer({ ...options, bodyLimit: BODY_LIMIT });
+  const live = new LiveStrategy(strategy, state.ledger);
 
   const verb = <T>(name: string, schema: ZodType<T>, answer: (args: T) => unknown) => {
     server.post(`/${name}`, {
@@ -50,6 +52,7 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
 
   verb('filter', extenderArgsSchema, ({ Pod, NodeNames, Nodes }) => {
     const { uid, key, request } = readPod(Pod);
+    if (uid && !seen.has(uid)) live.observe(request);
     if (uid) seen.set(uid, request);
     const { result, refused } = filter(state.ledger, request, namesOf(NodeNames, Nodes));
     for (const [reason, count] of refused) metrics.refusals.inc({ reason }, count);
@@ -59,7 +62,7 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
 
   verb('prioritize', extenderArgsSchema, ({ Pod, NodeNames, Nodes }) => {
     const { request } = readPod(Pod);
-    return prioritize(state.ledger, strategy, request, namesOf(NodeNames, Nodes));
+    return prioritize(live, request, namesOf(NodeNames, Nodes));
   });
 
   verb('bind', bindingArgsSchema, async (args): Promise<BindingResult> => {
@@ -67,6 +70,8 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
     metrics.binds.inc({ result: outcome.result });
     const pod = `${args.PodNamespace}/${args.PodName}`;
     if (outcome.result === 'bound') {
+      const request = seen.get(args.PodUID);
+      if (request) live.placed(request);
       log.info({ pod, node: args.Node, strategy: strategy.name }, 'pod bound');
       return { Error: '' };
     }

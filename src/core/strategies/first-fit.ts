@@ -1,7 +1,4 @@
-import type { Strategy } from './strategy.ts';
+import { nodeStrategy } from './strategy.ts';
 
 /** The oldest node that fits, then by name: all nodes score the same, and the common order decides. */
-export const firstFit: Strategy = {
-  name: 'firstfit',
-  score: () => 0,
-};
+export const firstFit = nodeStrategy('firstfit', () => 0);

@@ -2,10 +2,11 @@
 
 import { bestFit } from './best-fit.ts';
 import { firstFit } from './first-fit.ts';
+import { fragmentation } from './fragmentation.ts';
 import type { Strategy } from './strategy.ts';
 import { worstFit } from './worst-fit.ts';
 
-const STRATEGIES: readonly Strategy[] = [bestFit, firstFit, worstFit];
+const STRATEGIES: readonly Strategy[] = [bestFit, firstFit, worstFit, fragmentation];
 
 export const strategyNames: readonly string[] = STRATEGIES.map(({ name }) => name);
 

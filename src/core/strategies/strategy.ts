@@ -1,13 +1,61 @@
 /** The interface of a packing strategy, and the ranking that all of them share. */
 
-import type { NodeLoad } from '../ledger.ts';
-import type { GpuRequest } from '../request.ts';
+import type { Demand, NodeView } from '../packing/node.ts';
+import type { TaskClass } from '../packing/task-classes.ts';
+
+export interface Placement {
+  /** How good the node is for the demand; higher is better, any finite number. */
+  readonly score: number;
+  /** The GPU for a part of one; -1 for whole GPUs and for pods without. In a live cluster the device plugin chooses. */
+  readonly gpu: number;
+}
+
+/** What a strategy may know of the cluster besides the node in question. */
+export interface Fleet {
+  readonly nodes: () => Iterable<NodeView>;
+  /** What is asked for, as far as it is known; never what will come. */
+  readonly classes: readonly TaskClass[];
+}
+
+/** A strategy at work on a fleet. */
+export interface Scorer {
+  /** The best way to place the demand on the node, which has room for it. Depends on nothing but these and the epoch. */
+  place(node: NodeView, demand: Demand): Placement;
+  /** Moves whenever scores of unchanged nodes may have changed. */
+  readonly epoch: number;
+  /** Told of every pod that has been placed. */
+  placed(): void;
+}
 
 export interface Strategy {
   /** The name in configuration and records, lower case: `bestfit`. */
   readonly name: string;
-  /** How good the node is for the request; higher is better, any finite number. The node fits. */
-  score(node: NodeLoad, request: GpuRequest): number;
+  scorer(fleet: Fleet): Scorer;
+}
+
+/** A strategy that needs to know nothing but the node: its score, with the fullest GPU that has room. */
+export function nodeStrategy(name: string, score: (node: NodeView) => number): Strategy {
+  const scorer: Scorer = {
+    epoch: 0,
+    place: (node, demand) => ({ score: score(node), gpu: fullestWithRoom(node, demand) }),
+    placed: () => {},
+  };
+  return { name, scorer: () => scorer };
+}
+
+function fullestWithRoom({ gpuFree }: NodeView, { gpus, milli }: Demand): number {
+  let best = -1;
+  if (gpus !== 1 || milli === 1000) return best;
+  for (let gpu = 0; gpu < gpuFree.length; gpu += 1) {
+    const free = gpuFree[gpu] ?? 0;
+    if (free >= milli && (best < 0 || free < (gpuFree[best] ?? 0))) best = gpu;
+  }
+  return best;
+}
+
+export interface Scored {
+  readonly node: NodeView;
+  readonly score: number;
 }
 
 /**
@@ -15,14 +63,13 @@ export interface Strategy {
  * order is total and exactly one node is best: kube-scheduler would pick among equals at random.
  */
 export function best(
-  strategy: Strategy,
-  nodes: Iterable<NodeLoad>,
-  request: GpuRequest,
+  scorer: Scorer,
+  candidates: Iterable<{ readonly node: NodeView; readonly demand: Demand }>,
   count: number,
-): { readonly node: NodeLoad; readonly score: number }[] {
-  const top: { node: NodeLoad; score: number }[] = [];
-  for (const node of nodes) {
-    const candidate = { node, score: strategy.score(node, request) };
+): Scored[] {
+  const top: Scored[] = [];
+  for (const { node, demand } of candidates) {
+    const candidate = { node, score: scorer.place(node, demand).score };
     // One pass with a short sorted list: no sort of thousands to find ten.
     let at = top.length;
     while (at > 0 && ahead(candidate, top[at - 1])) at -= 1;
@@ -33,16 +80,18 @@ export function best(
   return top;
 }
 
-type Scored = { readonly node: NodeLoad; readonly score: number };
-
 function ahead(a: Scored, b: Scored | undefined): boolean {
   if (!b) return true;
   if (a.score !== b.score) return a.score > b.score;
-  const [x, y] = [a.node.inventory, b.node.inventory];
-  return x.createdAt !== y.createdAt ? x.createdAt < y.createdAt : x.name < y.name;
+  return byAge(a.node, b.node) < 0;
+}
+
+/** The common order of ties: the oldest first, then by name. */
+export function byAge(a: NodeView, b: NodeView): number {
+  return a.createdAt - b.createdAt || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 }
 
 /** milli-GPU held over milli-GPU present, 0 to 1 (above 1 only where a node shrank under its pods). */
-export function utilisation({ heldMilli, totalMilli }: NodeLoad): number {
+export function utilisation({ heldMilli, totalMilli }: NodeView): number {
   return totalMilli === 0 ? 0 : heldMilli / totalMilli;
 }

@@ -2,17 +2,13 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import type { NodeLoad } from '../../../../src/core/ledger.ts';
-import { WHOLE_GPU } from '../../../../src/core/resources.ts';
+import type { NodeView } from '../../../../src/core/packing/node.ts';
 import { strategyByName, strategyNames } from '../../../../src/core/strategies/registry.ts';
 import { best } from '../../../../src/core/strategies/strategy.ts';
-import { request } from '../../make.ts';
-import { load, order } from './make.ts';
-
-const ONE = request(WHOLE_GPU, 1);
+import { load, ONE, order, scorer } from './make.ts';
 
 /** Nodes of distinct names, with few distinct ages and loads, so that ties are common. */
-const loads: fc.Arbitrary<NodeLoad[]> = fc
+const loads: fc.Arbitrary<NodeView[]> = fc
   .uniqueArray(
     fc.record({
       id: fc.nat({ max: 99 }),
@@ -40,9 +36,11 @@ for (const strategy of strategyNames.flatMap((name) => strategyByName(name) ?? [
     t.test('gives every node a finite score, the same each time', async () => {
       fc.assert(
         fc.property(loads, (nodes) =>
-          nodes.every((load) => {
-            const score = strategy.score(load, ONE);
-            return Number.isFinite(score) && score === strategy.score(load, ONE);
+          nodes.every((node) => {
+            const fleet = scorer(strategy, nodes);
+            const { score, gpu } = fleet.place(node, ONE);
+            const again = [fleet, scorer(strategy, nodes)].map((each) => each.place(node, ONE));
+            return Number.isFinite(score) && again.every((other) => other.score === score && other.gpu === gpu);
           }),
         ),
       );
@@ -61,9 +59,9 @@ for (const strategy of strategyNames.flatMap((name) => strategyByName(name) ?? [
         fc.property(twoOrders, ([nodes, shuffled]) => {
           const [winner, ...more] = order(strategy, nodes, 1);
           // Whoever else is there, the winner stays the winner.
-          const others = shuffled.filter(({ inventory }) => inventory.name !== winner);
+          const others = shuffled.filter(({ name }) => name !== winner);
           const pairs = others.map(
-            (other) => order(strategy, [other, ...nodes.filter((n) => n.inventory.name === winner)], 1)[0],
+            (other) => order(strategy, [other, ...nodes.filter((n) => n.name === winner)], 1)[0],
           );
           return winner !== undefined && more.length === 0 && pairs.every((name) => name === winner);
         }),
@@ -82,9 +80,10 @@ for (const strategy of strategyNames.flatMap((name) => strategyByName(name) ?? [
     t.test('the best few are the beginning of the whole order, best scores first', async () => {
       fc.assert(
         fc.property(loads, count, (nodes, limit) => {
-          const whole = best(strategy, nodes, ONE, nodes.length);
+          const candidates = nodes.map((node) => ({ node, demand: ONE }));
+          const whole = best(scorer(strategy, nodes), candidates, nodes.length);
           const falls = whole.every(({ score }, i) => i === 0 || (whole[i - 1]?.score ?? 0) >= score);
-          const start = whole.slice(0, limit).map(({ node }) => node.inventory.name);
+          const start = whole.slice(0, limit).map(({ node }) => node.name);
           return falls && String(start) === String(order(strategy, nodes, limit));
         }),
       );
@@ -97,7 +96,7 @@ for (const strategy of strategyNames.flatMap((name) => strategyByName(name) ?? [
     });
 
     t.test('no node, no best', async (t) => {
-      t.strictSame(best(strategy, [], ONE, 10), []);
+      t.strictSame(best(scorer(strategy, []), [], 10), []);
     });
   });
 }

@@ -1,18 +1,40 @@
-/** Loads of nodes, and the order in which a strategy takes them. */
+/** Views of nodes, and the order in which a strategy takes them. */
 
-import type { NodeInventory } from '../../../../src/core/inventory.ts';
-import type { NodeLoad } from '../../../../src/core/ledger.ts';
-import { WHOLE_GPU } from '../../../../src/core/resources.ts';
-import { best, type Strategy } from '../../../../src/core/strategies/strategy.ts';
-import { node, request } from '../../make.ts';
+import type { Demand, NodeView } from '../../../../src/core/packing/node.ts';
+import { taskClasses } from '../../../../src/core/packing/task-classes.ts';
+import { best, type Scorer, type Strategy } from '../../../../src/core/strategies/strategy.ts';
 
-/** A node of eight GPUs of which `heldMilli` are held; all of one age. */
-export function load(name: string, heldMilli: number, facts: Partial<NodeInventory> = {}): NodeLoad {
-  const inventory = { ...node({ name }), ...facts };
-  return { inventory, heldMilli, totalMilli: inventory.gpus * 1_000, version: 1 };
+export interface LoadFacts {
+  readonly createdAt?: number;
+  readonly gpus?: number;
+  readonly product?: string;
+  readonly cpuFree?: number;
+}
+
+/** A demand of whole GPUs, or of a part of one. */
+export function demand(gpus: number, milli = 1_000, facts: Partial<Demand> = {}): Demand {
+  return { cpuMilli: 0, memoryMiB: 0, gpus, milli, products: undefined, ...facts };
+}
+
+export const ONE = demand(1);
+
+/** A node of eight GPUs of which `heldMilli` are held, on the first GPUs; all of one age. */
+export function load(name: string, heldMilli: number, facts: LoadFacts = {}): NodeView {
+  const { createdAt = 1_000, gpus = 8, product = 'A100', cpuFree = Number.POSITIVE_INFINITY } = facts;
+  const gpuFree = Array.from(
+    { length: gpus },
+    (_, gpu) => 1_000 - Math.min(1_000, Math.max(0, heldMilli - gpu * 1_000)),
+  );
+  return { name, createdAt, product, cpuFree, gpuFree, heldMilli, totalMilli: gpus * 1_000 };
+}
+
+/** The strategy on a fleet in which single GPUs are asked for, unless told otherwise. */
+export function scorer(strategy: Strategy, nodes: readonly NodeView[], classes = taskClasses([ONE])): Scorer {
+  return strategy.scorer({ nodes: () => nodes, classes });
 }
 
 /** The names of the nodes, best first. */
-export function order(strategy: Strategy, nodes: readonly NodeLoad[], count = nodes.length): string[] {
-  return best(strategy, nodes, request(WHOLE_GPU, 1), count).map((scored) => scored.node.inventory.name);
+export function order(strategy: Strategy, nodes: readonly NodeView[], count = nodes.length, what = ONE): string[] {
+  const candidates = nodes.map((node) => ({ node, demand: what }));
+  return best(scorer(strategy, nodes), candidates, count).map((scored) => scored.node.name);
 }

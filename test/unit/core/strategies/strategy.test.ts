@@ -1,10 +1,9 @@
 /** The ranking that all strategies share; what each of them must keep of it is in conformance.test.ts. */
 
 import tap from 'tap';
-import { WHOLE_GPU } from '../../../../src/core/resources.ts';
-import { best, utilisation } from '../../../../src/core/strategies/strategy.ts';
-import { request } from '../../make.ts';
-import { load } from './make.ts';
+import type { Demand, NodeView } from '../../../../src/core/packing/node.ts';
+import { best, nodeStrategy, type Scorer, utilisation } from '../../../../src/core/strategies/strategy.ts';
+import { demand, load, ONE, scorer } from './make.ts';
 
 tap.test('utilisation is what is held of what is there', async (t) => {
   const of = (heldMilli: number, gpus: number) => utilisation(load('a', heldMilli, { gpus }));
@@ -16,20 +15,45 @@ tap.test('utilisation is what is held of what is there', async (t) => {
 });
 
 tap.test('the best come with their scores, and of no more than was asked for', async (t) => {
-  const byName = { name: 'by-name', score: (node: { inventory: { name: string } }) => Number(node.inventory.name) };
-  const nodes = ['3', '1', '4', '2'].map((name) => load(name, 0));
-  const ranked = best(byName, nodes, request(WHOLE_GPU, 1), 3).map(({ node, score }) => [node.inventory.name, score]);
+  const byName = scorer(
+    nodeStrategy('by-name', ({ name }) => Number(name)),
+    [],
+  );
+  const candidates = ['3', '1', '4', '2'].map((name) => ({ node: load(name, 0), demand: ONE }));
+  const ranked = best(byName, candidates, 3).map(({ node, score }) => [node.name, score]);
   t.strictSame(ranked, [
     ['4', 4],
     ['3', 3],
     ['2', 2],
   ]);
-  t.strictSame(best(byName, nodes, request(WHOLE_GPU, 1), 0), []);
+  t.strictSame(best(byName, candidates, 0), []);
 });
 
-tap.test('a strategy may judge by the request', async (t) => {
-  const asked = request(WHOLE_GPU, 2);
-  const seen: unknown[] = [];
-  best({ name: 'spy', score: (_, request) => seen.push(request) }, [load('a', 0)], asked, 1);
-  t.strictSame(seen, [asked]);
+tap.test('a strategy judges by the node and by what is asked of it', async (t) => {
+  const seen: [NodeView, Demand][] = [];
+  const spy: Scorer = {
+    epoch: 0,
+    placed: () => {},
+    place: (node, what) => {
+      seen.push([node, what]);
+      return { score: 0, gpu: -1 };
+    },
+  };
+  const [node, what] = [load('a', 0), demand(2)];
+  best(spy, [{ node, demand: what }], 1);
+  t.strictSame(seen, [[node, what]]);
+});
+
+tap.test('a part of a GPU goes to the fullest GPU that has room for it', async (t) => {
+  const gpuOf = (gpuFree: number[], milli: number) => {
+    const node = { ...load('a', 0), gpuFree };
+    return scorer(
+      nodeStrategy('any', () => 0),
+      [node],
+    ).place(node, demand(1, milli)).gpu;
+  };
+  t.equal(gpuOf([1_000, 500, 250], 250), 2);
+  t.equal(gpuOf([1_000, 500, 250], 300), 1);
+  t.equal(gpuOf([1_000, 500, 500], 500), 1, 'of equals the first');
+  t.equal(gpuOf([1_000, 500], 1_000), -1, 'whole GPUs are nobody’s choice');
 });

@@ -1,0 +1,101 @@
+/**
+ * Remembers, for one kind of demand, how every node of a fleet scores, and knows the best of them:
+ * a tournament tree over the nodes in their common order. A node that changed costs one new score
+ * and the way up the tree; nodes that did not change cost nothing, however many there are.
+ */
+
+import type { Demand, PackingNode } from '../packing/node.ts';
+import type { Placement, Scorer } from './strategy.ts';
+
+/** Nodes in the common order of ties, and the order in which they changed. */
+export class FleetLog {
+  readonly nodes: readonly PackingNode[];
+  readonly #changes: number[] = [];
+
+  /** @param nodes in the common order: of equals, the first is taken */
+  constructor(nodes: readonly PackingNode[]) {
+    this.nodes = nodes;
+  }
+
+  changed(index: number): void {
+    this.#changes.push(index);
+  }
+
+  get length(): number {
+    return this.#changes.length;
+  }
+
+  /** Indices of nodes changed since the log had that length; some may come twice. */
+  since(length: number): readonly number[] {
+    return this.#changes.slice(length);
+  }
+}
+
+const NONE: Placement = { score: Number.NEGATIVE_INFINITY, gpu: -1 };
+
+export class ScoreTable {
+  readonly #demand: Demand;
+  readonly #scorer: Scorer;
+  readonly #fleet: FleetLog;
+  /** Leaves from `#size` on; each inner place holds the better of its two. */
+  readonly #size: number;
+  readonly #scores: Float64Array;
+  readonly #winners: Int32Array;
+  readonly #gpus: Int16Array;
+  #epoch = -1;
+  #read = 0;
+
+  constructor(demand: Demand, scorer: Scorer, fleet: FleetLog) {
+    this.#demand = demand;
+    this.#scorer = scorer;
+    this.#fleet = fleet;
+    this.#size = 2 ** Math.ceil(Math.log2(Math.max(1, fleet.nodes.length)));
+    this.#scores = new Float64Array(2 * this.#size).fill(Number.NEGATIVE_INFINITY);
+    this.#winners = new Int32Array(2 * this.#size);
+    this.#gpus = new Int16Array(fleet.nodes.length);
+  }
+
+  /** The best node for the demand, by index, and the GPU there; undefined if none has room. */
+  best(): { readonly index: number; readonly gpu: number } | undefined {
+    this.#catchUp();
+    if (this.#scores[1] === Number.NEGATIVE_INFINITY) return undefined;
+    const index = this.#winners[1] ?? 0;
+    return { index, gpu: this.#gpus[index] ?? -1 };
+  }
+
+  #catchUp(): void {
+    const { length } = this.#fleet;
+    const behind = length - this.#read;
+    if (this.#epoch !== this.#scorer.epoch || behind > this.#size) this.#rebuild();
+    else if (behind > 0) {
+      for (const index of new Set(this.#fleet.since(this.#read))) {
+        this.#score(index);
+        for (let at = (this.#size + index) >> 1; at >= 1; at >>= 1) this.#play(at);
+      }
+    }
+    this.#epoch = this.#scorer.epoch;
+    this.#read = length;
+  }
+
+  #rebuild(): void {
+    for (let index = 0; index < this.#fleet.nodes.length; index += 1) this.#score(index);
+    for (let at = this.#size - 1; at >= 1; at -= 1) this.#play(at);
+  }
+
+  #score(index: number): void {
+    const node = this.#fleet.nodes[index];
+    const { score, gpu } =
+      node && node.misfit(this.#demand) === undefined ? this.#scorer.place(node, this.#demand) : NONE;
+    this.#scores[this.#size + index] = score;
+    this.#winners[this.#size + index] = index;
+    this.#gpus[index] = gpu;
+  }
+
+  /** Of equals the left one wins: the first in the common order. */
+  #play(at: number): void {
+    const left = 2 * at;
+    const winner = (this.#scores[left] ?? 0) >= (this.#scores[left + 1] ?? 0) ? left : left + 1;
+    this.#scores[at] = this.#scores[winner] ?? 0;
+    this.#winners[at] = this.#winners[winner] ?? 0;
+  }
+}
