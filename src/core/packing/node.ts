@@ -25,6 +25,8 @@ export interface NodeView {
   /** milli-GPU held, and present: 1000 for each GPU. */
   readonly heldMilli: number;
   readonly totalMilli: number;
+  /** Moves with every change, where the view is kept and not made anew: what is known of a version may be remembered. */
+  readonly version?: number;
 }
 
 export interface NodeSize {
@@ -49,6 +51,7 @@ export class PackingNode implements NodeView {
   cpuFree: number;
   memoryFree: number;
   heldMilli = 0;
+  version = 0;
 
   constructor(size: NodeSize) {
     this.name = size.name;
@@ -84,6 +87,7 @@ export class PackingNode implements NodeView {
   }
 
   #move(demand: Demand, gpus: readonly number[], sign: 1 | -1): void {
+    this.version += 1;
     this.cpuFree -= sign * demand.cpuMilli;
     this.memoryFree -= sign * demand.memoryMiB;
     this.heldMilli += sign * demand.milli * gpus.length;

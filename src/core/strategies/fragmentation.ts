@@ -46,10 +46,12 @@ class FragmentationScorer implements Scorer {
   readonly #price: Float64Array;
   /** By product: which classes it will do for. */
   readonly #suits = new Map<string, Uint8Array>();
+  readonly #known = new WeakMap<NodeView, { epoch: number; version: number; worth: number }>();
   #epoch = 0;
   #placements = 0;
   #renewAt = 0;
   #scratch = new Int32Array(8);
+  readonly #free: Free = { whole: 0, part: new Int32Array(8), parts: 0, value: 0 };
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet;
@@ -77,7 +79,8 @@ class FragmentationScorer implements Scorer {
   place(node: NodeView, demand: Demand): Placement {
     const { gpuFree, cpuFree } = node;
     const suits = this.#suitsOf(node.product);
-    const before = this.#worth(gpuFree, gpuFree.length, cpuFree, suits);
+    this.#reserve(gpuFree.length);
+    const before = this.#worthBefore(node, suits);
     const after = this.#copy(gpuFree);
     const cpuLeft = cpuFree - demand.cpuMilli;
     if (demand.gpus !== 1 || demand.milli === 1000) {
@@ -103,32 +106,52 @@ class FragmentationScorer implements Scorer {
     return best ?? { score: Number.NEGATIVE_INFINITY, gpu: -1 };
   }
 
-  /** What the free capacity of a node is worth. */
+  /** What the free capacity of a node is worth as it is; every demand that is placed on it asks the same. */
+  #worthBefore(node: NodeView, suits: Uint8Array): number {
+    const known = this.#known.get(node);
+    if (known && known.epoch === this.#epoch && known.version === node.version) return known.worth;
+    const worth = this.#worth(node.gpuFree, node.gpuFree.length, node.cpuFree, suits);
+    if (node.version !== undefined) this.#known.set(node, { epoch: this.#epoch, version: node.version, worth });
+    return worth;
+  }
+
+  /** What free capacity is worth. */
   #worth(gpuFree: ArrayLike<number>, count: number, cpuFree: number, suits: Uint8Array): number {
-    let worth = 0;
-    let whole = 0;
-    for (let gpu = 0; gpu < count; gpu += 1) {
-      const free = gpuFree[gpu] ?? 0;
-      if (free === 1000) whole += 1;
-      worth += this.#shareValue[free] ?? 0;
-    }
-    worth *= SHARE_WEIGHT;
+    const free = this.#sum(gpuFree, count);
+    let worth = SHARE_WEIGHT * free.value;
     for (let c = 0; c < this.#price.length; c += 1) {
-      if (suits[c] === 1) worth += (this.#price[c] ?? 0) * this.#room(c, gpuFree, count, cpuFree, whole);
+      if (suits[c] === 1) worth += (this.#price[c] ?? 0) * this.#room(c, free, cpuFree);
     }
     return worth;
   }
 
-  /** milli-GPU that the class could still fill here, were nothing else to come. */
-  #room(c: number, gpuFree: ArrayLike<number>, count: number, cpuFree: number, whole: number): number {
+  /** A node's free GPUs, summed up once for all classes. */
+  #sum(gpuFree: ArrayLike<number>, count: number): Free {
+    const free = this.#free;
+    free.whole = 0;
+    free.parts = 0;
+    free.value = 0;
+    for (let gpu = 0; gpu < count; gpu += 1) {
+      const milli = gpuFree[gpu] ?? 0;
+      free.value += this.#shareValue[milli] ?? 0;
+      if (milli === 1000) free.whole += 1;
+      else if (milli > 0) {
+        free.part[free.parts] = milli;
+        free.parts += 1;
+      }
+    }
+    return free;
+  }
+
+  /** milli-GPU that the class could still fill, were nothing else to come. */
+  #room(c: number, { whole, part, parts }: Free, cpuFree: number): number {
     const cpu = this.#cpu[c] ?? 0;
     if (cpu > cpuFree) return 0;
     const gpus = this.#gpus[c] ?? 1;
     const milli = this.#milli[c] ?? 1000;
-    let copies = 0;
-    if (milli === 1000) copies = Math.floor(whole / gpus);
-    else for (let gpu = 0; gpu < count; gpu += 1) copies += Math.trunc((gpuFree[gpu] ?? 0) / milli);
-    if (copies * cpu > cpuFree) copies = Math.floor(cpuFree / cpu);
+    let copies = milli === 1000 ? Math.trunc(whole / gpus) : whole * Math.trunc(1000 / milli);
+    if (milli < 1000) for (let i = 0; i < parts; i += 1) copies += Math.trunc((part[i] ?? 0) / milli);
+    if (copies * cpu > cpuFree) copies = Math.trunc(cpuFree / cpu);
     return copies * gpus * milli;
   }
 
@@ -137,12 +160,11 @@ class FragmentationScorer implements Scorer {
     let nodes = 0;
     for (const node of this.#fleet.nodes()) {
       nodes += 1;
-      const { gpuFree, cpuFree } = node;
       const suits = this.#suitsOf(node.product);
-      let whole = 0;
-      for (let gpu = 0; gpu < gpuFree.length; gpu += 1) if (gpuFree[gpu] === 1000) whole += 1;
+      this.#reserve(node.gpuFree.length);
+      const free = this.#sum(node.gpuFree, node.gpuFree.length);
       for (let c = 0; c < room.length; c += 1) {
-        if (suits[c] === 1) room[c] = (room[c] ?? 0) + this.#room(c, gpuFree, gpuFree.length, cpuFree, whole);
+        if (suits[c] === 1) room[c] = (room[c] ?? 0) + this.#room(c, free, node.cpuFree);
       }
     }
     let sum = 0;
@@ -167,10 +189,26 @@ class FragmentationScorer implements Scorer {
   }
 
   #copy(gpuFree: ArrayLike<number>): Int32Array {
-    if (this.#scratch.length < gpuFree.length) this.#scratch = new Int32Array(gpuFree.length);
     this.#scratch.set(gpuFree);
     return this.#scratch;
   }
+
+  /** Makes the scratch space large enough for a node; it is allocated once and not for each score. */
+  #reserve(gpus: number): void {
+    if (this.#scratch.length >= gpus) return;
+    this.#scratch = new Int32Array(gpus);
+    this.#free.part = new Int32Array(gpus);
+  }
+}
+
+interface Free {
+  /** GPUs that are free as a whole. */
+  whole: number;
+  /** Free milli-GPU of those in part, the first `parts` entries. */
+  part: Int32Array;
+  parts: number;
+  /** Share value of all. */
+  value: number;
 }
 
 function firstWith(gpuFree: ArrayLike<number>, free: number): number {

@@ -1,24 +1,36 @@
 /**
  * Remembers, for one kind of demand, how every node of a fleet scores, and knows the best of them:
- * a tournament tree over the nodes in their common order. A node that changed costs one new score
- * and the way up the tree; nodes that did not change cost nothing, however many there are.
+ * a tournament tree over the nodes in their common order. A node that changed costs one look-up or
+ * one new score, and the way up the tree; nodes that did not change cost nothing, however many there
+ * are, and nodes that are alike are scored once.
  */
 
 import type { Demand, PackingNode } from '../packing/node.ts';
 import type { Placement, Scorer } from './strategy.ts';
 
-/** Nodes in the common order of ties, and the order in which they changed. */
+/** Nodes in the common order of ties, what state each is in, and the order in which they changed. */
 export class FleetLog {
   readonly nodes: readonly PackingNode[];
   readonly #changes: number[] = [];
+  /** Nodes with the same number are alike in all that a score depends on. */
+  readonly #states: Int32Array;
+  readonly #numbers = new Map<string, number>();
 
   /** @param nodes in the common order: of equals, the first is taken */
   constructor(nodes: readonly PackingNode[]) {
     this.nodes = nodes;
+    this.#states = Int32Array.from(nodes, (node) => this.#numberOf(node));
   }
 
   changed(index: number): void {
+    const node = this.nodes[index];
+    if (!node) throw new RangeError(`there is no node ${index}`);
+    this.#states[index] = this.#numberOf(node);
     this.#changes.push(index);
+  }
+
+  stateOf(index: number): number {
+    return this.#states[index] ?? -1;
   }
 
   get length(): number {
@@ -28,6 +40,16 @@ export class FleetLog {
   /** Indices of nodes changed since the log had that length; some may come twice. */
   since(length: number): readonly number[] {
     return this.#changes.slice(length);
+  }
+
+  #numberOf({ product, cpuFree, gpuFree }: PackingNode): number {
+    const state = `${product} ${cpuFree} ${gpuFree.join()}`;
+    let number = this.#numbers.get(state);
+    if (number === undefined) {
+      number = this.#numbers.size;
+      this.#numbers.set(state, number);
+    }
+    return number;
   }
 }
 
@@ -42,6 +64,8 @@ export class ScoreTable {
   readonly #scores: Float64Array;
   readonly #winners: Int32Array;
   readonly #gpus: Int16Array;
+  /** By state of the node, in this epoch. */
+  readonly #placements = new Map<number, Placement>();
   #epoch = -1;
   #read = 0;
 
@@ -73,22 +97,33 @@ export class ScoreTable {
         for (let at = (this.#size + index) >> 1; at >= 1; at >>= 1) this.#play(at);
       }
     }
-    this.#epoch = this.#scorer.epoch;
     this.#read = length;
   }
 
   #rebuild(): void {
+    if (this.#epoch !== this.#scorer.epoch) this.#placements.clear();
+    this.#epoch = this.#scorer.epoch;
     for (let index = 0; index < this.#fleet.nodes.length; index += 1) this.#score(index);
     for (let at = this.#size - 1; at >= 1; at -= 1) this.#play(at);
   }
 
   #score(index: number): void {
-    const node = this.#fleet.nodes[index];
-    const { score, gpu } =
-      node && node.misfit(this.#demand) === undefined ? this.#scorer.place(node, this.#demand) : NONE;
+    const { score, gpu } = this.#placement(index);
     this.#scores[this.#size + index] = score;
     this.#winners[this.#size + index] = index;
     this.#gpus[index] = gpu;
+  }
+
+  #placement(index: number): Placement {
+    const node = this.#fleet.nodes[index];
+    if (!node || node.misfit(this.#demand) !== undefined) return NONE;
+    const state = this.#fleet.stateOf(index);
+    let placement = this.#placements.get(state);
+    if (!placement) {
+      placement = this.#scorer.place(node, this.#demand);
+      this.#placements.set(state, placement);
+    }
+    return placement;
   }
 
   /** Of equals the left one wins: the first in the common order. */

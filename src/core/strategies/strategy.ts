@@ -19,7 +19,7 @@ export interface Fleet {
 
 /** A strategy at work on a fleet. */
 export interface Scorer {
-  /** The best way to place the demand on the node, which has room for it. Depends on nothing but these and the epoch. */
+  /** The best way to place the demand on the node, which has room for it. Nodes of one product and equal free amounts score alike. */
   place(node: NodeView, demand: Demand): Placement;
   /** Moves whenever scores of unchanged nodes may have changed. */
   readonly epoch: number;
