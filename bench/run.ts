@@ -10,8 +10,9 @@ import { join } from 'node:path';
 import { columns } from '../src/cli/gpu-grid.ts';
 import type { Scenario, Table } from './scenario.ts';
 import { filterLatency } from './scenarios/filter-latency.ts';
+import { migLayout } from './scenarios/mig-layout.ts';
 
-const SCENARIOS: readonly Scenario[] = [filterLatency];
+const SCENARIOS: readonly Scenario[] = [filterLatency, migLayout];
 const RESULTS = join(import.meta.dirname, 'results');
 
 const wanted = process.argv.slice(2);

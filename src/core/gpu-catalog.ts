@@ -1,15 +1,24 @@
 /**
- * What is known of GPU products: how many slices MIG cuts them into, and how profiles are named.
- * Profiles are derived by NVIDIA's rules (MIG user guide), not listed.
+ * What is known of GPU products: memory, compute capability, and how MIG cuts them. Profiles are
+ * derived by NVIDIA's rules (MIG user guide), not listed.
  */
+
+/** A kind of MIG instance. */
+export interface InstanceKind {
+  readonly compute: number;
+  readonly memory: number;
+  /** With the GPU's media engines, of which there is one set. */
+  readonly me?: true;
+  /** Memory slices at which it may start. */
+  readonly starts: readonly number[];
+}
 
 export interface MigClass {
   /** Compute slices of a whole GPU. */
   readonly computeSlices: number;
   /** Memory slices of a whole GPU. */
   readonly memorySlices: number;
-  /** Compute and memory slices of each kind of instance; `me` where a media-engine variant exists. */
-  readonly instances: readonly { readonly compute: number; readonly memory: number; readonly me?: true }[];
+  readonly instances: readonly InstanceKind[];
 }
 
 /** A100, H100, H200, GH200, H20, B200, GB200. */
@@ -17,55 +26,92 @@ const SEVEN_SLICE: MigClass = {
   computeSlices: 7,
   memorySlices: 8,
   instances: [
-    { compute: 1, memory: 1 },
-    { compute: 1, memory: 1, me: true },
-    { compute: 1, memory: 2 },
-    { compute: 2, memory: 2 },
-    { compute: 3, memory: 4 },
-    { compute: 4, memory: 4 },
-    { compute: 7, memory: 8 },
+    { compute: 1, memory: 1, starts: [0, 1, 2, 3, 4, 5, 6] },
+    { compute: 1, memory: 1, me: true, starts: [0, 1, 2, 3, 4, 5, 6] },
+    { compute: 1, memory: 2, starts: [0, 2, 4, 6] },
+    { compute: 2, memory: 2, starts: [0, 2, 4] },
+    { compute: 3, memory: 4, starts: [0, 4] },
+    { compute: 4, memory: 4, starts: [0] },
+    { compute: 7, memory: 8, starts: [0] },
   ],
 };
 const A30: MigClass = {
   computeSlices: 4,
   memorySlices: 4,
   instances: [
-    { compute: 1, memory: 1 },
-    { compute: 1, memory: 1, me: true },
-    { compute: 2, memory: 2 },
-    { compute: 2, memory: 2, me: true },
-    { compute: 4, memory: 4 },
+    { compute: 1, memory: 1, starts: [0, 1, 2, 3] },
+    { compute: 1, memory: 1, me: true, starts: [0, 1, 2, 3] },
+    { compute: 2, memory: 2, starts: [0, 2] },
+    { compute: 2, memory: 2, me: true, starts: [0, 2] },
+    { compute: 4, memory: 4, starts: [0] },
   ],
 };
 const RTX_PRO_6000: MigClass = {
   computeSlices: 4,
   memorySlices: 4,
   instances: [
-    { compute: 1, memory: 1 },
-    { compute: 2, memory: 2 },
-    { compute: 4, memory: 4 },
+    { compute: 1, memory: 1, starts: [0, 1, 2, 3] },
+    { compute: 2, memory: 2, starts: [0, 2] },
+    { compute: 4, memory: 4, starts: [0] },
   ],
 };
 
-/** MIG-capable products by the start of GPU Feature Discovery's label, with the memory sizes sold, in GiB. */
-const MIG_PRODUCTS: readonly {
+interface Product {
   readonly pattern: RegExp;
-  readonly migClass: MigClass;
+  /** Memory sizes sold, in GiB; the first is meant where the label does not say. */
   readonly gib: readonly number[];
-}[] = [
-  { pattern: /(^|-)A100(-|$)/, migClass: SEVEN_SLICE, gib: [40, 80] },
-  { pattern: /(^|-)GH200(-|$)/, migClass: SEVEN_SLICE, gib: [96, 141] },
-  { pattern: /(^|-)H100(-|$)/, migClass: SEVEN_SLICE, gib: [80, 94] },
-  { pattern: /(^|-)H200(-|$)/, migClass: SEVEN_SLICE, gib: [141] },
-  { pattern: /(^|-)H20(-|$)/, migClass: SEVEN_SLICE, gib: [96] },
-  { pattern: /(^|-)G?B200(-|$)/, migClass: SEVEN_SLICE, gib: [180] },
-  { pattern: /(^|-)A30(-|$)/, migClass: A30, gib: [24] },
-  { pattern: /RTX-PRO-6000/, migClass: RTX_PRO_6000, gib: [96] },
+  readonly compute: ComputeCapability;
+  readonly migClass?: MigClass;
+}
+
+export type ComputeCapability = readonly [major: number, minor: number];
+
+/** By the name in GPU Feature Discovery's label. Source: NVIDIA's data sheets and its table of CUDA GPUs. */
+const PRODUCTS: readonly Product[] = [
+  { pattern: named('A100'), gib: [40, 80], compute: [8, 0], migClass: SEVEN_SLICE },
+  { pattern: named('GH200'), gib: [96, 141], compute: [9, 0], migClass: SEVEN_SLICE },
+  { pattern: named('H100'), gib: [80, 94], compute: [9, 0], migClass: SEVEN_SLICE },
+  { pattern: named('H200'), gib: [141], compute: [9, 0], migClass: SEVEN_SLICE },
+  { pattern: named('H20'), gib: [96], compute: [9, 0], migClass: SEVEN_SLICE },
+  { pattern: named('G?B200'), gib: [180], compute: [10, 0], migClass: SEVEN_SLICE },
+  { pattern: named('A30'), gib: [24], compute: [8, 0], migClass: A30 },
+  { pattern: /RTX-PRO-6000/, gib: [96], compute: [12, 0], migClass: RTX_PRO_6000 },
+  { pattern: named('L40S?'), gib: [48], compute: [8, 9] },
+  { pattern: named('L4'), gib: [24], compute: [8, 9] },
+  { pattern: named('A40'), gib: [48], compute: [8, 6] },
+  { pattern: named('A10G?'), gib: [24], compute: [8, 6] },
+  { pattern: named('T4'), gib: [16], compute: [7, 5] },
+  { pattern: named('V100S?'), gib: [16, 32], compute: [7, 0] },
+  { pattern: named('P100'), gib: [16, 12], compute: [6, 0] },
 ];
 
+function named(name: string): RegExp {
+  return new RegExp(`(^|-)${name}(-|$)`);
+}
+
+export interface GpuModel {
+  /** Nominal memory in MiB; what a driver reports may be a little less. */
+  readonly memoryMiB: number;
+  readonly compute: ComputeCapability;
+  readonly migClass: MigClass | undefined;
+}
+
+/**
+ * What a product label stands for: `NVIDIA-A100-SXM4-40GB`, also with what the device plugin adds
+ * (`…-SHARED`, `…-MIG-1g.5gb`); undefined for a product we do not know.
+ */
+export function gpuModelOf(label: string): GpuModel | undefined {
+  const name = label.replace(/-SHARED$/, '').replace(/-MIG-.*$/, '');
+  const product = PRODUCTS.find(({ pattern }) => pattern.test(name));
+  if (!product) return undefined;
+  const stated = Number(/(?:^|-)(\d+)GB(?:-|$)/.exec(name)?.[1]);
+  const gib = product.gib.includes(stated) ? stated : (product.gib[0] ?? 0);
+  return { memoryMiB: gib * 1024, compute: product.compute, migClass: product.migClass };
+}
+
 /** MIG class of a product label such as `NVIDIA-A100-SXM4-40GB`; undefined if it has no MIG or is unknown. */
-export function migClassOf(product: string): MigClass | undefined {
-  return MIG_PRODUCTS.find(({ pattern }) => pattern.test(product))?.migClass;
+export function migClassOf(label: string): MigClass | undefined {
+  return gpuModelOf(label)?.migClass;
 }
 
 /** Profile names of a GPU of `gib` GiB: `1g.5gb`, `1g.5gb+me`, … in the order of the class. */
@@ -79,6 +125,8 @@ export function migProfiles(migClass: MigClass, gib: number): string[] {
 
 /** Every MIG profile of every known product: what a scheduler must be told it may meet. */
 export function allMigProfiles(): string[] {
-  const names = MIG_PRODUCTS.flatMap(({ migClass, gib }) => gib.flatMap((size) => migProfiles(migClass, size)));
+  const names = PRODUCTS.flatMap(({ migClass, gib }) =>
+    migClass ? gib.flatMap((size) => migProfiles(migClass, size)) : [],
+  );
   return [...new Set(names)].sort();
 }

@@ -1,6 +1,7 @@
 /**
- * A linear program in the one form that we need: maximise c·x subject to A·x ≤ 1, x ≥ 0. Nothing
- * (x = 0) is feasible, so that the simplex method starts at once. For some dozens of variables.
+ * A linear program in the one form that we need: maximise c·x subject to A·x ≤ b, x ≥ 0, with no b
+ * below 0. Nothing (x = 0) is feasible, so that the simplex method starts at once. For some dozens of
+ * variables.
  */
 
 const EPSILON = 1e-9;
@@ -9,8 +10,13 @@ const EPSILON = 1e-9;
  * An optimal x, found by the simplex method with Bland's rule (which never cycles).
  * @param objective c, one entry for each variable
  * @param rows A; every variable must be bounded by some row
+ * @param bounds b; 1 for all if absent
  */
-export function maximise(objective: readonly number[], rows: readonly (readonly number[])[]): number[] {
+export function maximise(
+  objective: readonly number[],
+  rows: readonly (readonly number[])[],
+  bounds: readonly number[] = rows.map(() => 1),
+): number[] {
   const variables = objective.length;
   const width = variables + rows.length + 1;
   // One row for each constraint with its slack and its bound, and the objective last.
@@ -18,7 +24,7 @@ export function maximise(objective: readonly number[], rows: readonly (readonly 
     const line = new Float64Array(width);
     line.set(row);
     line[variables + r] = 1;
-    line[width - 1] = 1;
+    line[width - 1] = bounds[r] ?? 1;
     return line;
   });
   const costs = new Float64Array(width);
