@@ -1,19 +1,16 @@
-/** Roles: wiring and signals only. */
+/** Roles and commands: wiring and signals only. */
 
 import { readFileSync } from 'node:fs';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Command } from 'commander';
 import type { z } from 'zod';
 import { commonSettingsSchema, extenderSettingsSchema, webhookSettingsSchema } from './api/settings.ts';
+import { InputError } from './cli/input-error.ts';
+import { addSimulate } from './cli/simulate/command.ts';
 import { strategyNames } from './core/strategies/registry.ts';
 import { startExtender } from './extender/start.ts';
 import { createLogger } from './telemetry/logger.ts';
 import { startWebhook } from './webhook/start.ts';
-
-/** The settings or a file they name cannot be used: exit code 2. */
-class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
 
 interface Running {
   readonly url: string;
@@ -37,6 +34,8 @@ withWebhookOptions(program.command('webhook').description('Admission webhook: de
 withWebhookOptions(
   withExtenderOptions(program.command('all').description('Extender and webhook in one process.')),
 ).action((_options, command: Command) => run(command, [extender, webhook]));
+
+addSimulate(program, process.env);
 
 function withExtenderOptions(command: Command): Command {
   return command
@@ -97,7 +96,7 @@ function read<T>(schema: z.ZodType<T>, flags: unknown): T {
   const parsed = schema.safeParse(flags);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map(({ path, message }) => `${flagOf(path)}: ${message}`);
-  throw new UsageError(issues.join('\n'));
+  throw new InputError(issues.join('\n'));
 }
 
 /** `tlsCertFile` → `--tls-cert-file` */
@@ -109,7 +108,7 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
+    throw new InputError(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
   }
 }
 
@@ -121,7 +120,7 @@ async function kubeConfig(file: string | undefined): Promise<KubeConfig> {
     if (file) config.loadFromFile(file);
     else config.loadFromDefault();
   } catch (error) {
-    throw new UsageError(`cannot read the kubeconfig: ${(error as Error).message}`, { cause: error });
+    throw new InputError(`cannot read the kubeconfig: ${(error as Error).message}`, { cause: error });
   }
   return config;
 }
@@ -146,8 +145,14 @@ async function run(command: Command, roles: readonly ((flags: unknown) => Promis
   } catch (error) {
     const { message } = error as Error;
     process.stderr.write(`gpu-autoscaler ${command.name()}: ${message}\n`);
-    await stop(error instanceof UsageError ? 2 : 1);
+    await stop(error instanceof InputError ? 2 : 1);
   }
 }
 
-await program.parseAsync();
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof InputError)) throw error;
+  process.stderr.write(`gpu-autoscaler: ${error.message}\n`);
+  process.exitCode = 2;
+}

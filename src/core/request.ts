@@ -30,8 +30,7 @@ export interface GpuRequest {
 }
 
 /**
- * Effective request of each GPU resource: the larger of (containers + sidecars) and, for each init
- * container, its own request + the sidecars started before it.
+ * Effective request of each GPU resource.
  * Source: Kubernetes, "Sidecar Containers", resource sharing within containers.
  */
 export function effectiveRequest(
@@ -44,14 +43,29 @@ export function effectiveRequest(
     .sort()
     .map((resource) => {
       const asked = (container: ContainerDemand) => container.resources.get(resource) ?? 0;
-      let sidecars = 0;
-      let initPeak = 0;
-      for (const container of initContainers) {
-        if (container.sidecar) sidecars += asked(container);
-        initPeak = Math.max(initPeak, container.sidecar ? sidecars : sidecars + asked(container));
-      }
-      const running = containers.reduce((sum, container) => sum + asked(container), sidecars);
-      return { resource, count: Math.max(running, initPeak), largestContainer: Math.max(0, ...all.map(asked)) };
+      const count = effectiveAmount(initContainers, containers, asked);
+      return { resource, count, largestContainer: Math.max(0, ...all.map(asked)) };
     })
     .filter(({ count }) => count > 0);
+}
+
+/**
+ * The same rule for any amount: the larger of (containers + sidecars) and, for each init container,
+ * its own amount + the sidecars started before it.
+ */
+export function effectiveAmount<T extends { readonly sidecar: boolean }>(
+  initContainers: readonly T[],
+  containers: readonly T[],
+  asked: (container: T) => number,
+): number {
+  let sidecars = 0;
+  let initPeak = 0;
+  for (const container of initContainers) {
+    if (container.sidecar) sidecars += asked(container);
+    initPeak = Math.max(initPeak, container.sidecar ? sidecars : sidecars + asked(container));
+  }
+  return Math.max(
+    initPeak,
+    containers.reduce((sum, container) => sum + asked(container), sidecars),
+  );
 }

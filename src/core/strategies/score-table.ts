@@ -59,10 +59,11 @@ export class ScoreTable {
   readonly #demand: Demand;
   readonly #scorer: Scorer;
   readonly #fleet: FleetLog;
-  /** Leaves from `#size` on; each inner place holds the better of its two. */
-  readonly #size: number;
+  /** Of each node, by index; those beyond the last never win. */
   readonly #scores: Float64Array;
+  /** Inner places of the tree from 1 on: the index of the best node below. Leaves would be `#size` + index. */
   readonly #winners: Int32Array;
+  readonly #size: number;
   readonly #gpus: Int16Array;
   /** By state of the node, in this epoch. */
   readonly #placements = new Map<number, Placement>();
@@ -74,16 +75,16 @@ export class ScoreTable {
     this.#scorer = scorer;
     this.#fleet = fleet;
     this.#size = 2 ** Math.ceil(Math.log2(Math.max(1, fleet.nodes.length)));
-    this.#scores = new Float64Array(2 * this.#size).fill(Number.NEGATIVE_INFINITY);
-    this.#winners = new Int32Array(2 * this.#size);
+    this.#scores = new Float64Array(this.#size).fill(Number.NEGATIVE_INFINITY);
+    this.#winners = new Int32Array(this.#size);
     this.#gpus = new Int16Array(fleet.nodes.length);
   }
 
   /** The best node for the demand, by index, and the GPU there; undefined if none has room. */
   best(): { readonly index: number; readonly gpu: number } | undefined {
     this.#catchUp();
-    if (this.#scores[1] === Number.NEGATIVE_INFINITY) return undefined;
-    const index = this.#winners[1] ?? 0;
+    const index = this.#winnerAt(1);
+    if (this.#scores[index] === Number.NEGATIVE_INFINITY) return undefined;
     return { index, gpu: this.#gpus[index] ?? -1 };
   }
 
@@ -109,8 +110,7 @@ export class ScoreTable {
 
   #score(index: number): void {
     const { score, gpu } = this.#placement(index);
-    this.#scores[this.#size + index] = score;
-    this.#winners[this.#size + index] = index;
+    this.#scores[index] = score;
     this.#gpus[index] = gpu;
   }
 
@@ -128,9 +128,12 @@ export class ScoreTable {
 
   /** Of equals the left one wins: the first in the common order. */
   #play(at: number): void {
-    const left = 2 * at;
-    const winner = (this.#scores[left] ?? 0) >= (this.#scores[left + 1] ?? 0) ? left : left + 1;
-    this.#scores[at] = this.#scores[winner] ?? 0;
-    this.#winners[at] = this.#winners[winner] ?? 0;
+    const left = this.#winnerAt(2 * at);
+    const right = this.#winnerAt(2 * at + 1);
+    this.#winners[at] = (this.#scores[left] ?? 0) >= (this.#scores[right] ?? 0) ? left : right;
+  }
+
+  #winnerAt(place: number): number {
+    return place >= this.#size ? place - this.#size : (this.#winners[place] ?? 0);
   }
 }

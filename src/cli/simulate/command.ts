@@ -1,0 +1,226 @@
+/** `gpu-autoscaler simulate`: strategies side by side on a trace, a live cluster's snapshot, or a fleet of our own making. */
+
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { SingleBar } from 'cli-progress';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { RunResult, TimedPod } from '../../core/simulation/run.ts';
+import { syntheticWorkload, type Workload } from '../../core/simulation/synthetic.ts';
+import { strategyByName, strategyNames } from '../../core/strategies/registry.ts';
+import { columns } from '../gpu-grid.ts';
+import { InputError } from '../input-error.ts';
+import { type Job, runJobs } from './jobs.ts';
+import { readNodes, readPods, readTimedPods } from './openb.ts';
+import { htmlReport, type ReportInput, svgReport } from './report.ts';
+import { readSnapshot } from './snapshot.ts';
+import { type Summary, summarise } from './summary.ts';
+
+interface Flags {
+  readonly nodes?: string;
+  readonly pods?: string;
+  readonly snapshot?: string;
+  readonly data?: string;
+  readonly trace: string;
+  readonly syntheticNodes: number;
+  readonly strategies: readonly string[];
+  readonly seeds: readonly number[];
+  readonly ratio: number;
+  readonly departures: boolean;
+  readonly workers: number;
+  readonly output: string;
+  readonly curve?: string;
+  readonly report?: string;
+}
+
+interface Input {
+  readonly workload: Workload;
+  readonly timed?: readonly TimedPod[];
+  /** What it is, in a few words. */
+  readonly title: string;
+}
+
+/** Adds the command to the program. */
+export function addSimulate(program: Command, env: Readonly<Record<string, string | undefined>>): void {
+  program
+    .command('simulate')
+    .description('Packs a workload by several strategies, and shows what each makes of the same GPUs.')
+    .option('--nodes <file>', 'nodes as CSV in the openb format: sn,cpu_milli,memory_mib,gpu,model')
+    .option('--pods <file>', 'pods as CSV: name,cpu_milli,memory_mib,num_gpu,gpu_milli[,gpu_spec,…]')
+    .option(
+      '--snapshot <file>',
+      'a live cluster: the output of kubectl get nodes,pods -A -o json (- for standard input)',
+    )
+    .option('--data <dir>', 'folder of the openb trace (default: $OPENB_DIR)')
+    .option('--trace <name>', 'which of its pod lists: default, cpu050, gpushare40, …', 'default')
+    .option('--synthetic-nodes <count>', 'size of our own fleet, where no input is given', count(1, 100_000), 100)
+    .option('--strategies <list>', `of ${strategyNames.join(', ')}`, strategies, [...strategyNames])
+    .option('--seeds <list>', 'seeds of the order of arrival, such as 42-51 or 1,2,3', seeds, [42, 43, 44])
+    .option('--ratio <number>', 'GPU asked for in all, as a share of capacity', ratio, 1.3)
+    .option('--departures', 'pods come and go at the times that the trace tells; seeds and ratio have no effect', false)
+    .option('--workers <count>', 'threads; results do not depend on it', count(1, 1024), availableParallelism())
+    .option('-o, --output <format>', 'table or json', oneOf('table', 'json'), 'table')
+    .option('--curve <file>', 'write the allocation curves as CSV')
+    .option('--report <file>', 'write a report with charts: .html, or .svg for the allocation curve alone')
+    .action((_options, command: Command) => simulate(command.opts<Flags>(), env));
+}
+
+async function simulate(flags: Flags, env: Readonly<Record<string, string | undefined>>): Promise<void> {
+  if (flags.report && !/\.(html|svg)$/.test(flags.report))
+    throw new InputError('--report: a file ending in .html or .svg');
+  const { workload, timed, title } = readInput(flags, env);
+  const oneSeed = timed ? flags.seeds.slice(0, 1) : flags.seeds;
+  const jobs: Job[] = flags.strategies.flatMap((strategy) => oneSeed.map((seed) => ({ strategy, seed })));
+  const results = await withProgress(jobs.length, (done) =>
+    runJobs({ jobs, input: { workload, ratio: flags.ratio, ...(timed && { timed }) }, workers: flags.workers, done }),
+  );
+  const summaries = summarise(results);
+  const report: ReportInput = { title, summaries, results, nodes: workload.nodes.map(({ name }) => name) };
+  if (flags.curve) write(flags.curve, curveCsv(results));
+  if (flags.report) write(flags.report, await (flags.report.endsWith('.svg') ? svgReport(report) : htmlReport(report)));
+  process.stdout.write(flags.output === 'json' ? json(title, summaries, results) : table(title, summaries));
+}
+
+function readInput(flags: Flags, env: Readonly<Record<string, string | undefined>>): Input {
+  const { nodes, pods, snapshot } = flags;
+  const data = flags.data ?? env.OPENB_DIR;
+  if (snapshot !== undefined) {
+    if (nodes ?? pods ?? flags.data)
+      throw new InputError('--snapshot stands alone: no --nodes, --pods or --data beside it');
+    if (flags.departures) throw new InputError('--departures: a snapshot does not tell when pods go');
+    const workload = readSnapshot({ name: snapshot === '-' ? 'standard input' : snapshot, text: readText(snapshot) });
+    return { workload, title: `${snapshot}: ${size(workload)}` };
+  }
+  if (nodes === undefined && pods === undefined && data === undefined) {
+    if (flags.departures) throw new InputError('--departures: our own workload does not tell when pods go');
+    const workload = syntheticWorkload(flags.syntheticNodes, 1);
+    return { workload, title: `a synthetic workload: ${size(workload)}` };
+  }
+  const nodesFile = nodes ?? (data === undefined ? undefined : join(data, 'openb_node_list_gpu_node.csv'));
+  const podsFile = pods ?? (data === undefined ? undefined : join(data, `openb_pod_list_${flags.trace}.csv`));
+  if (nodesFile === undefined || podsFile === undefined) {
+    throw new InputError('--nodes and --pods go together (or give --data DIR, or --snapshot FILE)');
+  }
+  if (data !== undefined && pods === undefined && !existsSync(podsFile)) {
+    throw new InputError(`--trace ${flags.trace}: there is no ${podsFile}`);
+  }
+  const podsCsv = { name: podsFile, text: readText(podsFile) };
+  const workload = { nodes: readNodes({ name: nodesFile, text: readText(nodesFile) }), pods: readPods(podsCsv) };
+  const title = `${podsFile.split('/').at(-1)}: ${size(workload)}`;
+  return flags.departures ? { workload, timed: readTimedPods(podsCsv), title } : { workload, title };
+}
+
+function size({ nodes, pods }: Workload): string {
+  const gpus = nodes.reduce((sum, node) => sum + node.gpus, 0);
+  return `${nodes.length} nodes with ${gpus} GPUs, ${pods.length} pods`;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (error) {
+    throw new InputError(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Beside its place first, so that nobody ever finds half a file. */
+function write(file: string, text: string): void {
+  const half = `${file}.${process.pid}.tmp`;
+  try {
+    writeFileSync(half, text);
+    renameSync(half, file);
+  } catch (error) {
+    rmSync(half, { force: true });
+    throw new InputError(`cannot write ${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** A bar on standard error, if that is a terminal. */
+async function withProgress<T>(total: number, work: (done: (finished: number) => void) => Promise<T>): Promise<T> {
+  if (!process.stderr.isTTY) return work(() => {});
+  const bar = new SingleBar({
+    format: '{bar} {value}/{total} runs · {eta_formatted} left',
+    stream: process.stderr,
+    clearOnComplete: true,
+  });
+  bar.start(total, 0);
+  try {
+    return await work((finished) => bar.update(finished));
+  } finally {
+    bar.stop();
+  }
+}
+
+function table(title: string, summaries: readonly Summary[]): string {
+  const head = ['STRATEGY', 'ALLOCATED AT 100%', 'AT THE END', 'OF NO USE', 'NOT PLACED', 'TIME'];
+  const rows = summaries.map((summary) => [
+    summary.strategy,
+    `${summary.allocatedPercent.toFixed(2)}%${summary.seeds > 1 ? ` ±${summary.deviation.toFixed(2)}` : ''}`,
+    `${summary.finalPercent.toFixed(2)}%`,
+    `${summary.fragmentedPercent.toFixed(2)}%`,
+    `${summary.failures.toFixed(0)} of ${summary.arrivals.toFixed(0)}`,
+    `${(summary.msPerRun / 1000).toFixed(2)} s`,
+  ]);
+  return `${title}\n\n${columns(head, rows)}\n`;
+}
+
+/** Stable: the version moves when a field changes its meaning. Times are left out: they are never the same twice. */
+function json(title: string, summaries: readonly Summary[], results: readonly RunResult[]): string {
+  const strategies = summaries.map(({ msPerRun, ...summary }) => summary);
+  const runs = results.map(({ strategy, seed, arrivals, failures, curve }) => ({
+    strategy,
+    seed,
+    arrivals,
+    failures,
+    curve,
+  }));
+  return `${JSON.stringify({ apiVersion: 'simulate.gpuautoscaler.io/v1', title, strategies, runs }, null, 2)}\n`;
+}
+
+function curveCsv(results: readonly RunResult[]): string {
+  const lines = results.flatMap(({ strategy, seed, curve }) =>
+    curve.map(({ arrivedPercent, allocatedPercent, fragmentedPercent, failures }) =>
+      [strategy, seed, arrivedPercent, allocatedPercent, fragmentedPercent ?? '', failures].join(),
+    ),
+  );
+  return `${['strategy,seed,arrived_percent,allocated_percent,fragmented_percent,failures', ...lines].join('\n')}\n`;
+}
+
+function strategies(list: string): string[] {
+  const names = list.split(',').map((name) => name.trim().toLowerCase());
+  const unknown = names.find((name) => !strategyByName(name));
+  if (unknown !== undefined)
+    throw new InvalidArgumentError(`${JSON.stringify(unknown)} is not one of ${strategyNames.join(', ')}.`);
+  return [...new Set(names)];
+}
+
+function seeds(list: string): number[] {
+  return list.split(',').flatMap((part) => {
+    const [, from, to = from] = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(part.trim()) ?? [];
+    const [first, last] = [Number(from), Number(to)];
+    if (from === undefined || last < first || last - first > 10_000)
+      throw new InvalidArgumentError('Such as 42-51 or 1,2,3.');
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+}
+
+function ratio(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 100)) throw new InvalidArgumentError('A number above 0, such as 1.3.');
+  return value;
+}
+
+function count(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`A whole number from ${least} to ${most}.`);
+  };
+}
+
+function oneOf(...values: readonly string[]): (text: string) => string {
+  return (text) => {
+    if (values.includes(text)) return text;
+    throw new InvalidArgumentError(`One of ${values.join(', ')}.`);
+  };
+}

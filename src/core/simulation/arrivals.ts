@@ -1,0 +1,29 @@
+/** The order in which pods of a list arrive at a fleet. */
+
+import type { Demand } from '../packing/node.ts';
+import { randomIndex, seededRandom, shuffled } from '../random.ts';
+
+export interface ArrivalOptions {
+  readonly capacityMilli: number;
+  /** How much is asked for in all, as a share of capacity. */
+  readonly ratio: number;
+  readonly seed: number;
+}
+
+/**
+ * All pods in a shuffled order, then pods drawn at random (with replacement) until the next would
+ * ask for more than the ratio: the protocol of the published benchmark.
+ */
+export function arrivals(pods: readonly Demand[], { capacityMilli, ratio, seed }: ArrivalOptions): Demand[] {
+  const random = seededRandom(seed);
+  const order = shuffled(pods, random);
+  let asked = order.reduce((sum, { gpus, milli }) => sum + gpus * milli, 0);
+  // A list without GPUs would never end.
+  if (asked === 0) return order;
+  for (;;) {
+    const next = pods[randomIndex(random, pods.length)];
+    if (!next || asked + next.gpus * next.milli > ratio * capacityMilli) return order;
+    order.push(next);
+    asked += next.gpus * next.milli;
+  }
+}

@@ -1,0 +1,72 @@
+/** One run of a simulation: a workload, a strategy, a seed, and what came of it. */
+
+import type { Demand } from '../packing/node.ts';
+import { taskClasses } from '../packing/task-classes.ts';
+import type { Strategy } from '../strategies/strategy.ts';
+import { arrivals } from './arrivals.ts';
+import { Curve, type CurvePoint } from './curve.ts';
+import { replay, type TraceEvent } from './replay.ts';
+import type { Workload } from './synthetic.ts';
+
+/** A pod of a trace that tells when it came and went. */
+export interface TimedPod {
+  readonly demand: Demand;
+  /** Seconds from the start of the trace; the end is Infinity for a pod that stayed. */
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface RunOptions {
+  readonly workload: Workload;
+  readonly strategy: Strategy;
+  readonly seed: number;
+  /** How much is asked for in all, as a share of capacity; without effect where `timed` is given. */
+  readonly ratio: number;
+  /** Pods come and go when they did, instead of arriving in a random order and staying. */
+  readonly timed?: readonly TimedPod[];
+}
+
+export interface RunResult {
+  readonly strategy: string;
+  readonly seed: number;
+  readonly curve: readonly CurvePoint[];
+  readonly arrivals: number;
+  readonly failures: number;
+  /** At the end: free milli-GPU of each GPU of each node, in the common order. */
+  readonly gpuFree: readonly (readonly number[])[];
+  readonly ms: number;
+}
+
+/** @param now ms of a clock that never goes back */
+export function run({ workload, strategy, seed, ratio, timed }: RunOptions, now: () => number): RunResult {
+  const { nodes, pods } = workload;
+  const classes = taskClasses(pods);
+  const capacityMilli = nodes.reduce((sum, { gpus }) => sum + gpus * 1000, 0);
+  const events = timed ? timedEvents(timed) : arrivalEvents(arrivals(pods, { capacityMilli, ratio, seed }));
+  const curve = new Curve(classes);
+  const started = now();
+  const state = replay({ nodes, events, strategy, classes, observe: curve.observe });
+  curve.finish(state);
+  return {
+    strategy: strategy.name,
+    seed,
+    curve: curve.points,
+    arrivals: state.arrivals,
+    failures: state.failures,
+    gpuFree: state.nodes.map(({ gpuFree }) => [...gpuFree]),
+    ms: now() - started,
+  };
+}
+
+function arrivalEvents(order: readonly Demand[]): TraceEvent[] {
+  return order.map((demand, pod) => ({ kind: 'arrive', pod, demand }));
+}
+
+/** In order of time; whoever leaves makes room before whoever comes in the same second. */
+function timedEvents(pods: readonly TimedPod[]): TraceEvent[] {
+  const events = pods.flatMap(({ demand, start, end }, pod) => {
+    const arrive = { at: start, order: 1, event: { kind: 'arrive', pod, demand } as const };
+    return Number.isFinite(end) ? [arrive, { at: end, order: 0, event: { kind: 'depart', pod } as const }] : [arrive];
+  });
+  return events.sort((a, b) => a.at - b.at || a.order - b.order).map(({ event }) => event);
+}
