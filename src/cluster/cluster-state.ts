@@ -3,7 +3,7 @@
  * follows from them. Fed by reflectors, read by everything that decides.
  */
 
-import type { ZodType } from 'zod';
+import { type ZodType, z } from 'zod';
 import { toApiError } from '../api/errors.ts';
 import { faults, nodeSchema, podSchema } from '../api/kubernetes.ts';
 import type { NodeInventory } from '../core/inventory.ts';
@@ -15,11 +15,14 @@ export type Complain = (message: string, details: Record<string, unknown>) => vo
 
 /** What a reflector tells; see `ReflectorOptions`. */
 export interface Feed {
-  readonly listing: () => void;
   readonly replaced: (objects: readonly unknown[]) => void;
   readonly changed: (object: unknown) => void;
   readonly deleted: (object: unknown) => void;
 }
+
+/** Every pod that the API server has stored has a uid. */
+const storedPodSchema = podSchema.extend({ metadata: podSchema.shape.metadata.extend({ uid: z.string().min(1) }) });
+type StoredPod = z.infer<typeof storedPodSchema>;
 
 export class ClusterState {
   readonly ledger = new Ledger();
@@ -27,17 +30,12 @@ export class ClusterState {
   readonly #nodes = new Map<string, string>();
   #nodesVersion = 0;
   readonly #pods = new Map<string, PodRecord>();
-  /** Counts lists of pods: a list speaks only of what was settled before it was asked for. */
-  #podLists = 0;
-  /** Bound by us and acknowledged by the API server, not yet seen in the watch: the count of lists at that time. */
-  readonly #acknowledged = new Map<string, number>();
 
   constructor(complain: Complain) {
     this.#complain = complain;
   }
 
   readonly nodes: Feed = {
-    listing: () => {},
     replaced: (objects) => {
       const present = new Set(objects.map((object) => this.#setNode(object)));
       for (const name of [...this.#nodes.keys()]) if (!present.has(name)) this.#removeNode(name);
@@ -50,21 +48,20 @@ export class ClusterState {
   };
 
   readonly pods: Feed = {
-    listing: () => {
-      this.#podLists += 1;
-    },
     replaced: (objects) => {
-      const present = new Set(objects.map((object) => this.#setPod(object)));
+      const pods = objects.map((object) => this.#read(storedPodSchema, object)).filter((pod) => pod !== undefined);
+      const present = new Set(pods.map(({ metadata }) => metadata.uid));
+      // First who has gone: whoever took their place expects their GPU.
       for (const uid of [...this.#pods.keys()]) if (!present.has(uid)) this.#removePod(uid);
-      // Pods that came and went between two lists, while we were binding them.
-      for (const [uid, lists] of this.#acknowledged) {
-        if (!present.has(uid) && lists < this.#podLists) this.#removePod(uid);
-      }
+      for (const pod of pods) this.#setPod(pod);
     },
-    changed: (object) => void this.#setPod(object),
+    changed: (object) => {
+      const pod = this.#read(storedPodSchema, object);
+      if (pod) this.#setPod(pod);
+    },
     deleted: (object) => {
-      const uid = this.#read(podSchema, object)?.metadata.uid;
-      if (uid !== undefined) this.#removePod(uid);
+      const pod = this.#read(storedPodSchema, object);
+      if (pod) this.#removePod(pod.metadata.uid);
     },
   };
 
@@ -81,11 +78,6 @@ export class ClusterState {
   /** Pods that ask for GPUs. */
   allPods(): Iterable<PodRecord> {
     return this.#pods.values();
-  }
-
-  /** The API server has accepted our Binding: the reservation now ends by what it says of the pod. */
-  acknowledge(uid: string): void {
-    if (this.ledger.allocationOf(uid)?.state === 'reserved') this.#acknowledged.set(uid, this.#podLists);
   }
 
   #setNode(object: unknown): string | undefined {
@@ -112,32 +104,27 @@ export class ClusterState {
     this.ledger.removeNode(name);
   }
 
-  #setPod(object: unknown): string | undefined {
-    const pod = this.#read(podSchema, object);
-    if (!pod) return undefined;
+  #setPod(pod: StoredPod): void {
     let record: PodRecord;
     try {
       record = projectPod(pod);
     } catch (error) {
       this.#complain('a pod cannot be read and is left out', { pod: pod.metadata, error: toApiError(error).message });
-      return pod.metadata.uid;
+      return;
     }
     const { uid, key, node, finished, request } = record;
-    if (request.resources.length === 0) return uid;
+    if (request.resources.length === 0) return;
     this.#pods.set(uid, record);
     if (finished) {
       this.ledger.release(uid);
     } else if (node !== undefined) {
-      this.#acknowledged.delete(uid);
       const expected = new Map(expectations(record));
       this.ledger.allocate({ uid, pod: key, node, state: 'confirmed', resources: request.resources, expected });
     }
-    return uid;
   }
 
   #removePod(uid: string): void {
     this.#pods.delete(uid);
-    this.#acknowledged.delete(uid);
     this.ledger.release(uid);
   }
 

@@ -12,8 +12,6 @@ export interface ReflectorOptions {
   readonly client: Pick<KubeClient, 'json' | 'stream'>;
   /** `/api/v1/nodes` */
   readonly path: string;
-  /** Told before a list is asked for, so that what happens meanwhile can be told from what it holds. */
-  readonly listing: () => void;
   /** Everything there is, as of now: replaces all that was known. */
   readonly replaced: (objects: readonly unknown[]) => void;
   readonly changed: (object: unknown) => void;
@@ -96,8 +94,7 @@ export class Reflector {
 
   /** Lists everything, page by page; the version to watch from. */
   async #list(): Promise<string> {
-    const { client, path, pageSize = 500, listing, replaced } = this.#options;
-    listing();
+    const { client, path, pageSize = 500, replaced } = this.#options;
     const objects: unknown[] = [];
     let cursor = '';
     for (;;) {

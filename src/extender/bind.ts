@@ -4,7 +4,7 @@
  * Binding, never by a guess.
  */
 
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as timeout } from 'node:timers/promises';
 import type { AllocationRecord } from '../api/allocation-record.ts';
 import type { BindingArgs } from '../api/extender.ts';
 import { WRITTEN } from '../api/keys.ts';
@@ -29,18 +29,22 @@ export interface BinderOptions {
   readonly strategy: string;
   /** What filter has seen of a pod, which the watch may not have brought yet. */
   readonly recall: (uid: string) => GpuRequest | undefined;
-  /** Ends the search for outcomes that are unknown. */
+  /** Ends the search for what became of pods. */
   readonly signal: AbortSignal;
+  /** Resolves after so many ms, or rejects when the signal aborts. */
+  readonly sleep?: (ms: number) => Promise<void>;
 }
 
 const BOUND: BindOutcome = { result: 'bound' };
 const LONGEST_DELAY_MS = 5_000;
+/** The watch confirms a Binding within moments; after so many ms without it, the pod is asked for. */
+const UNSEEN_MS = 30_000;
 
 export class Binder {
   readonly #options: BinderOptions;
   readonly #underWay = new Map<string, { readonly node: string; readonly outcome: Promise<BindOutcome> }>();
-  /** Pods of which nobody knows whether the API server bound them: their reservation stays. */
-  readonly #inDoubt = new Set<string>();
+  /** Pods of which nobody knows whether the API server bound them to this node: their reservation stays. */
+  readonly #inDoubt = new Map<string, string>();
 
   constructor(options: BinderOptions) {
     this.#options = options;
@@ -60,15 +64,20 @@ export class Binder {
   }
 
   async #bind(args: BindingArgs): Promise<BindOutcome> {
-    const { ledger } = this.#options.state;
+    const { state } = this.#options;
+    const { ledger } = state;
     const { PodUID: uid, Node: node } = args;
-    const held = ledger.allocationOf(uid);
-    if (held && this.#inDoubt.has(uid)) return refused(`whether the pod was bound to ${held.node} is not known yet`);
-    if (held) return held.node === node ? BOUND : refused(`the pod is bound to ${held.node}`);
     const request = await this.#requestOf(args);
     if (request.resources.length === 0) return refused('the pod asks for no GPU');
 
     // From here to the reservation nothing waits, so that no two pods can pass the check together.
+    const held = ledger.allocationOf(uid);
+    const doubtful = this.#inDoubt.get(uid);
+    if (doubtful !== undefined && held?.state !== 'confirmed') {
+      return refused(`whether the pod was bound to ${doubtful} is not known yet`);
+    }
+    if (held) return held.node === node ? BOUND : refused(`the pod is bound to ${held.node}`);
+    if (state.pod(uid)?.finished) return refused('the pod has finished');
     const inventory = ledger.load(node)?.inventory;
     const verdict = fit(inventory, (resource) => ledger.freeSlots(node, resource), request);
     if (!verdict.fits || !inventory) {
@@ -84,7 +93,7 @@ export class Binder {
     try {
       const body = binding(args, allocationRecord(inventory, allocation, strategy));
       await client.json('POST', `${podPath(args)}/binding`, { body });
-      state.acknowledge(args.PodUID);
+      void this.#seeThrough(args);
       return BOUND;
     } catch (error) {
       // A refusal is final, but for a conflict: then the pod may be bound already, and to this node.
@@ -101,31 +110,46 @@ export class Binder {
     try {
       return await this.#settle(args, cause);
     } catch {
-      this.#inDoubt.add(args.PodUID);
+      this.#inDoubt.set(args.PodUID, args.Node);
       void this.#keepAsking(args, cause);
       return { result: 'failed', why: `${cause.message}; whether the pod was bound is not known yet` };
     }
   }
 
+  /** @throws if the API server does not tell */
   async #settle(args: BindingArgs, cause: Error): Promise<BindOutcome> {
-    const { state } = this.#options;
-    const boundTo = await this.#nodeOf(args);
-    if (boundTo === args.Node) {
-      state.acknowledge(args.PodUID);
+    if ((await this.#nodeOf(args)) === args.Node) {
+      void this.#seeThrough(args);
       return BOUND;
     }
-    state.ledger.releaseReservation(args.PodUID);
+    this.#options.state.ledger.releaseReservation(args.PodUID);
     return { result: 'failed', why: cause.message };
   }
 
   async #keepAsking(args: BindingArgs, cause: Error): Promise<void> {
-    const { signal } = this.#options;
-    for (let delayMs = 100; !signal.aborted; delayMs = Math.min(LONGEST_DELAY_MS, delayMs * 2)) {
-      await sleep(delayMs, undefined, { signal }).catch(() => {});
+    for (let delayMs = 100; await this.#slept(delayMs); delayMs = Math.min(LONGEST_DELAY_MS, delayMs * 2)) {
       const settled = await this.#settle(args, cause).catch(() => undefined);
-      if (settled) break;
+      if (!settled) continue;
+      this.#inDoubt.delete(args.PodUID);
+      return;
     }
-    this.#inDoubt.delete(args.PodUID);
+  }
+
+  /** A pod may come and go between two lists, unseen by the watch: then only asking ends its reservation. */
+  async #seeThrough(args: BindingArgs): Promise<void> {
+    const { ledger } = this.#options.state;
+    const unconfirmed = () => ledger.allocationOf(args.PodUID)?.state === 'reserved';
+    while (unconfirmed() && (await this.#slept(UNSEEN_MS)) && unconfirmed()) {
+      const boundTo = await this.#nodeOf(args).catch(() => args.Node);
+      if (boundTo !== args.Node) ledger.releaseReservation(args.PodUID);
+    }
+  }
+
+  /** False if it is time to end. */
+  async #slept(ms: number): Promise<boolean> {
+    const { signal, sleep = (ms) => timeout(ms, undefined, { signal, ref: false }) } = this.#options;
+    await sleep(ms).catch(() => {});
+    return !signal.aborted;
   }
 
   /** The node that the pod is bound to; undefined if it is not bound, gone, or another pod of that name. */

@@ -21,6 +21,7 @@ export async function htmlReport(input: ReportInput): Promise<string> {
   const strategies = input.summaries.map(({ strategy }) => strategy);
   const sections = [
     ['Allocation', draw(allocationChart(input), 420)],
+    ['Where it runs out of room', draw(allocationChart(input, NEARLY_FULL), 420)],
     ['Free GPU of no use to an average task', draw(fragmentationChart(input), 360)],
     ...strategies.map((strategy) => [
       `GPUs at the end, ${strategy}`,
@@ -68,8 +69,13 @@ async function painter(): Promise<Draw> {
   };
 }
 
-function allocationChart(input: ReportInput): EChartsOption {
-  return lineChart(input, 'GPU allocated, % of capacity', ({ allocatedPercent }) => allocatedPercent);
+/** In hundredths of capacity asked for. */
+const NEARLY_FULL = 85;
+
+function allocationChart(input: ReportInput, from = 0): EChartsOption {
+  return lineChart(input, 'GPU allocated, % of capacity', ({ arrivedPercent, allocatedPercent }) =>
+    arrivedPercent >= from ? allocatedPercent : undefined,
+  );
 }
 
 function fragmentationChart(input: ReportInput): EChartsOption {
@@ -85,8 +91,15 @@ function lineChart(
   return {
     grid: { left: 70, right: 30, top: 50, bottom: 55 },
     legend: { top: 10 },
-    xAxis: { type: 'value', name: 'GPU asked for so far, % of capacity', nameLocation: 'middle', nameGap: 30 },
-    yAxis: { type: 'value', name: yName, nameLocation: 'middle', nameGap: 45 },
+    xAxis: {
+      type: 'value',
+      scale: true,
+      max: ({ max }) => Math.ceil(max),
+      name: 'GPU asked for so far, % of capacity',
+      nameLocation: 'middle',
+      nameGap: 30,
+    },
+    yAxis: { type: 'value', scale: true, name: yName, nameLocation: 'middle', nameGap: 45 },
     series: summaries.map(({ strategy }) => {
       const curves = results.filter((result) => result.strategy === strategy).map(({ curve }) => curve);
       return { name: strategy, type: 'line', showSymbol: false, data: meanCurve(curves, value) };
