@@ -1,0 +1,34 @@
+/** Random fleets and demands for properties of packing. */
+
+import fc from 'fast-check';
+import type { Demand, NodeSize } from '../../../../src/core/packing/node.ts';
+
+const PRODUCTS = ['A100', 'T4'];
+
+/** Few distinct amounts, so that nodes are often alike and ties are common. */
+export const demands: fc.Arbitrary<Demand> = fc
+  .record({
+    cpuMilli: fc.constantFrom(0, 1_000, 4_000),
+    memoryMiB: fc.constantFrom(0, 1_024),
+    size: fc.constantFrom([0, 0], [1, 250], [1, 330], [1, 500], [1, 810], [1, 1_000], [2, 1_000], [4, 1_000]),
+    products: fc.constantFrom(undefined, new Set(['A100']), new Set(PRODUCTS)),
+  })
+  .map(({ cpuMilli, memoryMiB, size: [gpus = 0, milli = 0], products }) => ({
+    cpuMilli,
+    memoryMiB,
+    gpus,
+    milli,
+    products,
+  }));
+
+export const fleets: fc.Arbitrary<NodeSize[]> = fc
+  .array(
+    fc.record({
+      product: fc.constantFrom(...PRODUCTS),
+      cpuMilli: fc.constantFrom(4_000, 16_000),
+      memoryMiB: fc.constantFrom(2_048, 65_536),
+      gpus: fc.constantFrom(1, 2, 4),
+    }),
+    { minLength: 1, maxLength: 12 },
+  )
+  .map((sizes) => sizes.map((size, i) => ({ ...size, name: `node-${i}`, createdAt: i })));
