@@ -17,7 +17,7 @@
 import type { Demand, NodeView } from '../packing/node.ts';
 import { type ShareValue, shareValue } from '../packing/share-value.ts';
 import { covering, type TaskClass } from '../packing/task-classes.ts';
-import type { Fleet, Placement, Scorer, Strategy } from './strategy.ts';
+import { type Fleet, type Placement, type Scorer, type Strategy, utilisation } from './strategy.ts';
 
 /** Classes that make up this share of all pods are asked; the rare rest would add cost and no sense. */
 const COVERAGE = 0.97;
@@ -25,6 +25,8 @@ const COVERAGE = 0.97;
 const SCARCITY_EXPONENT = 1.5;
 /** Weight of the share value against all classes together. */
 const SHARE_WEIGHT = 10;
+/** Of places that lose the same, the one on the fuller node: empty nodes stay empty. Far below any difference in worth. */
+const FULLER_WEIGHT = 1e-6;
 /** Prices are renewed after one placement for so many nodes: the cost of each placement stays the same however large the fleet. */
 const NODES_PER_PLACEMENT = 6;
 const FEWEST_PLACEMENTS = 50;
@@ -81,6 +83,7 @@ class FragmentationScorer implements Scorer {
     const suits = this.#suitsOf(node.product);
     this.#reserve(gpuFree.length);
     const before = this.#worthBefore(node, suits);
+    const fuller = FULLER_WEIGHT * utilisation(node);
     const after = this.#copy(gpuFree);
     const cpuLeft = cpuFree - demand.cpuMilli;
     if (demand.gpus !== 1 || demand.milli === 1000) {
@@ -90,14 +93,14 @@ class FragmentationScorer implements Scorer {
         after[gpu] = 0;
         wanted -= 1;
       }
-      return { score: this.#worth(after, gpuFree.length, cpuLeft, suits) - before, gpu: -1 };
+      return { score: this.#worth(after, gpuFree.length, cpuLeft, suits) - before + fuller, gpu: -1 };
     }
     let best: Placement | undefined;
     for (let gpu = 0; gpu < gpuFree.length; gpu += 1) {
       const free = gpuFree[gpu] ?? 0;
       if (free < demand.milli || firstWith(gpuFree, free) < gpu) continue;
       after[gpu] = free - demand.milli;
-      const score = this.#worth(after, gpuFree.length, cpuLeft, suits) - before;
+      const score = this.#worth(after, gpuFree.length, cpuLeft, suits) - before + fuller;
       after[gpu] = free;
       // Of equals, the fuller GPU.
       if (!best || score > best.score || (score === best.score && free < (gpuFree[best.gpu] ?? 0)))
