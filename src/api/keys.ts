@@ -38,6 +38,8 @@ export const GFD = {
   memory: 'nvidia.com/gpu.memory',
   replicas: 'nvidia.com/gpu.replicas',
   sharingStrategy: 'nvidia.com/gpu.sharing-strategy',
+  /** mig-manager's: pending, rebooting, success or failed. */
+  migConfigState: 'nvidia.com/mig.config.state',
 } as const;
 
 export const SCHEDULER_NAME = 'gpu-autoscaler-scheduler';

@@ -87,9 +87,13 @@ export function projectNode({ metadata, status }: Node): NodeInventory | undefin
     sharing: strategy === 'mps' ? 'mps' : strategy === 'time-slicing' ? 'timeslicing' : 'none',
     allocatable,
     migMiB,
+    inTransition: IN_TRANSITION.has(labels[GFD.migConfigState] ?? ''),
   };
   return inventoryOf(facts);
 }
+
+/** States of mig-manager in which instances may vanish; `failed` leaves things as they are. */
+const IN_TRANSITION: ReadonlySet<string> = new Set(['pending', 'rebooting']);
 
 /** Far above any machine; a label is only text, and must not size an array without bound. */
 const MAX_GPUS = 1024;

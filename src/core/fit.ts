@@ -6,7 +6,13 @@
 import type { NodeInventory, Pool, SharingMode } from './inventory.ts';
 import type { GpuRequest, ResourceRequest } from './request.ts';
 
-export type FitCode = 'UnknownNode' | 'WrongMode' | 'SlotTooSmall' | 'SharedCountTooLarge' | 'InsufficientSlots';
+export type FitCode =
+  | 'UnknownNode'
+  | 'NodeInTransition'
+  | 'WrongMode'
+  | 'SlotTooSmall'
+  | 'SharedCountTooLarge'
+  | 'InsufficientSlots';
 
 export interface Misfit {
   readonly fits: false;
@@ -27,6 +33,7 @@ export type FreeSlots = (resource: string) => number;
 
 export function fit(node: NodeInventory | undefined, free: FreeSlots, request: GpuRequest): Fit {
   if (!node) return misfit('UnknownNode', 'the node is unknown or offers no GPU', {}, false);
+  if (node.inTransition) return misfit('NodeInTransition', 'the partitions of the GPUs are being changed', {}, false);
   let first: Misfit | undefined;
   for (const part of request.resources) {
     const pool = node.pools.find(({ resource }) => resource === part.resource);

@@ -3,7 +3,7 @@
  * extended resource, made of equal slots.
  */
 
-import { migClassOf } from './gpu-catalog.ts';
+import { gpuModelOf, migClassOf } from './gpu-catalog.ts';
 import { migProfileOf, SHARED_GPU, WHOLE_GPU } from './resources.ts';
 
 /** How the GPUs behind a pool are shared; the words are those of the API (annotations, records). */
@@ -31,6 +31,8 @@ export interface NodeInventory {
   /** Memory of one physical GPU in MiB; undefined if the node does not tell. */
   readonly gpuMiB: number | undefined;
   readonly pools: readonly Pool[];
+  /** Its partitions are being changed: what kubelet admits now may be gone in a moment. */
+  readonly inTransition: boolean;
 }
 
 /** The facts of a node that matter here, as GPU Feature Discovery and the device plugin publish them. */
@@ -49,6 +51,8 @@ export interface NodeFacts {
   readonly allocatable: ReadonlyMap<string, number>;
   /** `nvidia.com/mig-<profile>.memory` in MiB, by resource. */
   readonly migMiB: ReadonlyMap<string, number>;
+  /** mig-manager is at work on the node; false if absent. */
+  readonly inTransition?: boolean;
 }
 
 /** A node's inventory; undefined if it offers nothing of a GPU. */
@@ -58,8 +62,12 @@ export function inventoryOf(facts: NodeFacts): NodeInventory | undefined {
   const whole = unpartitionedGpus(facts);
   // Without the count label (GPU Feature Discovery absent or late) the allocatable is the next best evidence.
   const gpus = facts.gpus ?? Math.min(MAX_COUNTED_GPUS, Math.max(1, whole + partitionedGpus(facts)));
-  const base = { name: facts.name, createdAt: facts.createdAt, product: facts.product, gpus, gpuMiB: facts.gpuMiB };
-  return { ...base, pools: offered.map(([resource, slots]) => poolOf(facts, resource, slots, gpus, whole)) };
+  const { name, createdAt, product, inTransition = false } = facts;
+  // The label is the better figure: it is what the driver reports.
+  const gpuMiB = facts.gpuMiB ?? gpuModelOf(product)?.memoryMiB;
+  const base = { name, createdAt, product, gpus, gpuMiB, inTransition };
+  const known = { ...facts, gpuMiB };
+  return { ...base, pools: offered.map(([resource, slots]) => poolOf(known, resource, slots, gpus, whole)) };
 }
 
 /** A node without labels may claim any number of slots; its GPUs are only a guess, and must not size an array. */
@@ -104,7 +112,7 @@ function poolOf(facts: NodeFacts, resource: string, slots: number, gpus: number,
       slots,
       slotsPerGpu: spread(slots, gpus, whole),
       slotMilli: Math.floor((1000 * Math.min(profile.computeSlices, computeSlices)) / computeSlices),
-      slotMiB: facts.migMiB.get(resource) ?? profile.gib * 1024,
+      slotMiB: facts.migMiB.get(resource) ?? Math.floor(profile.gib * 1024 * LEAST_OF_NAMED),
     };
   }
   // Labels lag allocatable: more slots than they explain are a finer cut, never more GPU.
@@ -118,6 +126,9 @@ function poolOf(facts: NodeFacts, resource: string, slots: number, gpus: number,
     slotMiB: facts.gpuMiB === undefined ? undefined : Math.floor(facts.gpuMiB / perGpu),
   };
 }
+
+/** The memory in a profile's name is rounded; an instance has at least this much of it (1g.5gb: 4864 MiB). Source: MIG user guide. */
+const LEAST_OF_NAMED = 0.95;
 
 /** No label ties the instances of a profile to GPUs: expect an even spread over those that are not whole. */
 function spread(slots: number, gpus: number, whole: number): number[] {

@@ -8,6 +8,7 @@ import { type BindingResult, bindingArgsSchema, extenderArgsSchema } from '../ap
 import { faults, podSchema } from '../api/kubernetes.ts';
 import type { ClusterState } from '../cluster/cluster-state.ts';
 import { projectPod } from '../cluster/projection.ts';
+import { explainGpus } from '../core/explain.ts';
 import type { GpuRequest } from '../core/request.ts';
 import { LiveStrategy } from '../core/strategies/live.ts';
 import type { Strategy } from '../core/strategies/strategy.ts';
@@ -19,6 +20,9 @@ import { prioritize } from './prioritize.ts';
 
 /** 5,000 names of the longest kind and a pod of the largest size that the API server takes stay under 5 MiB. */
 export const BODY_LIMIT = 5 * 1024 * 1024;
+
+/** In the debug log of filter, GPU by GPU. */
+const NODES_EXPLAINED = 10;
 
 export interface ExtenderServerOptions extends Pick<HttpOptions, 'log' | 'registry' | 'waitsFor'> {
   readonly state: ClusterState;
@@ -56,7 +60,14 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
     if (uid) seen.set(uid, request);
     const { result, refused } = filter(state.ledger, request, namesOf(NodeNames, Nodes));
     for (const [reason, count] of refused) metrics.refusals.inc({ reason }, count);
-    log.debug({ pod: key, passed: result.NodeNames.length, refused: Object.fromEntries(refused) }, 'filter');
+    if (log.isLevelEnabled('debug')) {
+      const refusedNodes = Object.keys({ ...result.FailedNodes, ...result.FailedAndUnresolvableNodes });
+      const why = refusedNodes
+        .slice(0, NODES_EXPLAINED)
+        .map((node) => [node, explainGpus(state.ledger, node, request)]);
+      const counts = { passed: result.NodeNames.length, refused: Object.fromEntries(refused) };
+      log.debug({ pod: key, ...counts, why: Object.fromEntries(why) }, 'filter');
+    }
     return result;
   });
 

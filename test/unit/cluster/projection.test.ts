@@ -156,10 +156,18 @@ tap.test('a node is what its labels and its allocatable say', async (t) => {
     product: 'NVIDIA-A100-SXM4-40GB',
     gpus: 2,
     gpuMiB: 40_960,
+    inTransition: false,
     pools: [
       { resource: WHOLE_GPU, mode: 'exclusive', slots: 2, slotsPerGpu: [1, 1], slotMilli: 1_000, slotMiB: 40_960 },
     ],
   });
+});
+
+tap.test('a node is in transition while mig-manager is at work', async (t) => {
+  const states = { pending: true, rebooting: true, success: false, failed: false };
+  for (const [state, inTransition] of Object.entries(states)) {
+    t.equal(node({ [GPU]: '2' }, { 'nvidia.com/mig.config.state': state })?.inTransition, inTransition, state);
+  }
 });
 
 tap.test('the sharing strategy is told in the words of GPU Feature Discovery', async (t) => {
@@ -213,14 +221,14 @@ tap.test('a node that is known by its labels alone offers no slot', async (t) =>
   t.match(node({ [GPU]: '0' }), { gpus: 2, pools: [] });
 });
 
-tap.test('labels that cannot be read count as absent', async (t) => {
+tap.test('labels that cannot be read count as absent, and the product tells what it can', async (t) => {
   const unreadable = ['', '0', '-1', '2.5', '1e3', '0x2', ' 2', 'two', 'NaN', '99999999999999999999'];
   for (const text of unreadable) {
     const labels = { 'nvidia.com/gpu.count': text, 'nvidia.com/gpu.memory': text, 'nvidia.com/gpu.replicas': text };
     const seen = node({ [GPU]: '3', [MIG_1G]: '1' }, { ...labels, 'nvidia.com/mig-1g.5gb.memory': text });
     t.match(
       seen,
-      { gpus: 4, gpuMiB: undefined, pools: [{ slots: 3, slotMilli: 1_000 }, { slotMiB: 5_120 }] },
+      { gpus: 4, gpuMiB: 40_960, pools: [{ slots: 3, slotMilli: 1_000 }, { slotMiB: 4_864 }] },
       JSON.stringify(text),
     );
   }

@@ -13,7 +13,8 @@ const whole = node();
 const mps = sharedNode('mps', 4);
 const sliced = sharedNode('timeslicing', 4);
 const mig = node({ allocatable: new Map([[MIG_1G, 14]]), gpus: 2, migMiB: new Map([[MIG_1G, 4_864]]) });
-const untold = sharedNode('mps', 4, { gpuMiB: undefined });
+const changing = node({ inTransition: true });
+const untold = sharedNode('mps', 4, { gpuMiB: undefined, product: 'NVIDIA-Of-Tomorrow' });
 
 /** `fit` on a node where nothing is taken, or where only `free` slots are left of everything. */
 function ask(on: NodeInventory | undefined, asked: GpuRequest, free?: number): Fit {
@@ -64,6 +65,13 @@ const refusals: readonly Refusal[] = [
     asked: request(WHOLE_GPU, 1),
     code: 'UnknownNode',
     message: 'the node is unknown or offers no GPU',
+  },
+  {
+    says: 'a node whose partitions are being changed, though all of it is free',
+    on: changing,
+    asked: request(WHOLE_GPU, 1),
+    code: 'NodeInTransition',
+    message: 'the partitions of the GPUs are being changed',
   },
   {
     says: 'a resource that the node does not offer',

@@ -22,6 +22,7 @@ tap.test('a node keeps its name, age, product, and the memory of a GPU', async (
     product: 'NVIDIA-A100-SXM4-40GB',
     gpus: 8,
     gpuMiB: 40_960,
+    inTransition: false,
   });
   t.equal(pools.length, 1);
 });
@@ -154,9 +155,12 @@ tap.test('without the count label, the slots tell how many GPUs there are at lea
   for (const [says, facts, gpus] of cases) t.equal(node({ ...facts, gpus: undefined }).gpus, gpus, says);
 });
 
-tap.test('a node that does not tell its memory has slots of unknown memory', async (t) => {
-  t.equal(pool({ gpuMiB: undefined }, WHOLE_GPU)?.slotMiB, undefined);
-  t.equal(pool({ allocatable: slots([MIG_3G, 2]) }, MIG_3G)?.slotMiB, 20_480, 'but a profile has it in its name');
+tap.test('a node that does not tell its memory', async (t) => {
+  const unknown = { gpuMiB: undefined, product: 'NVIDIA-Of-Tomorrow' };
+  t.equal(pool(unknown, WHOLE_GPU)?.slotMiB, undefined, 'has slots of unknown memory');
+  t.equal(pool({ gpuMiB: undefined }, WHOLE_GPU)?.slotMiB, 40_960, 'but its product is known');
+  // 3g.20gb has 19,968 MiB: the name is rounded, and no more may be promised than is there.
+  t.equal(pool({ allocatable: slots([MIG_3G, 2]) }, MIG_3G)?.slotMiB, 19_456, 'and a profile has it in its name');
 });
 
 tap.test('labels lag allocatable: a slot is never taken for more than its GPU can give', async (t) => {
@@ -214,7 +218,7 @@ tap.test(
               slotsPerGpu.every((count) => Number.isInteger(count) && count >= 0) &&
               slotsPerGpu.reduce((sum, count) => sum + count) === slots &&
               (mode === 'mig' || fullest * slotMilli <= 1_000) &&
-              (mode === 'mig' || fullest * (slotMiB ?? 0) <= (facts.gpuMiB ?? 0)) &&
+              (mode === 'mig' || fullest * (slotMiB ?? 0) <= (inventory.gpuMiB ?? 0)) &&
               (mode !== 'exclusive' || slotMilli === 1_000)
             );
           })

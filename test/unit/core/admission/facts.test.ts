@@ -23,7 +23,7 @@ tap.test('a MIG offer names its profile', async (t) => {
       mode: 'mig',
       resource: 'nvidia.com/mig-1g.5gb.me',
       profile: { name: '1g.5gb+me', computeSlices: 1, gib: 5 },
-      slotMiB: 5_120,
+      slotMiB: 4_864,
       slotMilli: 142,
       nodes: 1,
     },
@@ -57,8 +57,8 @@ tap.test('within a mode the smallest slot comes first', async (t) => {
 
 tap.test('a slot of unknown memory comes last: one that is known to hold the pod is better', async (t) => {
   const offers = offersOf([
-    sharedNode('mps', 4, { gpuMiB: undefined }),
-    sharedNode('mps', 2, { gpuMiB: undefined }),
+    sharedNode('mps', 4, { gpuMiB: undefined, product: 'NVIDIA-Of-Tomorrow' }),
+    sharedNode('mps', 2, { gpuMiB: undefined, product: 'NVIDIA-Of-Tomorrow' }),
     sharedNode('mps', 2),
   ]);
   t.strictSame(
@@ -79,7 +79,7 @@ tap.test('the order of offers does not depend on the order of nodes: replicas de
     plain('mps'),
     sharedNode('timeslicing', 4),
     plain('timeslicing'),
-    sharedNode('mps', 4, { gpuMiB: undefined }),
+    sharedNode('mps', 4, { gpuMiB: undefined, product: 'NVIDIA-Of-Tomorrow' }),
     migNode('1g.10gb'),
     node({ product: 'NVIDIA-A30', allocatable: new Map([['nvidia.com/mig-1g.10gb', 1]]) }),
     node({
