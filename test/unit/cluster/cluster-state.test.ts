@@ -1,0 +1,205 @@
+/** What the API server says becomes the ledger. */
+
+import tap from 'tap';
+import { SHARED_GPU, WHOLE_GPU } from '../../../src/core/resources.ts';
+import { exclusiveNode, mpsNode } from '../../cluster/gpu-nodes.ts';
+import { NODE, pod, setUp } from './state.ts';
+
+tap.test('a pod holds its GPUs from the moment it is bound until it has finished or is gone', async (t) => {
+  const { state, free } = setUp();
+  state.pods.changed(pod('a'));
+  t.equal(free(), 4, 'not bound yet');
+  state.pods.changed(pod('a', { node: NODE, phase: 'Pending' }));
+  t.equal(free(), 3, 'bound');
+  state.pods.changed(pod('a', { node: NODE, terminating: true }));
+  t.equal(free(), 3, 'terminating, it still computes');
+  state.pods.changed(pod('a', { node: NODE, phase: 'Succeeded' }));
+  t.equal(free(), 4, 'finished');
+  t.equal(state.pod('a')?.finished, true);
+  state.pods.deleted(pod('a', { node: NODE, phase: 'Succeeded' }));
+  t.equal(state.pod('a'), undefined);
+
+  state.pods.changed(pod('b', { node: NODE }));
+  state.pods.deleted(pod('b', { node: NODE, terminating: true }));
+  t.equal(free(), 4, 'gone');
+});
+
+tap.test('a pod that asks for no GPU is not kept', async (t) => {
+  const { state, list, complaints } = setUp();
+  list(pod('a', { count: 0, node: NODE }));
+  state.pods.changed(pod('b', { count: 0 }));
+  t.strictSame([...state.allPods()], []);
+  t.strictSame(complaints, []);
+});
+
+tap.test('pods may be known before their node, and hold what it turns out to have', async (t) => {
+  const { state, list, free } = setUp();
+  list(pod('a', { node: 'later' }), pod('b', { node: 'later' }));
+  t.equal(free('later'), 0);
+  state.nodes.changed(exclusiveNode({ name: 'later', gpus: 4 }));
+  t.equal(free('later'), 2);
+});
+
+tap.test('the GPUs of a record are expected, unless it was made for another node', async (t) => {
+  const { list, gpusOf } = setUp();
+  list(pod('a', { node: NODE, gpu: 3 }), pod('b', { node: NODE, gpu: 2, recordedNode: 'elsewhere' }));
+  t.strictSame(gpusOf('a'), [3]);
+  t.strictSame(gpusOf('b'), [0]);
+});
+
+tap.test('a list replaces all that was known: who is not in it has gone', async (t) => {
+  const { state, list, free } = setUp();
+  list(pod('a', { node: NODE }), pod('b', { node: NODE, count: 2 }));
+  t.equal(free(), 1);
+  list(pod('b', { node: NODE, count: 2 }), pod('c', { node: NODE }));
+  t.equal(free(), 1);
+  t.strictSame(new Set([...state.allPods()].map(({ uid }) => uid)), new Set(['b', 'c']));
+  list();
+  t.equal(free(), 4);
+});
+
+tap.test(
+  'in a list, who has gone makes room before who has come: the newcomer gets the GPU of its record',
+  async (t) => {
+    const { list, gpusOf } = setUp();
+    list(pod('a', { node: NODE, gpu: 2 }));
+    list(pod('b', { node: NODE, gpu: 2 }));
+    t.strictSame(gpusOf('b'), [2]);
+  },
+);
+
+tap.test('a node that is not in the list has gone, and comes back with its pods', async (t) => {
+  const { state, ledger, list, free } = setUp();
+  list(pod('a', { node: NODE }));
+  state.nodes.replaced([]);
+  t.equal(ledger.load(NODE), undefined);
+  state.nodes.replaced([exclusiveNode({ name: NODE, gpus: 4 })]);
+  t.equal(free(), 3);
+  state.nodes.deleted(exclusiveNode({ name: NODE, gpus: 4 }));
+  t.equal(ledger.load(NODE), undefined);
+});
+
+tap.test('a node without GPUs is none of ours, also if it had some before', async (t) => {
+  const { state, ledger, complaints } = setUp();
+  const bare = (name: string) => ({ metadata: { name }, status: { allocatable: { cpu: '8' } } });
+  const before = state.nodesVersion;
+  state.nodes.changed(bare('cpu-node'));
+  state.nodes.deleted(bare('cpu-node'));
+  t.equal(state.nodesVersion, before);
+  state.nodes.changed(bare(NODE));
+  t.equal(ledger.load(NODE), undefined);
+  t.ok(state.nodesVersion > before);
+  state.nodes.replaced([bare(NODE)]);
+  t.strictSame(complaints, []);
+});
+
+tap.test('what cannot be read is complained about and left out, and takes nothing else with it', async (t) => {
+  const { state, ledger, complaints, list, free } = setUp();
+  const { spec } = pod('x') as { spec: object };
+  const unreadable = [null, 'pod', {}, { metadata: { uid: 'x' } }, { metadata: { name: 'x' }, spec }];
+  for (const object of unreadable) {
+    complaints.length = 0;
+    list(object as object, pod('a', { node: NODE }));
+    t.equal(complaints.length, 1, JSON.stringify(object));
+    t.equal(free(), 3);
+    state.pods.changed(object);
+    state.pods.deleted(object);
+    t.equal(complaints.length, 3);
+    t.strictSame(
+      [...state.allPods()].map(({ uid }) => uid),
+      ['a'],
+    );
+  }
+  complaints.length = 0;
+  state.nodes.changed({ metadata: {} });
+  state.nodes.deleted({ metadata: {} });
+  state.nodes.replaced([{ metadata: {} }, mpsNode({ name: 'mps', gpus: 1, replicas: 4 })]);
+  t.equal(complaints.length, 3);
+  t.strictSame(
+    [...ledger.nodes()].map(({ name }) => name),
+    ['mps'],
+  );
+  t.equal(ledger.freeSlots('mps', SHARED_GPU), 4);
+});
+
+tap.test('a pod whose GPU quantity cannot be read is left out, with its name and the reason', async (t) => {
+  const { state, complaints, free } = setUp();
+  const { spec, ...rest } = pod('a', { node: NODE }) as { spec: object };
+  const containers = [{ name: 'main', resources: { requests: { [WHOLE_GPU]: 'two' } } }];
+  state.pods.changed({ ...rest, spec: { ...spec, containers } });
+  t.equal(free(), 4);
+  t.match(complaints, [/left out.*"uid":"a".*two.*is not a Kubernetes quantity/]);
+});
+
+tap.test('heartbeats move no version', async (t) => {
+  const { state, ledger, list } = setUp();
+  list(pod('a', { node: NODE }), pod('b'));
+  const versions = () => [state.nodesVersion, ledger.load(NODE)?.version];
+  const before = versions();
+  const node = exclusiveNode({ name: NODE, gpus: 4 }) as { metadata: object; status: object };
+  const beat = (n: number) => ({
+    metadata: { ...node.metadata, resourceVersion: String(n), annotations: { beat: String(n) } },
+    status: { ...node.status, conditions: [{ type: 'Ready', lastHeartbeatTime: String(n) }] },
+  });
+  state.nodes.changed(beat(1));
+  state.nodes.replaced([beat(2)]);
+  state.pods.changed({ ...pod('a', { node: NODE }), status: { phase: 'Running', podIP: '10.0.0.1' } });
+  state.pods.changed({ ...pod('b'), status: { phase: 'Pending', conditions: [] } });
+  list(pod('a', { node: NODE }), pod('b'));
+  t.strictSame(versions(), before);
+});
+
+tap.test('whatever moves a node moves its version', async (t) => {
+  const { state, ledger } = setUp();
+  const version = () => ledger.load(NODE)?.version;
+  const seen = new Set([version()]);
+  const moves = [
+    () => state.pods.changed(pod('a', { node: NODE })),
+    () => state.pods.changed(pod('a', { node: NODE, phase: 'Failed' })),
+    () => state.nodes.changed(exclusiveNode({ name: NODE, gpus: 8 })),
+    () => state.nodes.replaced([mpsNode({ name: NODE, gpus: 8, replicas: 2 })]),
+  ];
+  for (const move of moves) {
+    move();
+    t.notOk(seen.has(version()));
+    seen.add(version());
+  }
+});
+
+tap.test('a reservation is confirmed by the watch, and follows the pod to another node', async (t) => {
+  const { state, ledger, reserve, free } = setUp();
+  state.nodes.changed(exclusiveNode({ name: 'other', gpus: 4 }));
+  reserve('a');
+  reserve('b');
+  state.pods.changed(pod('a', { node: NODE }));
+  state.pods.changed(pod('b', { node: 'other' }));
+  t.equal(ledger.reservations(), 0);
+  t.strictSame([free(), free('other')], [3, 3]);
+});
+
+tap.test(
+  'a reservation does not end with a list that does not show its pod: its Binding may be under way',
+  async (t) => {
+    const { reserve, list, free } = setUp();
+    reserve('a');
+    list();
+    list(pod('b'));
+    list(pod('a'), pod('b'));
+    t.equal(free(), 3);
+  },
+);
+
+tap.test('a reservation ends with its pod, once that is known', async (t) => {
+  const ends = [
+    ({ state }: ReturnType<typeof setUp>) => state.pods.deleted(pod('a')),
+    ({ state }: ReturnType<typeof setUp>) => state.pods.changed(pod('a', { phase: 'Failed' })),
+    ({ list }: ReturnType<typeof setUp>) => list(),
+  ];
+  for (const end of ends) {
+    const made = setUp();
+    made.state.pods.changed(pod('a'));
+    made.reserve('a');
+    end(made);
+    t.equal(made.free(), 4);
+  }
+});
