@@ -33,7 +33,6 @@ export async function setUp(t: Test, { idleMs = 5_000, ...options }: SetUpOption
   const reflector = new Reflector({
     client,
     path: '/api/v1/nodes',
-    listing: () => {},
     replaced: (objects) => {
       told.push(`[${objects.length}]`);
       copy.clear();

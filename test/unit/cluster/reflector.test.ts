@@ -22,15 +22,6 @@ tap.test('lists page by page, then tells each change once', async (t) => {
   t.equal(server.count(WATCH), 1);
 });
 
-tap.test('says that it lists before it asks, each time', async (t) => {
-  const requests: number[] = [];
-  const { server, reflector } = await setUp(t, { listing: () => void requests.push(server.requests.length) });
-  server.meet(/continue=/, { status: 410 });
-  reflector.start();
-  await reflector.synced;
-  t.strictSame(requests, [0, 2]);
-});
-
 tap.test('what happens between the pages of a list is told after it', async (t) => {
   const { server, reflector, put, told, caughtUp } = await setUp(t);
   server.meet(/continue=/, 'stall');
