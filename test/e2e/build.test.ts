@@ -29,6 +29,12 @@ tap.test('the build runs, and asks for no development dependency', async (t) => 
       ([, name = '']) => name,
     ),
   );
-  const packages = new Set(imported.filter((name) => !isBuiltin(name)));
+  // `csv-parse/sync` is a part of csv-parse, `@kubernetes/client-node` a whole.
+  const packageOf = (name: string) =>
+    name
+      .split('/')
+      .slice(0, name.startsWith('@') ? 2 : 1)
+      .join('/');
+  const packages = new Set(imported.filter((name) => !isBuiltin(name)).map(packageOf));
   t.same([...packages].sort(), Object.keys(dependencies).sort());
 });

@@ -1,5 +1,6 @@
 /** A live cluster as `kubectl get nodes,pods -A -o json` shows it, as a workload to pack anew. */
 
+import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
 import { z } from 'zod';
 import { ApiError } from '../../api/errors.ts';
 import { type Container, faults, type Node, nodeSchema, type Pod, podSchema } from '../../api/kubernetes.ts';
@@ -58,13 +59,22 @@ function readItems({ name, text }: SnapshotFile): z.infer<typeof listSchema>['it
   try {
     json = JSON.parse(text);
   } catch (error) {
-    // The message of the engine tells line and column.
-    throw new InputError(`${name}: ${(error as Error).message}`, { cause: error });
+    throw new InputError(`${name}${placeOfFault(text)}`, { cause: error });
   }
   const list = listSchema.safeParse(json);
   if (!list.success)
     throw new InputError(`${name}: not a list of kubectl get nodes,pods -A -o json: ${faults(list.error)}`);
   return list.data.items;
+}
+
+/** `:3:14: not JSON: ValueExpected`; JSON.parse itself does not always tell the place. */
+function placeOfFault(text: string): string {
+  const errors: ParseError[] = [];
+  parse(text, errors, { disallowComments: true });
+  const [first] = errors;
+  if (!first) return ': not JSON';
+  const before = text.slice(0, first.offset).split('\n');
+  return `:${before.length}:${(before.at(-1)?.length ?? 0) + 1}: not JSON: ${printParseErrorCode(first.error)}`;
 }
 
 function read<T>(schema: z.ZodType<T>, item: unknown, { name }: SnapshotFile, index: number): T {
