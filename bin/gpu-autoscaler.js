@@ -13,6 +13,8 @@ if (Number(process.versions.node.split('.')[0]) >= 24) {
   const { status, signal } = spawnSync(ours, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
   process.exitCode = status ?? (signal === 'SIGINT' ? 130 : 1);
 } else {
-  process.stderr.write(`gpu-autoscaler needs Node.js 24 or newer (this is ${process.version}); in a checkout, run: npm ci\n`);
+  process.stderr.write(
+    `gpu-autoscaler needs Node.js 24 or newer (this is ${process.version}); in a checkout, run: npm ci\n`,
+  );
   process.exitCode = 1;
 }
