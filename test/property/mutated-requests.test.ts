@@ -118,7 +118,12 @@ function mutate(body: object, { where, how, junk }: Mutation): void {
   else {
     delete target[key];
     if (how === 'rename')
-      Object.defineProperty(target, String(junk), { value, enumerable: true, configurable: true, writable: true });
+      Object.defineProperty(target, typeof junk === 'string' ? junk : 'renamed', {
+        value,
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
   }
 }
 
