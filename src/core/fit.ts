@@ -5,11 +5,13 @@
 
 import type { NodeInventory, Pool, SharingMode } from './inventory.ts';
 import type { GpuRequest, ResourceRequest } from './request.ts';
+import { migProfileOf } from './resources.ts';
 
 export type FitCode =
   | 'UnknownNode'
   | 'NodeInTransition'
   | 'WrongMode'
+  | 'NoMigPlacement'
   | 'SlotTooSmall'
   | 'SharedCountTooLarge'
   | 'InsufficientSlots';
@@ -37,7 +39,7 @@ export function fit(node: NodeInventory | undefined, free: FreeSlots, request: G
   let first: Misfit | undefined;
   for (const part of request.resources) {
     const pool = node.pools.find(({ resource }) => resource === part.resource);
-    const refused = pool ? refuse(pool, free(part.resource), part, request) : notOffered(part.resource);
+    const refused = pool ? refuse(pool, free(part.resource), part, request) : notOffered(node, part.resource);
     // One part that no eviction helps is enough: nobody must be evicted for the others.
     if (refused && !refused.resolvable) return refused;
     first ??= refused;
@@ -71,7 +73,12 @@ function refuse(pool: Pool, free: number, part: ResourceRequest, request: GpuReq
   return undefined;
 }
 
-function notOffered(resource: string): Misfit {
+function notOffered({ pools }: NodeInventory, resource: string): Misfit {
+  const profile = migProfileOf(resource);
+  // A node that is cut otherwise: another layout would help, another way of sharing would not.
+  if (profile && pools.some(({ mode }) => mode === 'mig')) {
+    return misfit('NoMigPlacement', `no GPU of the node has a MIG instance of ${profile.name}`, {}, false);
+  }
   return misfit('WrongMode', `the node does not offer ${resource}`, {}, false);
 }
 

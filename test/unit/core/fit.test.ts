@@ -81,6 +81,20 @@ const refusals: readonly Refusal[] = [
     message: 'the node does not offer nvidia.com/gpu.shared',
   },
   {
+    says: 'a MIG profile that the layout of the node lacks',
+    on: mig,
+    asked: request('nvidia.com/mig-3g.20gb', 1),
+    code: 'NoMigPlacement',
+    message: 'no GPU of the node has a MIG instance of 3g.20gb',
+  },
+  {
+    says: 'a MIG profile on a node that is not cut at all',
+    on: whole,
+    asked: request(MIG_1G, 1),
+    code: 'WrongMode',
+    message: 'the node does not offer nvidia.com/mig-1g.5gb',
+  },
+  {
     says: 'MPS was promised, the node slices time',
     on: sliced,
     asked: request(SHARED_GPU, 1, { mode: 'mps' }),

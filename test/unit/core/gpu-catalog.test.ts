@@ -1,7 +1,7 @@
 /** What is known of products, against the tables of NVIDIA's MIG user guide. */
 
 import tap from 'tap';
-import { allMigProfiles, migClassOf, migProfiles } from '../../../src/core/gpu-catalog.ts';
+import { allMigProfiles, gpuModelOf, migClassOf, migProfiles } from '../../../src/core/gpu-catalog.ts';
 import { parseMigProfile } from '../../../src/core/mig/profile.ts';
 
 /** Profile names of a product label at a size in GiB. */
@@ -87,4 +87,28 @@ tap.test('the list of all profiles holds each name once, each one readable', asy
     '7g.80gb',
   ];
   for (const name of specified) t.ok(names.includes(name), `${name}, named by the specification`);
+});
+
+tap.test('a product label tells memory and compute capability', async (t) => {
+  const cases: readonly [label: string, gib: number, compute: readonly [number, number], mig: boolean][] = [
+    ['NVIDIA-A100-SXM4-40GB', 40, [8, 0], true],
+    ['NVIDIA-A100-SXM4-80GB', 80, [8, 0], true],
+    ['NVIDIA-A100-SXM4-80GB-SHARED', 80, [8, 0], true],
+    ['NVIDIA-A100-SXM4-80GB-MIG-1g.10gb', 80, [8, 0], true],
+    ['NVIDIA-H100-80GB-HBM3', 80, [9, 0], true],
+    ['NVIDIA-GH200-480GB', 96, [9, 0], true],
+    ['NVIDIA-A30', 24, [8, 0], true],
+    ['Tesla-T4', 16, [7, 5], false],
+    ['Tesla-V100-SXM2-32GB', 32, [7, 0], false],
+    ['Tesla-V100-SXM2-16GB', 16, [7, 0], false],
+    ['NVIDIA-L40S', 48, [8, 9], false],
+    ['NVIDIA-A10G', 24, [8, 6], false],
+  ];
+  for (const [label, gib, compute, mig] of cases) {
+    const model = gpuModelOf(label);
+    t.match(model, { memoryMiB: gib * 1_024, compute }, label);
+    t.equal(model?.migClass !== undefined, mig, label);
+  }
+  for (const label of ['', 'NVIDIA-Of-Tomorrow', 'A1000', 'T40', 'Tesla-K80'])
+    t.equal(gpuModelOf(label), undefined, label);
 });
