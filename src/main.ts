@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import { commonSettingsSchema, extenderSettingsSchema, webhookSettingsSchema } from './api/settings.ts';
 import { InputError } from './cli/input-error.ts';
 import { addSimulate } from './cli/simulate/command.ts';
+import { KubeError } from './cluster/kube-client.ts';
 import { strategyNames } from './core/strategies/registry.ts';
 import { startExtender } from './extender/start.ts';
 import { createLogger } from './telemetry/logger.ts';
@@ -145,7 +146,8 @@ async function run(command: Command, roles: readonly ((flags: unknown) => Promis
   } catch (error) {
     const { message } = error as Error;
     process.stderr.write(`gpu-autoscaler ${command.name()}: ${message}\n`);
-    await stop(error instanceof InputError ? 2 : 1);
+    // A KubeError this early is about the configuration.
+    await stop(error instanceof InputError || error instanceof KubeError ? 2 : 1);
   }
 }
 

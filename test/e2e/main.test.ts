@@ -32,6 +32,22 @@ const CASES: readonly [args: string[], code: number, says: RegExp][] = [
   [['webhook', '--tls-cert-file', '/nowhere/tls.crt'], 2, /cannot read \/nowhere\/tls\.crt/],
   [['extender', '--kubeconfig', '/nowhere/kubeconfig'], 2, /cannot read the kubeconfig: .*\/nowhere\/kubeconfig/],
 ];
+const HTTP_ONLY = JSON.stringify({
+  apiVersion: 'v1',
+  kind: 'Config',
+  'current-context': 'c',
+  clusters: [{ name: 'c', cluster: { server: 'http://127.0.0.1:8080' } }],
+  users: [{ name: 'u', user: {} }],
+  contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+});
+
+tap.test('an API server without TLS is refused: exit code 2', async (t) => {
+  const dir = t.testdir({ kubeconfig: HTTP_ONLY });
+  const { code, err } = await run(['extender', '--kubeconfig', `${dir}/kubeconfig`]);
+  t.equal(code, 2);
+  t.match(err, /asked by https only, not at http:\/\/127\.0\.0\.1:8080/);
+});
+
 for (const [args, code, says] of CASES) {
   tap.test(`gpu-autoscaler ${args.join(' ')}: exit code ${code}`, async (t) => {
     const { code: got, out, err } = await run(args);
