@@ -3,6 +3,7 @@
 import tap from 'tap';
 import { expectedFragment, fragment } from '../../../../src/core/packing/fragment.ts';
 import type { Demand, NodeView } from '../../../../src/core/packing/node.ts';
+import { demand } from './make.ts';
 
 const node: NodeView = {
   name: 'a',
@@ -13,14 +14,6 @@ const node: NodeView = {
   heldMilli: 1_300,
   totalMilli: 3_000,
 };
-const demand = (facts: Partial<Demand>): Demand => ({
-  cpuMilli: 0,
-  memoryMiB: 0,
-  gpus: 1,
-  milli: 1000,
-  products: undefined,
-  ...facts,
-});
 
 const CASES: readonly [what: string, asked: Partial<Demand>, milli: number][] = [
   ['a task of 200 can use all that is free', { milli: 200 }, 0],

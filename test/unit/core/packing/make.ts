@@ -1,7 +1,12 @@
-/** Random fleets and demands for properties of packing. */
+/** Demands, and random fleets of nodes for properties of packing. */
 
 import fc from 'fast-check';
 import type { Demand, NodeSize } from '../../../../src/core/packing/node.ts';
+
+/** One GPU of any model, and what the test is about on top. */
+export function demand(facts: Partial<Demand> = {}): Demand {
+  return { cpuMilli: 0, memoryMiB: 0, gpus: 1, milli: 1_000, products: undefined, ...facts };
+}
 
 const PRODUCTS = ['A100', 'T4'];
 

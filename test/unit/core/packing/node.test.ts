@@ -3,17 +3,9 @@
 import fc from 'fast-check';
 import tap from 'tap';
 import { type Demand, PackingNode } from '../../../../src/core/packing/node.ts';
-import { demands, fleets } from './make.ts';
+import { demand, demands, fleets } from './make.ts';
 
 const SIZE = { name: 'a', createdAt: 0, product: 'A100', cpuMilli: 8_000, memoryMiB: 4_096, gpus: 2 };
-const demand = (facts: Partial<Demand>): Demand => ({
-  cpuMilli: 0,
-  memoryMiB: 0,
-  gpus: 1,
-  milli: 1000,
-  products: undefined,
-  ...facts,
-});
 
 const MISFITS: readonly [what: string, asked: Partial<Demand>, misfit: string | undefined][] = [
   ['one GPU', {}, undefined],

@@ -3,15 +3,8 @@
 import tap from 'tap';
 import type { Demand } from '../../../../src/core/packing/node.ts';
 import { covering, ObservedDemand, taskClasses } from '../../../../src/core/packing/task-classes.ts';
+import { demand } from './make.ts';
 
-const demand = (facts: Partial<Demand>): Demand => ({
-  cpuMilli: 0,
-  memoryMiB: 0,
-  gpus: 1,
-  milli: 1000,
-  products: undefined,
-  ...facts,
-});
 const small = demand({ milli: 250 });
 const whole = demand({});
 const rare = demand({ gpus: 8 });

@@ -12,15 +12,8 @@ import { bestFit } from '../../../../src/core/strategies/best-fit.ts';
 import { firstFit } from '../../../../src/core/strategies/first-fit.ts';
 import { strategyByName, strategyNames } from '../../../../src/core/strategies/registry.ts';
 import { worstFit } from '../../../../src/core/strategies/worst-fit.ts';
+import { demand } from '../packing/make.ts';
 
-const demand = (facts: Partial<Demand> = {}): Demand => ({
-  cpuMilli: 0,
-  memoryMiB: 0,
-  gpus: 1,
-  milli: 1000,
-  products: undefined,
-  ...facts,
-});
 const whole = demand();
 const half = demand({ milli: 500 });
 const fleet = (...gpus: number[]): NodeSize[] =>
