@@ -51,7 +51,7 @@ if (code !== 0 && failed === 0) {
   console.log(block.join('\n'));
   failed = 1;
 }
-if (passed + failed === 0) failed = 1;
+if (passed + failed + skipped === 0) failed = 1;
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
 process.exitCode = failed > 0 ? 1 : 0;
 
