@@ -23,6 +23,9 @@ export interface HttpOptions {
  */
 const KEEP_ALIVE_MS = 120_000;
 
+/** A whole request must have come by then: kube-scheduler and the API server give up long before. */
+const REQUEST_MS = 30_000;
+
 export function createServer(options: HttpOptions): FastifyInstance {
   const { log, registry, waitsFor, bodyLimit, tls } = options;
   const server: FastifyInstance = fastify({
@@ -30,6 +33,7 @@ export function createServer(options: HttpOptions): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: REQUEST_MS,
     forceCloseConnections: 'idle',
     // An annotation may bear any name; we copy none of them into objects of ours.
     onProtoPoisoning: 'remove',
