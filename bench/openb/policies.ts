@@ -13,35 +13,34 @@ export const fgd: Strategy = {
   name: 'FGD',
   scorer({ classes }): Scorer {
     const covered = covering(classes, COVERAGE);
-    return {
-      epoch: 0,
-      placed: () => {},
-      place: (node, demand) =>
-        bestOf(node, demand.gpus === 1 && demand.milli < 1000 ? demand.milli : undefined, (after) => {
-          const cpuFree = node.cpuFree - demand.cpuMilli;
-          if (demand.milli === 1000) takeWhole(after, demand.gpus);
-          const growth =
-            expectedFragment({ ...viewOf(node), cpuFree, gpuFree: after }, covered) - expectedFragment(node, covered);
-          return Math.floor(100 / (1 + Math.exp(growth / 1000)));
-        }),
-    };
+    return scorerOf((node, demand) =>
+      bestOf(node, demand.gpus === 1 && demand.milli < 1000 ? demand.milli : undefined, (after) => {
+        const cpuFree = node.cpuFree - demand.cpuMilli;
+        if (demand.milli === 1000) takeWhole(after, demand.gpus);
+        const growth =
+          expectedFragment({ ...viewOf(node), cpuFree, gpuFree: after }, covered) - expectedFragment(node, covered);
+        return Math.floor(100 / (1 + Math.exp(growth / 1000)));
+      }),
+    );
   },
 };
 
 /** BestFit as the paper has it: least of a weighted sum of CPU and GPU is left, each against the largest node. */
 export const paperBestFit: Strategy = {
   name: 'BestFit (paper)',
-  scorer: (): Scorer => ({
-    epoch: 0,
-    placed: () => {},
-    place: (node, demand) =>
+  scorer: (): Scorer =>
+    scorerOf((node, demand) =>
       bestOf(node, demand.gpus === 1 && demand.milli < 1000 ? demand.milli : undefined, () => {
         const cpu = node.cpuFree - demand.cpuMilli;
         const gpu = node.totalMilli - node.heldMilli - demand.gpus * demand.milli;
         return -(0.5 * (cpu / 128_000) + 0.5 * (gpu / 8_000));
       }),
-  }),
+    ),
 };
+
+function scorerOf(place: Scorer['place']): Scorer {
+  return { epoch: 0, placed: () => {}, place, score: (node, demand) => place(node, demand).score };
+}
 
 /** Tries every GPU that could hold the part, the fullest first; or just once for whole GPUs. */
 function bestOf(node: NodeView, part: number | undefined, score: (gpuFree: number[]) => number): Placement {

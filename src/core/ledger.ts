@@ -8,8 +8,8 @@
  */
 
 import type { NodeInventory, Pool } from './inventory.ts';
-import type { NodeView } from './packing/node.ts';
 import type { ResourceRequest } from './request.ts';
+import { SlotView } from './slot-view.ts';
 
 export type PodUid = string;
 
@@ -161,26 +161,11 @@ export class Ledger {
   }
 
   /** The node as strategies see it: its GPUs as the slots of that resource leave them free; undefined if it offers none. */
-  view(node: string, resource: string): NodeView | undefined {
+  view(node: string, resource: string): SlotView | undefined {
     const state = this.#nodes.get(node);
     const pool = state && poolOf(state, resource);
     if (!state?.inventory || !pool) return undefined;
-    const taken = state.use.get(resource)?.perGpu;
-    const { name, createdAt, product, gpus } = state.inventory;
-    const gpuFree = pool.slotsPerGpu.map((slots, gpu) => {
-      const free = slots - (taken?.[gpu] ?? 0);
-      // All slots of a GPU together are the whole GPU, though each is rounded down.
-      return free > 0 && free * pool.slotMilli > 1000 - pool.slotMilli ? 1000 : Math.max(0, free) * pool.slotMilli;
-    });
-    return {
-      name,
-      createdAt,
-      product,
-      cpuFree: Number.POSITIVE_INFINITY,
-      gpuFree,
-      heldMilli: state.heldMilli,
-      totalMilli: gpus * 1000,
-    };
+    return new SlotView(state.inventory, pool, state.heldMilli, state.use.get(resource)?.perGpu);
   }
 
   /** All nodes that offer GPUs, in no particular order. */

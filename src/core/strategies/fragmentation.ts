@@ -78,6 +78,10 @@ class FragmentationScorer implements Scorer {
     if (this.#placements >= this.#renewAt) this.#renewPrices();
   }
 
+  score(node: NodeView, demand: Demand): number {
+    return this.place(node, demand).score;
+  }
+
   place(node: NodeView, demand: Demand): Placement {
     const { gpuFree, cpuFree } = node;
     const suits = this.#suitsOf(node.product);

@@ -53,10 +53,13 @@ export class LiveStrategy {
   }
 
   *#candidates(part: ResourceRequest, names: Iterable<string>): Iterable<{ node: NodeView; demand: Demand }> {
+    // Most nodes cut their GPUs alike: one demand serves them all.
+    let demand: Demand | undefined;
     for (const name of names) {
       const node = this.#ledger.view(name, part.resource);
-      const inventory = this.#ledger.load(name)?.inventory;
-      if (node && inventory) yield { node, demand: demandOf(part, slotMilli(inventory, part.resource)) };
+      if (!node) continue;
+      if (demand?.milli !== node.slotMilli) demand = demandOf(part, node.slotMilli);
+      yield { node, demand };
     }
   }
 
@@ -84,10 +87,6 @@ export class LiveStrategy {
 
 function demandOf({ count }: ResourceRequest, milli: number): Demand {
   return { cpuMilli: 0, memoryMiB: 0, gpus: count, milli, products: undefined };
-}
-
-function slotMilli({ pools }: NodeInventory, resource: string): number {
-  return pools.find((pool) => pool.resource === resource)?.slotMilli ?? 1000;
 }
 
 function largestSlot(nodes: Iterable<NodeInventory>, resource: string): number {

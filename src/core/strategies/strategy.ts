@@ -19,6 +19,8 @@ export interface Fleet {
 
 /** A strategy at work on a fleet. */
 export interface Scorer {
+  /** The score that `place` would give: where nobody asks for the GPU, it need not be looked for. */
+  score(node: NodeView, demand: Demand): number;
   /** The best way to place the demand on the node, which has room for it. Nodes of one product and equal free amounts score alike. */
   place(node: NodeView, demand: Demand): Placement;
   /** Moves whenever scores of unchanged nodes may have changed. */
@@ -37,6 +39,7 @@ export interface Strategy {
 export function nodeStrategy(name: string, score: (node: NodeView) => number): Strategy {
   const scorer: Scorer = {
     epoch: 0,
+    score: (node) => score(node),
     place: (node, demand) => ({ score: score(node), gpu: fullestWithRoom(node, demand) }),
     placed: () => {},
   };
@@ -69,7 +72,7 @@ export function best(
 ): Scored[] {
   const top: Scored[] = [];
   for (const { node, demand } of candidates) {
-    const candidate = { node, score: scorer.place(node, demand).score };
+    const candidate = { node, score: scorer.score(node, demand) };
     // One pass with a short sorted list: no sort of thousands to find ten.
     let at = top.length;
     while (at > 0 && ahead(candidate, top[at - 1])) at -= 1;

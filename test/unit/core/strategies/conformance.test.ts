@@ -40,7 +40,11 @@ for (const strategy of strategyNames.flatMap((name) => strategyByName(name) ?? [
             const fleet = scorer(strategy, nodes);
             const { score, gpu } = fleet.place(node, ONE);
             const again = [fleet, scorer(strategy, nodes)].map((each) => each.place(node, ONE));
-            return Number.isFinite(score) && again.every((other) => other.score === score && other.gpu === gpu);
+            return (
+              Number.isFinite(score) &&
+              fleet.score(node, ONE) === score &&
+              again.every((other) => other.score === score && other.gpu === gpu)
+            );
           }),
         ),
       );

@@ -75,6 +75,7 @@ tap.test('an unchanged node is not asked again, and nodes that are alike are ask
   const scorer: Scorer = {
     epoch: 1,
     placed: () => {},
+    score: ({ heldMilli }) => heldMilli,
     place: ({ heldMilli }) => {
       asked += 1;
       return { score: heldMilli, gpu: -1 };

@@ -34,10 +34,8 @@ tap.test('a strategy judges by the node and by what is asked of it', async (t) =
   const spy: Scorer = {
     epoch: 0,
     placed: () => {},
-    place: (node, what) => {
-      seen.push([node, what]);
-      return { score: 0, gpu: -1 };
-    },
+    score: (node, what) => seen.push([node, what]),
+    place: () => ({ score: 0, gpu: -1 }),
   };
   const [node, what] = [load('a', 0), demand(2)];
   best(spy, [{ node, demand: what }], 1);
