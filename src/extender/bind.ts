@@ -36,6 +36,7 @@ export interface BinderOptions {
 }
 
 const BOUND: BindOutcome = { result: 'bound' };
+const UNBOUND = Symbol('unbound');
 const LONGEST_DELAY_MS = 5_000;
 /** The watch confirms a Binding within moments; after so many ms without it, the pod is asked for. */
 const UNSEEN_MS = 30_000;
@@ -89,46 +90,59 @@ export class Binder {
   }
 
   async #write(args: BindingArgs, inventory: NodeInventory, allocation: Allocation): Promise<BindOutcome> {
-    const { state, client, strategy } = this.#options;
+    const { state, strategy } = this.#options;
+    const body = binding(args, allocationRecord(inventory, allocation, strategy));
     try {
-      const body = binding(args, allocationRecord(inventory, allocation, strategy));
-      await client.json('POST', `${podPath(args)}/binding`, { body });
-      void this.#seeThrough(args);
-      return BOUND;
+      return await this.#post(args, body);
     } catch (error) {
+      if (!(error instanceof KubeError) || !error.refused) return this.#findOut(args, body, error as Error);
       // A refusal is final, but for a conflict: then the pod may be bound already, and to this node.
-      if (error instanceof KubeError && error.refused && error.status !== 409) {
-        state.ledger.releaseReservation(args.PodUID);
-        return { result: 'failed', why: error.message };
-      }
-      return this.#findOut(args, error as Error);
+      if (error.status === 409) return this.#findOut(args, undefined, error);
+      state.ledger.releaseReservation(args.PodUID);
+      return { result: 'failed', why: error.message };
     }
   }
 
-  /** After a conflict, a broken reply or a server error: only the pod itself can tell. */
-  async #findOut(args: BindingArgs, cause: Error): Promise<BindOutcome> {
+  async #post(args: BindingArgs, body: object): Promise<BindOutcome> {
+    await this.#options.client.json('POST', `${podPath(args)}/binding`, { body });
+    void this.#seeThrough(args);
+    return BOUND;
+  }
+
+  /**
+   * After a conflict, a broken reply or a server error: only the pod itself can tell.
+   * @param again the Binding, where the first one may still be on its way
+   */
+  async #findOut(args: BindingArgs, again: object | undefined, cause: Error): Promise<BindOutcome> {
     try {
-      return await this.#settle(args, cause);
+      return await this.#settle(args, again, cause);
     } catch {
       this.#inDoubt.set(args.PodUID, args.Node);
-      void this.#keepAsking(args, cause);
+      void this.#keepAsking(args, again, cause);
       return { result: 'failed', why: `${cause.message}; whether the pod was bound is not known yet` };
     }
   }
 
-  /** @throws if the API server does not tell */
-  async #settle(args: BindingArgs, cause: Error): Promise<BindOutcome> {
-    if ((await this.#nodeOf(args)) === args.Node) {
+  /**
+   * A pod that is not bound now proves nothing while a Binding without an answer may still arrive: a
+   * frozen server acts on it later. Made once more, and answered, it leaves no doubt: the first is then
+   * refused, whenever it comes.
+   * @throws if the API server does not tell
+   */
+  async #settle(args: BindingArgs, again: object | undefined, cause: Error): Promise<BindOutcome> {
+    const found = await this.#lookUp(args);
+    if (found === args.Node) {
       void this.#seeThrough(args);
       return BOUND;
     }
+    if (found === UNBOUND && again) return this.#post(args, again);
     this.#options.state.ledger.releaseReservation(args.PodUID);
     return { result: 'failed', why: cause.message };
   }
 
-  async #keepAsking(args: BindingArgs, cause: Error): Promise<void> {
+  async #keepAsking(args: BindingArgs, again: object | undefined, cause: Error): Promise<void> {
     for (let delayMs = 100; await this.#slept(delayMs); delayMs = Math.min(LONGEST_DELAY_MS, delayMs * 2)) {
-      const settled = await this.#settle(args, cause).catch(() => undefined);
+      const settled = await this.#settle(args, again, cause).catch(() => undefined);
       if (!settled) continue;
       this.#inDoubt.delete(args.PodUID);
       return;
@@ -140,7 +154,7 @@ export class Binder {
     const { ledger } = this.#options.state;
     const unconfirmed = () => ledger.allocationOf(args.PodUID)?.state === 'reserved';
     while (unconfirmed() && (await this.#slept(UNSEEN_MS)) && unconfirmed()) {
-      const boundTo = await this.#nodeOf(args).catch(() => args.Node);
+      const boundTo = await this.#lookUp(args).catch(() => args.Node);
       if (boundTo !== args.Node) ledger.releaseReservation(args.PodUID);
     }
   }
@@ -152,11 +166,11 @@ export class Binder {
     return !signal.aborted;
   }
 
-  /** The node that the pod is bound to; undefined if it is not bound, gone, or another pod of that name. */
-  async #nodeOf(args: BindingArgs): Promise<string | undefined> {
+  /** The node that the pod is bound to, or that it is not; undefined if it is gone, or another of that name. */
+  async #lookUp(args: BindingArgs): Promise<string | typeof UNBOUND | undefined> {
     try {
       const pod = podSchema.parse(await this.#options.client.json('GET', podPath(args)));
-      return pod.metadata.uid === args.PodUID ? (pod.spec.nodeName ?? undefined) : undefined;
+      return pod.metadata.uid === args.PodUID ? pod.spec.nodeName || UNBOUND : undefined;
     } catch (error) {
       if (error instanceof KubeError && error.status === 404) return undefined;
       throw error;

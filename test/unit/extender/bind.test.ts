@@ -125,20 +125,32 @@ const lost: readonly [what: string, fault: ApiFault, written: boolean][] = [
   ['the server failed', { status: 500 }, false],
 ];
 for (const [what, fault, written] of lost) {
-  tap.test(
-    `${what}: the pod ${written ? 'is bound all the same' : 'is not bound'}, and the pod itself tells`,
-    async (t) => {
-      const { api, bind, free, ledger, nodeOf } = setUp(t);
-      api.meet(/POST/, fault);
-      const outcome = await bind('a');
-      t.equal(outcome.result, written ? 'bound' : 'failed');
-      t.strictSame(api.calls, ['POST a', 'GET a']);
-      t.equal(nodeOf('a'), written ? NODE : undefined);
-      t.equal(free(), written ? 0 : 1);
-      t.equal(ledger.reservations(), written ? 1 : 0);
-    },
-  );
+  const then = written
+    ? 'the pod itself tells that it is bound'
+    : 'it is not bound yet, and the Binding is made once more';
+  tap.test(`${what}: ${then}`, async (t) => {
+    const { api, bind, free, ledger, nodeOf } = setUp(t);
+    api.meet(/POST/, fault);
+    t.strictSame(await bind('a'), BOUND);
+    t.strictSame(api.calls, written ? ['POST a', 'GET a'] : ['POST a', 'GET a', 'POST a']);
+    t.equal(nodeOf('a'), NODE);
+    t.equal(free(), 0);
+    t.equal(ledger.reservations(), 1);
+  });
 }
+
+tap.test('a Binding that arrives late, after nobody knew, finds its slot given to nobody else', async (t) => {
+  const { api, bind, nodeOf } = setUp(t, { pods: ['a', 'b'] });
+  api.meet(/POST/, 'unsent');
+  api.meet(/GET/, 'unsent');
+  t.match(await bind('a'), { result: 'failed', why: /not known yet$/ });
+  t.match(await bind('b'), { result: 'refused', why: /^InsufficientSlots/ }, 'there is one slot');
+  // The frozen server wakes up.
+  const [late] = api.bindings;
+  if (late) api.store.bind('team/a', late);
+  t.equal(nodeOf('a'), NODE);
+  t.match(await bind('b'), { result: 'refused' });
+});
 
 tap.test('a pod that neither watch nor filter knows is read once', async (t) => {
   await t.test('and bound', async (t) => {
@@ -184,6 +196,10 @@ tap.test('bind never rejects, whatever the client throws', async (t) => {
     api.pass = async () => {};
     throw what.startsWith('POST') ? new TypeError('a fault of ours') : new KubeError('never');
   };
-  t.strictSame(await bind('a'), { result: 'failed', why: 'a fault of ours' });
-  t.equal(free(), 1);
+  t.strictSame(await bind('a'), BOUND, 'asked, the pod was not bound; made once more, the Binding went through');
+  t.equal(free(), 0);
+  api.pass = async () => {
+    throw new KubeError('never');
+  };
+  t.match(await bind('b', OTHER), { result: 'failed', why: /^never/ });
 });
