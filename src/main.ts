@@ -1,9 +1,10 @@
 /** Roles and commands: wiring and signals only. */
 
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Command } from 'commander';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { commonSettingsSchema, extenderSettingsSchema, webhookSettingsSchema } from './api/settings.ts';
 import { InputError } from './cli/input-error.ts';
 import { addSimulate } from './cli/simulate/command.ts';
@@ -20,6 +21,7 @@ interface Running {
 
 const program = new Command('gpu-autoscaler')
   .description('Packs many Kubernetes workloads on few NVIDIA GPUs.')
+  .version(version(), '--version')
   .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError('(--help tells what there is)')
   .exitOverride((exit) => process.exit(exit.exitCode === 0 ? 0 : 2))
@@ -102,7 +104,13 @@ function read<T>(schema: z.ZodType<T>, flags: unknown): T {
 
 /** `tlsCertFile` → `--tls-cert-file` */
 function flagOf(path: readonly PropertyKey[]): string {
-  return `--${path.join('.').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  return `--${String(path[0]).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** Of the package: one folder up from here, compiled or not. */
+function version(): string {
+  const manifest = JSON.parse(readText(join(import.meta.dirname, '../package.json')));
+  return z.object({ version: z.string() }).parse(manifest).version;
 }
 
 function readText(file: string): string {

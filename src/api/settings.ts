@@ -4,7 +4,12 @@ import { z } from 'zod';
 import { strategyByName, strategyNames } from '../core/strategies/registry.ts';
 import { SCHEDULER_NAME, SYSTEM_NAMESPACE } from './keys.ts';
 
-const port = z.coerce.number().int().min(0).max(65535);
+const port = z
+  .union([z.string(), z.number()])
+  .refine((text) => /^\d{1,5}$/.test(String(text)) && Number(text) <= 65_535, {
+    error: ({ input }) => `${JSON.stringify(input)} is not a port, 0 to 65535`,
+  })
+  .transform(Number);
 
 export const commonSettingsSchema = z.object({
   /** Path of a kubeconfig; else KUBECONFIG, ~/.kube/config, or the pod's service account. */
@@ -51,5 +56,11 @@ export const webhookSettingsSchema = z.object({
         .map((mode) => mode.trim())
         .filter(Boolean),
     )
-    .pipe(z.array(z.enum(['mig', 'mps', 'timeslicing']))),
+    .pipe(
+      z.array(
+        z.enum(['mig', 'mps', 'timeslicing'], {
+          error: ({ input }) => `${JSON.stringify(input)} is not one of mig, mps, timeslicing`,
+        }),
+      ),
+    ),
 });

@@ -25,10 +25,11 @@ const CASES: readonly [args: string[], code: number, says: RegExp][] = [
   [[], 2, /Usage: gpu-autoscaler/],
   [['conquer'], 2, /unknown command 'conquer'/],
   [['extender', '--strategy', 'tetris'], 2, /--strategy: "tetris" is not one of bestfit, firstfit, worstfit/],
-  [['extender', '--extender-port', 'http'], 2, /--extender-port: /],
+  [['extender', '--extender-port', 'http'], 2, /--extender-port: "http" is not a port, 0 to 65535/],
   [['extender', '--extender-port', '70000'], 2, /--extender-port: /],
   [['extender', '--log-level', 'loud'], 2, /--log-level: /],
-  [['webhook', '--disable', 'mig,magic'], 2, /--disable\.1: /],
+  [['webhook', '--disable', 'mig,magic'], 2, /--disable: "magic" is not one of mig, mps, timeslicing/],
+  [['--version'], 0, /^\d+\.\d+\.\d+$/m],
   [['webhook', '--tls-cert-file', '/nowhere/tls.crt'], 2, /cannot read \/nowhere\/tls\.crt/],
   [['extender', '--kubeconfig', '/nowhere/kubeconfig'], 2, /cannot read the kubeconfig: .*\/nowhere\/kubeconfig/],
 ];

@@ -1,7 +1,7 @@
 /** `gpu-autoscaler simulate`, as a user runs it. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import tap from 'tap';
 
@@ -94,7 +94,7 @@ tap.test('a snapshot from standard input', async (t) => {
     input: JSON.stringify({ kind: 'List', items: [node, pod] }),
   });
   t.equal(status, 0, stderr);
-  t.match(stdout, /^-: 1 nodes with 2 GPUs, 1 pods$/m);
+  t.match(stdout, /^-: 1 node with 2 GPUs, 1 pod$/m);
 });
 
 const WRONG: readonly [args: string[], says: RegExp][] = [
@@ -108,6 +108,8 @@ const WRONG: readonly [args: string[], says: RegExp][] = [
   [['--nodes', '/nowhere/n.csv', '--pods', '/nowhere/p.csv'], /cannot read \/nowhere\/p\.csv/],
   [['--data', '/nowhere'], /there is no \/nowhere\/openb_pod_list_default\.csv/],
   [['--snapshot', 'x.json', '--nodes', 'n.csv'], /--snapshot stands alone/],
+  [['--trace', 'cpu050'], /--trace: it needs --data DIR, or OPENB_DIR/],
+  [['--curve', 'x.html', '--report', 'x.html'], /--report and --curve: two files/],
   [['--departures'], /our own workload does not tell when pods go/],
 ];
 for (const [args, says] of WRONG) {
@@ -140,4 +142,28 @@ tap.test('a report that cannot be written is an error, exit code 2', async (t) =
   const { status, stderr } = simulate(['--synthetic-nodes', '5', '--seeds', '1', '--report', '/nowhere/report.html']);
   t.equal(status, 2);
   t.match(stderr, /cannot write \/nowhere\/report\.html/);
+});
+
+tap.test('a fleet without GPUs, and pods that ask for none, are errors at once', async (t) => {
+  const dir = t.testdir({
+    'cpu.csv': 'sn,cpu_milli,memory_mib,gpu,model\na,64000,262144,0,\n',
+    'nodes.csv': NODES,
+    'pods.csv': PODS + podLines,
+    'cpu-pods.csv': `${PODS}p,1000,1024,0,0,,,,,\n`,
+    'twice.csv': `${NODES}a,64000,262144,4,T4\n`,
+  });
+  const at = (nodes: string, pods: string) => simulate(['--nodes', join(dir, nodes), '--pods', join(dir, pods)]);
+  t.match(at('cpu.csv', 'pods.csv'), { status: 2, stderr: /there is no node with GPUs/ });
+  t.match(at('nodes.csv', 'cpu-pods.csv'), { status: 2, stderr: /there is no pod that asks for GPUs/ });
+  t.match(at('twice.csv', 'pods.csv'), { status: 2, stderr: /node "a" is listed twice/ });
+});
+
+tap.test('a link keeps pointing where it did, and a pipe is written to', async (t) => {
+  const dir = t.testdir({ 'curve.csv': 'old', 'link.csv': t.fixture('symlink', 'curve.csv') });
+  const args = ['--synthetic-nodes', '5', '--seeds', '1', '--strategies', 'bestfit', '--curve'];
+  t.equal(simulate([...args, join(dir, 'link.csv')]).status, 0);
+  t.ok(lstatSync(join(dir, 'link.csv')).isSymbolicLink());
+  t.match(readFileSync(join(dir, 'curve.csv'), 'utf8'), /^strategy,seed,/);
+  const piped = `"${process.execPath}" "${BIN}" simulate ${args.join(' ')} /dev/stdout | cat`;
+  t.match(spawnSync('sh', ['-c', piped], { cwd: root, encoding: 'utf8' }).stdout, /^strategy,seed,/);
 });

@@ -1,6 +1,6 @@
 /** `gpu-autoscaler simulate`: strategies side by side on a trace, a live cluster's snapshot, or a fleet of our own making. */
 
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
@@ -21,7 +21,7 @@ interface Flags {
   readonly pods?: string;
   readonly snapshot?: string;
   readonly data?: string;
-  readonly trace: string;
+  readonly trace?: string;
   readonly syntheticNodes: number;
   readonly strategies: readonly string[];
   readonly seeds: readonly number[];
@@ -52,7 +52,7 @@ export function addSimulate(program: Command, env: Readonly<Record<string, strin
       'a live cluster: the output of kubectl get nodes,pods -A -o json (- for standard input)',
     )
     .option('--data <dir>', 'folder of the openb trace (default: $OPENB_DIR)')
-    .option('--trace <name>', 'which of its pod lists: default, cpu050, gpushare40, …', 'default')
+    .option('--trace <name>', 'which of its pod lists: default, cpu050, gpushare40, … (default: default)')
     .option('--synthetic-nodes <count>', 'size of our own fleet, where no input is given', count(1, 100_000), 100)
     .option('--strategies <list>', `of ${strategyNames.join(', ')}`, strategies, [...strategyNames])
     .option('--seeds <list>', 'seeds of the order of arrival, such as 42-51 or 1,2,3', seeds, [42, 43, 44])
@@ -68,7 +68,11 @@ export function addSimulate(program: Command, env: Readonly<Record<string, strin
 async function simulate(flags: Flags, env: Readonly<Record<string, string | undefined>>): Promise<void> {
   if (flags.report && !/\.(html|svg)$/.test(flags.report))
     throw new InputError('--report: a file ending in .html or .svg');
+  if (flags.report !== undefined && flags.report === flags.curve)
+    throw new InputError('--report and --curve: two files');
   const { workload, timed, title } = readInput(flags, env);
+  if (!workload.nodes.some(({ gpus }) => gpus > 0)) throw new InputError(`${title}: there is no node with GPUs`);
+  if (!workload.pods.some(({ gpus }) => gpus > 0)) throw new InputError(`${title}: there is no pod that asks for GPUs`);
   const oneSeed = timed ? flags.seeds.slice(0, 1) : flags.seeds;
   const jobs: Job[] = flags.strategies.flatMap((strategy) => oneSeed.map((seed) => ({ strategy, seed })));
   const results = await withProgress(jobs.length, (done) =>
@@ -91,18 +95,21 @@ function readInput(flags: Flags, env: Readonly<Record<string, string | undefined
     const workload = readSnapshot({ name: snapshot === '-' ? 'standard input' : snapshot, text: readText(snapshot) });
     return { workload, title: `${snapshot}: ${size(workload)}` };
   }
+  if (flags.trace !== undefined && data === undefined)
+    throw new InputError('--trace: it needs --data DIR, or OPENB_DIR');
   if (nodes === undefined && pods === undefined && data === undefined) {
     if (flags.departures) throw new InputError('--departures: our own workload does not tell when pods go');
     const workload = syntheticWorkload(flags.syntheticNodes, 1);
     return { workload, title: `a synthetic workload: ${size(workload)}` };
   }
+  const trace = flags.trace ?? 'default';
   const nodesFile = nodes ?? (data === undefined ? undefined : join(data, 'openb_node_list_gpu_node.csv'));
-  const podsFile = pods ?? (data === undefined ? undefined : join(data, `openb_pod_list_${flags.trace}.csv`));
+  const podsFile = pods ?? (data === undefined ? undefined : join(data, `openb_pod_list_${trace}.csv`));
   if (nodesFile === undefined || podsFile === undefined) {
     throw new InputError('--nodes and --pods go together (or give --data DIR, or --snapshot FILE)');
   }
   if (data !== undefined && pods === undefined && !existsSync(podsFile)) {
-    throw new InputError(`--trace ${flags.trace}: there is no ${podsFile}`);
+    throw new InputError(`--trace ${trace}: there is no ${podsFile}`);
   }
   const podsCsv = { name: podsFile, text: readText(podsFile) };
   const workload = { nodes: readNodes({ name: nodesFile, text: readText(nodesFile) }), pods: readPods(podsCsv) };
@@ -112,7 +119,11 @@ function readInput(flags: Flags, env: Readonly<Record<string, string | undefined
 
 function size({ nodes, pods }: Workload): string {
   const gpus = nodes.reduce((sum, node) => sum + node.gpus, 0);
-  return `${nodes.length} nodes with ${gpus} GPUs, ${pods.length} pods`;
+  return `${plural(nodes.length, 'node')} with ${plural(gpus, 'GPU')}, ${plural(pods.length, 'pod')}`;
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
 }
 
 function readText(file: string): string {
@@ -123,14 +134,23 @@ function readText(file: string): string {
   }
 }
 
-/** Beside its place first, so that nobody ever finds half a file. */
+/** Beside its place first, so that nobody ever finds half a file; links keep pointing, and pipes and devices are written to. */
 function write(file: string, text: string): void {
-  const half = `${file}.${process.pid}.tmp`;
   try {
-    writeFileSync(half, text);
-    renameSync(half, file);
+    const there = existsSync(file);
+    if (there && !statSync(file).isFile()) {
+      writeFileSync(file, text);
+      return;
+    }
+    const target = there ? realpathSync(file) : file;
+    const half = `${target}.${process.pid}.tmp`;
+    try {
+      writeFileSync(half, text);
+      renameSync(half, target);
+    } finally {
+      rmSync(half, { force: true });
+    }
   } catch (error) {
-    rmSync(half, { force: true });
     throw new InputError(`cannot write ${file}: ${(error as Error).message}`, { cause: error });
   }
 }

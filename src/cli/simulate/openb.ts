@@ -47,7 +47,10 @@ type PodRow = z.infer<typeof podSchema>;
 
 /** In the order of the file, which is the order of ties. @throws InputError */
 export function readNodes(file: CsvFile): NodeSize[] {
+  const seen = new Set<string>();
   return rows(file, nodeSchema).map(({ sn, cpu_milli, memory_mib, gpu, model }, i) => {
+    if (seen.has(sn)) throw new InputError(`${file.name}: node ${JSON.stringify(sn)} is listed twice`);
+    seen.add(sn);
     return { name: sn, createdAt: i, product: model, cpuMilli: cpu_milli, memoryMiB: memory_mib, gpus: gpu };
   });
 }

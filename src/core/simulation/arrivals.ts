@@ -18,8 +18,8 @@ export function arrivals(pods: readonly Demand[], { capacityMilli, ratio, seed }
   const random = seededRandom(seed);
   const order = shuffled(pods, random);
   let asked = order.reduce((sum, { gpus, milli }) => sum + gpus * milli, 0);
-  // A list without GPUs would never end.
-  if (asked === 0) return order;
+  // Without GPUs asked for, or offered, it would never end.
+  if (asked === 0 || capacityMilli === 0) return order;
   for (;;) {
     const next = pods[randomIndex(random, pods.length)];
     if (!next || asked + next.gpus * next.milli > ratio * capacityMilli) return order;
