@@ -9,6 +9,8 @@ const TABLE = {
     status: 400,
     message: 'full Node objects are not read: set nodeCacheCapable: true in the KubeSchedulerConfiguration',
   },
+  MalformedRequest: { status: 400, message: 'this is no HTTP request that can be read' },
+  HeadersTooLarge: { status: 431, message: 'the headers are larger than this server reads' },
   UnknownPath: { status: 404, message: 'there is no such path or verb here' },
   BodyTooLarge: { status: 413, message: 'the body is larger than this server reads' },
   UnsupportedMediaType: { status: 415, message: 'the content type must be application/json' },

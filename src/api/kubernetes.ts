@@ -24,11 +24,23 @@ const metadata = z.object({
   deletionTimestamp: z.string().nullish(),
 });
 
+/** What of affinity matters: whether the pod is made for one node, as those of a DaemonSet are. */
+const affinity = z.object({
+  nodeAffinity: z
+    .object({
+      requiredDuringSchedulingIgnoredDuringExecution: z
+        .object({ nodeSelectorTerms: z.array(z.object({ matchFields: z.array(z.unknown()).nullish() })).nullish() })
+        .nullish(),
+    })
+    .nullish(),
+});
+
 export const podSchema = z.object({
   metadata,
   spec: z.object({
     nodeName: z.string().nullish(),
     schedulerName: z.string().nullish(),
+    affinity: affinity.nullish(),
     containers: z.array(container).min(1),
     initContainers: z.array(container).nullish(),
   }),

@@ -1,7 +1,17 @@
 /** The HTTP server that every role starts from: health, readiness, metrics, and errors from the one table. */
 
+import { STATUS_CODES } from 'node:http';
 import type { ServerOptions } from 'node:https';
-import { type FastifyError, type FastifyInstance, type FastifyServerOptions, fastify, LogController } from 'fastify';
+import type { Socket } from 'node:net';
+import {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+  fastify,
+  LogController,
+} from 'fastify';
 import type { Registry } from 'prom-client';
 import { ApiError, toApiError } from '../api/errors.ts';
 import type { Logger } from './logger.ts';
@@ -34,12 +44,20 @@ export function createServer(options: HttpOptions): FastifyInstance {
     bodyLimit,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: REQUEST_MS,
+    frameworkErrors: (thrown: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
+      const error = new ApiError('MalformedRequest', thrown.message, { cause: thrown });
+      void reply.code(error.status).send(error.body());
+    },
+    clientErrorHandler,
     forceCloseConnections: 'idle',
     // An annotation may bear any name; we copy none of them into objects of ours.
     onProtoPoisoning: 'remove',
     onConstructorPoisoning: 'ignore',
     ...(tls && { https: tls }),
   } as FastifyServerOptions);
+
+  // Only JSON is read; what calls itself text is not tried.
+  server.removeContentTypeParser('text/plain');
 
   server.get('/healthz', () => 'ok');
   server.get('/readyz', (_request, reply) => {
@@ -59,4 +77,17 @@ export function createServer(options: HttpOptions): FastifyInstance {
     return reply.code(error.status).send(error.body());
   });
   return server;
+}
+
+/** What Node.js's parser refuses before there is a request: the same body as for all other errors. */
+function clientErrorHandler(fault: NodeJS.ErrnoException, socket: Socket): void {
+  if (fault.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const error = new ApiError(fault.code === 'HPE_HEADER_OVERFLOW' ? 'HeadersTooLarge' : 'MalformedRequest');
+  const body = JSON.stringify(error.body());
+  const head = `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`;
+  const headers = `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close`;
+  socket.end(`${head}\r\n${headers}\r\n\r\n${body}`);
 }

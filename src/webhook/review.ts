@@ -3,7 +3,7 @@
 import { createPatch } from 'rfc6902';
 import type { AdmissionRequest, AdmissionReviewReply } from '../api/admission-review.ts';
 import { toApiError } from '../api/errors.ts';
-import { faults, podSchema } from '../api/kubernetes.ts';
+import { faults, type Pod, podSchema } from '../api/kubernetes.ts';
 import { parseWishes } from '../api/pod-wishes.ts';
 import { requestOf } from '../cluster/projection.ts';
 import { decide } from '../core/admission/decide.ts';
@@ -50,7 +50,8 @@ export function review(request: AdmissionRequest, { offers, settings, now }: Rev
   if (requested.size > 0 && wishFaults.length > 0) {
     return admit(request, pod, 'error', wishFaults, wishFaults);
   }
-  const facts: PodFacts = { ...wishes, namespace, requested, schedulerName: spec.schedulerName || DEFAULT_SCHEDULER };
+  const schedulerName = spec.schedulerName || DEFAULT_SCHEDULER;
+  const facts: PodFacts = { ...wishes, namespace, requested, schedulerName, pinned: isPinned(spec) };
   const decision = decide({ pod: facts, offers, settings });
   const { reasons, warnings } = decision;
   if (decision.action === 'leave') return admit(request, pod, 'none', reasons, warnings);
@@ -65,6 +66,12 @@ export function review(request: AdmissionRequest, { offers, settings, now }: Rev
 }
 
 const DEFAULT_SCHEDULER = 'default-scheduler';
+
+/** Bound by hand, or as a DaemonSet binds its pods: by the name of the node, as a field. */
+function isPinned({ nodeName, affinity }: Pod['spec']): boolean {
+  const terms = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+  return Boolean(nodeName) || terms.some(({ matchFields }) => (matchFields ?? []).length > 0);
+}
 
 /** The reply while we cannot decide: the pod passes as it is, and whoever made it is told. */
 export function admitUndecided({ uid }: AdmissionRequest, why: string): AdmissionReviewReply {

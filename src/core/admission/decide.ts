@@ -30,6 +30,7 @@ const RULES: readonly Rule[] = [
   exemptNamespace,
   optedOut,
   otherScheduler,
+  pinned,
   slotsByName,
   sharingDisabled,
   severalGpus,
@@ -85,6 +86,12 @@ function optedOut({ pod }: AdmissionFacts, { reasons }: Trail): Verdict | undefi
 function otherScheduler({ pod, settings }: AdmissionFacts, { reasons }: Trail): Verdict | undefined {
   if (pod.schedulerName === 'default-scheduler' || pod.schedulerName === settings.schedulerName) return undefined;
   reasons.push(`the pod chose scheduler ${pod.schedulerName}`);
+  return LEAVE;
+}
+
+function pinned({ pod }: AdmissionFacts, { reasons }: Trail): Verdict | undefined {
+  if (!pod.pinned) return undefined;
+  reasons.push('the pod is made for one node');
   return LEAVE;
 }
 

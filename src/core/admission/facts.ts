@@ -14,6 +14,8 @@ export interface PodFacts {
   /** GPU resources asked for, by name: the effective request. */
   readonly requested: ReadonlyMap<string, number>;
   readonly schedulerName: string;
+  /** It is made for one node (by name, or as a pod of a DaemonSet): what others offer is of no use to it. */
+  readonly pinned?: boolean;
   readonly workloadType: WorkloadType | undefined;
   /** Annotation `optimize`. */
   readonly optimize: boolean;

@@ -10,6 +10,8 @@ const statuses: Record<ErrorCode, number> = {
   InvalidPod: 400,
   InvalidQuantity: 400,
   NodeListNotSupported: 400,
+  MalformedRequest: 400,
+  HeadersTooLarge: 431,
   UnknownPath: 404,
   BodyTooLarge: 413,
   UnsupportedMediaType: 415,

@@ -1,5 +1,7 @@
 /** The extender's wire format, and what it says to those who do not keep to it. */
 
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import tap from 'tap';
 import { BODY_LIMIT } from '../../../src/extender/server.ts';
 import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
@@ -285,6 +287,14 @@ const BAD: readonly Bad[] = [
     code: 'UnsupportedMediaType',
   },
   {
+    what: 'text',
+    url: '/filter',
+    payload: 'Pod=1',
+    type: 'text/plain',
+    status: 415,
+    code: 'UnsupportedMediaType',
+  },
+  {
     what: 'a body of 10 MB',
     url: '/filter',
     payload: `{"Pod":"${'x'.repeat(10_000_000)}"}`,
@@ -325,4 +335,23 @@ tap.test('before the first full list no verb answers', async (t) => {
     t.equal(reply.statusCode, 503);
     t.match(reply.json(), { code: 'NotReady' });
   }
+});
+
+tap.test('what is no request at all is told so in the same words', async (t) => {
+  const { server } = makeExtender();
+  t.teardown(() => server.close());
+  const { port } = new URL(await server.listen({ host: '127.0.0.1', port: 0 }));
+  const said = async (request: string) => {
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write(request);
+    return text(socket);
+  };
+  t.match(await said('nonsense\r\n\r\n'), /^HTTP\/1\.1 400 [\s\S]*"code":"MalformedRequest"/);
+  t.match(
+    await said(`GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`),
+    /^HTTP\/1\.1 431 [\s\S]*"code":"HeadersTooLarge"/,
+  );
+  const reply = await fetch(`http://127.0.0.1:${port}/%zz`);
+  t.equal(reply.status, 400);
+  t.match(await reply.json(), { code: 'MalformedRequest' });
 });

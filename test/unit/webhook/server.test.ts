@@ -135,6 +135,22 @@ const LEFT_ALONE: readonly [what: string, pod: object, more?: object][] = [
   ['our own namespace', plainPod({ labels: INFERENCE }), { namespace: 'gpu-autoscaler-system' }],
   ['optimize: "false"', plainPod({ labels: INFERENCE, annotations: { [`${KEY}optimize`]: 'false' } })],
   ['another scheduler', plainPod({ labels: INFERENCE, spec: { schedulerName: 'volcano' } })],
+  ['a node of its own', plainPod({ labels: INFERENCE, spec: { nodeName: 'whole' } })],
+  [
+    'the node of a DaemonSet',
+    plainPod({
+      labels: INFERENCE,
+      spec: {
+        affinity: {
+          nodeAffinity: {
+            requiredDuringSchedulingIgnoredDuringExecution: {
+              nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['whole'] }] }],
+            },
+          },
+        },
+      },
+    }),
+  ],
   ['an update', plainPod({ labels: INFERENCE }), { operation: 'UPDATE' }],
   ['a subresource', plainPod({ labels: INFERENCE }), { subResource: 'ephemeralcontainers' }],
   ['another kind', plainPod({ labels: INFERENCE }), { kind: { group: 'apps', version: 'v1', kind: 'Deployment' } }],
