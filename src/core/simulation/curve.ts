@@ -1,7 +1,7 @@
 /** What a replay looked like on the way: a point for each hundredth of the fleet's capacity that was asked for. */
 
 import { expectedFragment } from '../packing/fragment.ts';
-import type { TaskClass } from '../packing/task-classes.ts';
+import { covering, type TaskClass } from '../packing/task-classes.ts';
 import type { ReplayState } from './replay.ts';
 
 export interface CurvePoint {
@@ -15,6 +15,8 @@ export interface CurvePoint {
 }
 
 const FRAGMENT_EVERY = 5;
+/** An average task is one of the classes that make up this share of all: the definition of FGD's paper. */
+const COVERAGE = 0.95;
 
 /** Collects points; hand `observe` to the replay. */
 export class Curve {
@@ -23,7 +25,7 @@ export class Curve {
   #last: ReplayState | undefined;
 
   constructor(classes: readonly TaskClass[]) {
-    this.#classes = classes;
+    this.#classes = covering(classes, COVERAGE);
   }
 
   /** The point at a hundredth is the state before the arrival that goes past it. */
