@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Command } from 'commander';
 import { z } from 'zod';
@@ -78,6 +79,12 @@ async function webhook(flags: unknown): Promise<Running> {
   const common = read(commonSettingsSchema, flags);
   const settings = read(webhookSettingsSchema, flags);
   const tls = { cert: readText(settings.tlsCertFile), key: readText(settings.tlsKeyFile) };
+  try {
+    createSecureContext(tls);
+  } catch (error) {
+    const files = `${settings.tlsCertFile} and ${settings.tlsKeyFile}`;
+    throw new InputError(`${files} are no certificate and key: ${(error as Error).message}`, { cause: error });
+  }
   const modes = (['mig', 'mps', 'timeslicing'] as const).filter((mode) => !settings.disable.includes(mode));
   return startWebhook({
     kubeConfig: await kubeConfig(common.kubeconfig),
@@ -134,19 +141,23 @@ async function kubeConfig(file: string | undefined): Promise<KubeConfig> {
   return config;
 }
 
+const ONE_ASKING_MS = 500;
+
 async function run(command: Command, roles: readonly ((flags: unknown) => Promise<Running>)[]): Promise<void> {
   const running: Running[] = [];
   const stop = async (code: number) => {
     await Promise.all(running.map((role) => role.close()));
     process.exit(code);
   };
-  // Twice means now: whoever asks again does not want to wait for requests under way.
-  let asked = false;
+  // Twice means now: whoever asks again does not want to wait for requests under way. What comes at the
+  // same moment is one asking: a terminal signals us, and npm passes its own on.
+  let askedAt: number | undefined;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (asked) process.exit(1);
-      asked = true;
-      void stop(0);
+      const now = performance.now();
+      if (askedAt !== undefined && now - askedAt > ONE_ASKING_MS) process.exit(1);
+      if (askedAt === undefined) void stop(0);
+      askedAt ??= now;
     });
   }
   try {
@@ -158,6 +169,12 @@ async function run(command: Command, roles: readonly ((flags: unknown) => Promis
     await stop(error instanceof InputError || error instanceof KubeError ? 2 : 1);
   }
 }
+
+// `… | head` has read enough: nothing is wrong.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
 
 try {
   await program.parseAsync();

@@ -152,7 +152,7 @@ export class Reflector {
     const { log, path, random } = this.#options;
     const delayMs = Math.round(Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures) * (0.5 + random()));
     if (fault instanceof Error) {
-      log('lost touch with the API server, trying again', { path, delayMs, error: fault.message });
+      log('no usable answer from the API server, trying again', { path, delayMs, error: fault.message });
     }
     await sleep(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
   }

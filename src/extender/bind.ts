@@ -13,8 +13,6 @@ import type { ClusterState } from '../cluster/cluster-state.ts';
 import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
 import { projectPod } from '../cluster/projection.ts';
 import { fit } from '../core/fit.ts';
-import type { NodeInventory } from '../core/inventory.ts';
-import type { Allocation } from '../core/ledger.ts';
 import type { GpuRequest } from '../core/request.ts';
 import { allocationRecord } from './allocation.ts';
 
@@ -39,7 +37,7 @@ const BOUND: BindOutcome = { result: 'bound' };
 const UNBOUND = Symbol('unbound');
 const LONGEST_DELAY_MS = 5_000;
 /** The watch confirms a Binding within moments; after so many ms without it, the pod is asked for. */
-const UNSEEN_MS = 30_000;
+const UNSEEN_MS = 5_000;
 
 export class Binder {
   readonly #options: BinderOptions;
@@ -65,11 +63,12 @@ export class Binder {
   }
 
   async #bind(args: BindingArgs): Promise<BindOutcome> {
-    const { state } = this.#options;
+    const { state, strategy } = this.#options;
     const { ledger } = state;
     const { PodUID: uid, Node: node } = args;
     const request = await this.#requestOf(args);
-    if (request.resources.length === 0) return refused('the pod asks for no GPU');
+    // kube-scheduler sends pods by the names of resources, a count of 0 included: they hold nothing.
+    if (request.resources.length === 0) return this.#write(args, binding(args, undefined));
 
     // From here to the reservation nothing waits, so that no two pods can pass the check together.
     const held = ledger.allocationOf(uid);
@@ -86,19 +85,17 @@ export class Binder {
     }
     const pod = `${args.PodNamespace}/${args.PodName}`;
     const allocation = ledger.allocate({ uid, pod, node, state: 'reserved', resources: request.resources });
-    return this.#write(args, inventory, allocation);
+    return this.#write(args, binding(args, allocationRecord(inventory, allocation, strategy)));
   }
 
-  async #write(args: BindingArgs, inventory: NodeInventory, allocation: Allocation): Promise<BindOutcome> {
-    const { state, strategy } = this.#options;
-    const body = binding(args, allocationRecord(inventory, allocation, strategy));
+  async #write(args: BindingArgs, body: object): Promise<BindOutcome> {
     try {
       return await this.#post(args, body);
     } catch (error) {
       if (!(error instanceof KubeError) || !error.refused) return this.#findOut(args, body, error as Error);
       // A refusal is final, but for a conflict: then the pod may be bound already, and to this node.
       if (error.status === 409) return this.#findOut(args, undefined, error);
-      state.ledger.releaseReservation(args.PodUID);
+      this.#options.state.ledger.releaseReservation(args.PodUID);
       return { result: 'failed', why: error.message };
     }
   }
@@ -198,7 +195,7 @@ function podPath({ PodNamespace, PodName }: BindingArgs): string {
 }
 
 /** The API server copies a Binding's annotations onto the pod in the same transaction. */
-function binding({ PodName, PodNamespace, PodUID, Node }: BindingArgs, record: AllocationRecord): object {
+function binding({ PodName, PodNamespace, PodUID, Node }: BindingArgs, record: AllocationRecord | undefined): object {
   return {
     apiVersion: 'v1',
     kind: 'Binding',
@@ -206,7 +203,7 @@ function binding({ PodName, PodNamespace, PodUID, Node }: BindingArgs, record: A
       name: PodName,
       namespace: PodNamespace,
       uid: PodUID,
-      annotations: { [WRITTEN.allocation]: JSON.stringify(record) },
+      ...(record && { annotations: { [WRITTEN.allocation]: JSON.stringify(record) } }),
     },
     target: { apiVersion: 'v1', kind: 'Node', name: Node },
   };

@@ -36,6 +36,12 @@ const KEEP_ALIVE_MS = 120_000;
 /** A whole request must have come by then: kube-scheduler and the API server give up long before. */
 const REQUEST_MS = 30_000;
 
+/** Node.js looks for late requests only every 30 s, and grants headers a time of their own, unless told. */
+const DEADLINES = { headersTimeout: REQUEST_MS, connectionsCheckingInterval: 5_000 };
+
+/** At the end, requests under way get so long; then whoever holds a connection open loses it. */
+const GRACE_MS = 5_000;
+
 export function createServer(options: HttpOptions): FastifyInstance {
   const { log, registry, waitsFor, bodyLimit, tls } = options;
   const server: FastifyInstance = fastify({
@@ -44,6 +50,7 @@ export function createServer(options: HttpOptions): FastifyInstance {
     bodyLimit,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: REQUEST_MS,
+    http: DEADLINES,
     frameworkErrors: (thrown: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
       const error = new ApiError('MalformedRequest', thrown.message, { cause: thrown });
       void reply.code(error.status).send(error.body());
@@ -53,8 +60,19 @@ export function createServer(options: HttpOptions): FastifyInstance {
     // An annotation may bear any name; we copy none of them into objects of ours.
     onProtoPoisoning: 'remove',
     onConstructorPoisoning: 'ignore',
-    ...(tls && { https: tls }),
+    ...(tls && { https: { ...DEADLINES, ...tls } }),
   } as FastifyServerOptions);
+
+  // A connection that never sends a whole request must not keep us from ending.
+  let deadline: NodeJS.Timeout | undefined;
+  server.addHook('preClose', (done) => {
+    deadline = setTimeout(() => server.server.closeAllConnections(), GRACE_MS);
+    done();
+  });
+  server.addHook('onClose', (_server, done) => {
+    clearTimeout(deadline);
+    done();
+  });
 
   // Only JSON is read; what calls itself text is not tried.
   server.removeContentTypeParser('text/plain');

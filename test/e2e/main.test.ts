@@ -49,6 +49,13 @@ tap.test('an API server without TLS is refused: exit code 2', async (t) => {
   t.match(err, /asked by https only, not at http:\/\/127\.0\.0\.1:8080/);
 });
 
+tap.test('files that are no certificate and key: exit code 2, and they are named', async (t) => {
+  const dir = t.testdir({ 'tls.crt': 'nothing', 'tls.key': 'nothing' });
+  const { code, err } = await run(['webhook', '--tls-cert-file', `${dir}/tls.crt`, '--tls-key-file', `${dir}/tls.key`]);
+  t.equal(code, 2);
+  t.match(err, /tls\.crt and .*tls\.key are no certificate and key: /);
+});
+
 for (const [args, code, says] of CASES) {
   tap.test(`gpu-autoscaler ${args.join(' ')}: exit code ${code}`, async (t) => {
     const { code: got, out, err } = await run(args);

@@ -8,6 +8,7 @@ import tap, { type Test } from 'tap';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { KubeClient } from '../../src/cluster/kube-client.ts';
+import { strategyNames } from '../../src/core/strategies/registry.ts';
 import { webhookConfiguration } from '../../src/webhook/configuration.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { mpsNode } from '../cluster/gpu-nodes.ts';
@@ -113,6 +114,13 @@ tap.test('rendered alone', async (t) => {
       /"extender","--strategy=worstfit","--log-level=debug"/,
     );
     t.match(JSON.stringify(find(set, 'Deployment', 'gpu-autoscaler-webhook')), /"--disable=mps"/);
+  });
+
+  await t.test('every strategy may be chosen', async (t) => {
+    for (const name of strategyNames) {
+      const set = render('--set', `binPacking.strategy=${name}`);
+      t.match(JSON.stringify(find(set, 'Deployment', 'gpu-autoscaler-scheduler')), `--strategy=${name}`);
+    }
   });
 
   await t.test('without the webhook nothing of it is left', async (t) => {

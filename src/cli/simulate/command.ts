@@ -1,8 +1,18 @@
 /** `gpu-autoscaler simulate`: strategies side by side on a trace, a live cluster's snapshot, or a fleet of our own making. */
 
-import { existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { RunResult, TimedPod } from '../../core/simulation/run.ts';
@@ -23,8 +33,8 @@ interface Flags {
   readonly data?: string;
   readonly trace?: string;
   readonly syntheticNodes: number;
-  readonly strategies: readonly string[];
-  readonly seeds: readonly number[];
+  readonly strategies?: readonly string[];
+  readonly seeds?: readonly number[];
   readonly ratio: number;
   readonly departures: boolean;
   readonly workers: number;
@@ -54,8 +64,8 @@ export function addSimulate(program: Command, env: Readonly<Record<string, strin
     .option('--data <dir>', 'folder of the openb trace (default: $OPENB_DIR)')
     .option('--trace <name>', 'which of its pod lists: default, cpu050, gpushare40, … (default: default)')
     .option('--synthetic-nodes <count>', 'size of our own fleet, where no input is given', count(1, 100_000), 100)
-    .option('--strategies <list>', `of ${strategyNames.join(', ')}`, strategies, [...strategyNames])
-    .option('--seeds <list>', 'seeds of the order of arrival, such as 42-51 or 1,2,3', seeds, [42, 43, 44])
+    .option('--strategies <list>', `of ${strategyNames.join(', ')} (default: all)`, strategies)
+    .option('--seeds <list>', 'seeds of the order of arrival, such as 42-51 or 1,2,3 (default: 42-44)', seeds)
     .option('--ratio <number>', 'GPU asked for in all, as a share of capacity', ratio, 1.3)
     .option('--departures', 'pods come and go at the times that the trace tells; seeds and ratio have no effect', false)
     .option('--workers <count>', 'threads; results do not depend on it', count(1, 1024), availableParallelism())
@@ -70,11 +80,16 @@ async function simulate(flags: Flags, env: Readonly<Record<string, string | unde
     throw new InputError('--report: a file ending in .html or .svg');
   if (flags.report !== undefined && flags.report === flags.curve)
     throw new InputError('--report and --curve: two files');
+  // Before the work, not after it.
+  for (const file of [flags.report, flags.curve]) if (file !== undefined) mustBeWritable(file);
   const { workload, timed, title } = readInput(flags, env);
   if (!workload.nodes.some(({ gpus }) => gpus > 0)) throw new InputError(`${title}: there is no node with GPUs`);
   if (!workload.pods.some(({ gpus }) => gpus > 0)) throw new InputError(`${title}: there is no pod that asks for GPUs`);
-  const oneSeed = timed ? flags.seeds.slice(0, 1) : flags.seeds;
-  const jobs: Job[] = flags.strategies.flatMap((strategy) => oneSeed.map((seed) => ({ strategy, seed })));
+  const allSeeds = flags.seeds ?? [42, 43, 44];
+  const usedSeeds = timed ? allSeeds.slice(0, 1) : allSeeds;
+  const jobs: Job[] = (flags.strategies ?? strategyNames).flatMap((strategy) =>
+    usedSeeds.map((seed) => ({ strategy, seed })),
+  );
   const results = await withProgress(jobs.length, (done) =>
     runJobs({ jobs, input: { workload, ratio: flags.ratio, ...(timed && { timed }) }, workers: flags.workers, done }),
   );
@@ -82,18 +97,21 @@ async function simulate(flags: Flags, env: Readonly<Record<string, string | unde
   const report: ReportInput = { title, summaries, results, nodes: workload.nodes.map(({ name }) => name) };
   if (flags.curve) write(flags.curve, curveCsv(results));
   if (flags.report) write(flags.report, await (flags.report.endsWith('.svg') ? svgReport(report) : htmlReport(report)));
-  process.stdout.write(flags.output === 'json' ? json(title, summaries, results) : table(title, summaries));
+  process.stdout.write(
+    flags.output === 'json' ? json(title, summaries, results) : table(title, summaries, timed !== undefined),
+  );
 }
 
 function readInput(flags: Flags, env: Readonly<Record<string, string | undefined>>): Input {
   const { nodes, pods, snapshot } = flags;
-  const data = flags.data ?? env.OPENB_DIR;
+  const data = flags.data ?? (env.OPENB_DIR || undefined);
   if (snapshot !== undefined) {
     if (nodes ?? pods ?? flags.data)
       throw new InputError('--snapshot stands alone: no --nodes, --pods or --data beside it');
     if (flags.departures) throw new InputError('--departures: a snapshot does not tell when pods go');
-    const workload = readSnapshot({ name: snapshot === '-' ? 'standard input' : snapshot, text: readText(snapshot) });
-    return { workload, title: `${snapshot}: ${size(workload)}` };
+    const name = snapshot === '-' ? 'standard input' : snapshot;
+    const workload = readSnapshot({ name, text: readText(snapshot) });
+    return { workload, title: `${name}: ${size(workload)}` };
   }
   if (flags.trace !== undefined && data === undefined)
     throw new InputError('--trace: it needs --data DIR, or OPENB_DIR');
@@ -128,9 +146,18 @@ function plural(count: number, word: string): string {
 
 function readText(file: string): string {
   try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
+    // Some editors put a byte order mark first.
+    return readFileSync(file === '-' ? 0 : file, 'utf8').replace(/^\ufeff/, '');
   } catch (error) {
     throw new InputError(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function mustBeWritable(file: string): void {
+  try {
+    accessSync(existsSync(file) ? file : dirname(file), constants.W_OK);
+  } catch (error) {
+    throw new InputError(`cannot write ${file}: ${(error as Error).message}`, { cause: error });
   }
 }
 
@@ -171,16 +198,24 @@ async function withProgress<T>(total: number, work: (done: (finished: number) =>
   }
 }
 
-function table(title: string, summaries: readonly Summary[]): string {
-  const head = ['STRATEGY', 'ALLOCATED AT 100%', 'AT THE END', 'OF NO USE', 'NOT PLACED', 'TIME'];
-  const rows = summaries.map((summary) => [
-    summary.strategy,
-    `${summary.allocatedPercent.toFixed(2)}%${summary.seeds > 1 ? ` ±${summary.deviation.toFixed(2)}` : ''}`,
-    `${summary.finalPercent.toFixed(2)}%`,
-    `${summary.fragmentedPercent.toFixed(2)}%`,
-    `${summary.failures.toFixed(0)} of ${summary.arrivals.toFixed(0)}`,
-    `${(summary.msPerRun / 1000).toFixed(2)} s`,
-  ]);
+/** With departures everybody has gone in the end: what counts is the peak, and who found no room. */
+function table(title: string, summaries: readonly Summary[], timed: boolean): string {
+  const head = timed
+    ? ['STRATEGY', 'AT THE PEAK', 'NOT PLACED', 'TIME']
+    : ['STRATEGY', 'ALLOCATED AT 100%', 'AT THE END', 'OF NO USE', 'NOT PLACED', 'TIME'];
+  const rows = summaries.map((summary) => {
+    const notPlaced = `${summary.failures.toFixed(0)} of ${summary.arrivals.toFixed(0)}`;
+    const time = `${(summary.msPerRun / 1000).toFixed(2)} s`;
+    if (timed) return [summary.strategy, `${summary.peakPercent.toFixed(2)}%`, notPlaced, time];
+    return [
+      summary.strategy,
+      `${summary.allocatedPercent.toFixed(2)}%${summary.seeds > 1 ? ` ±${summary.deviation.toFixed(2)}` : ''}`,
+      `${summary.finalPercent.toFixed(2)}%`,
+      `${summary.fragmentedPercent.toFixed(2)}%`,
+      notPlaced,
+      time,
+    ];
+  });
   return `${title}\n\n${columns(head, rows)}\n`;
 }
 

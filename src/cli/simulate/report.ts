@@ -167,11 +167,20 @@ function heatMapHeight({ results }: ReportInput): number {
 }
 
 function summaryTable(summaries: readonly Summary[]): string {
-  const head = ['strategy', 'allocated at 100%', '± over seeds', 'at the end', 'of no use', 'pods not placed'];
+  const head = [
+    'strategy',
+    'allocated at 100%',
+    '± over seeds',
+    'at the peak',
+    'at the end',
+    'of no use',
+    'pods not placed',
+  ];
   const rows = summaries.map((summary) => [
     summary.strategy,
     `${summary.allocatedPercent.toFixed(2)}%`,
     summary.deviation.toFixed(2),
+    `${summary.peakPercent.toFixed(2)}%`,
     `${summary.finalPercent.toFixed(2)}%`,
     `${summary.fragmentedPercent.toFixed(2)}%`,
     `${summary.failures.toFixed(0)} of ${summary.arrivals.toFixed(0)}`,

@@ -33,6 +33,9 @@ export function readSnapshot(file: SnapshotFile): Workload {
     if (item.kind === 'Node') {
       const node = read(nodeSchema, item, file, i);
       const inventory = projectNode(node);
+      if (nodes.some((other) => other.node.metadata.name === node.metadata.name)) {
+        throw new InputError(`${file.name}: items.${i}: node ${JSON.stringify(node.metadata.name)} is listed twice`);
+      }
       if (inventory) nodes.push({ node, inventory });
     } else if (item.kind === 'Pod') {
       const pod = read(podSchema, item, file, i);

@@ -9,6 +9,8 @@ export interface Summary {
   /** GPU allocated when as much as the capacity had been asked for, in hundredths of capacity: mean and standard deviation over seeds. */
   readonly allocatedPercent: number;
   readonly deviation: number;
+  /** The most that was held at any time: with departures, the figure to look at. */
+  readonly peakPercent: number;
   /** The same at the end. */
   readonly finalPercent: number;
   /** Free GPU of no use to an average task, at the end. */
@@ -29,6 +31,7 @@ export function summarise(results: readonly RunResult[]): Summary[] {
       seeds: runs.length,
       allocatedPercent: mean(allocated),
       deviation: deviation(allocated),
+      peakPercent: mean(runs.map(({ peakPercent }) => peakPercent)),
       finalPercent: mean(runs.map(({ curve }) => curve.at(-1)?.allocatedPercent ?? 0)),
       fragmentedPercent: mean(runs.map(({ curve }) => curve.at(-1)?.fragmentedPercent ?? 0)),
       failures: mean(runs.map(({ failures }) => failures)),

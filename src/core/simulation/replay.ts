@@ -27,6 +27,8 @@ export interface ReplayState {
   /** milli-GPU asked for so far, whether placed or not, and milli-GPU held now. */
   readonly arrivedMilli: number;
   readonly heldMilli: number;
+  /** The most that was held at any time. */
+  readonly peakMilli: number;
   readonly arrivals: number;
   readonly failures: number;
 }
@@ -45,7 +47,7 @@ export function replay({ nodes: sizes, events, strategy, classes, observe }: Rep
   const tables = new Map<Demand, ScoreTable>();
   const held = new Map<number, Held>();
   const capacityMilli = nodes.reduce((sum, { totalMilli }) => sum + totalMilli, 0);
-  const state = { nodes, capacityMilli, arrivedMilli: 0, heldMilli: 0, arrivals: 0, failures: 0 };
+  const state = { nodes, capacityMilli, arrivedMilli: 0, heldMilli: 0, peakMilli: 0, arrivals: 0, failures: 0 };
 
   const arrive = (pod: number, demand: Demand) => {
     let table = tables.get(demand);
@@ -64,6 +66,7 @@ export function replay({ nodes: sizes, events, strategy, classes, observe }: Rep
     }
     held.set(pod, { node: best.index, demand, gpus: node.take(demand, best.gpu) });
     state.heldMilli += milli;
+    state.peakMilli = Math.max(state.peakMilli, state.heldMilli);
     fleet.changed(best.index);
     scorer.placed();
   };

@@ -30,6 +30,8 @@ export interface RunResult {
   readonly strategy: string;
   readonly seed: number;
   readonly curve: readonly CurvePoint[];
+  /** The most that was held at any time, in hundredths of capacity. */
+  readonly peakPercent: number;
   readonly arrivals: number;
   readonly failures: number;
   /** At the end: free milli-GPU of each GPU of each node, in the common order. */
@@ -51,6 +53,7 @@ export function run({ workload, strategy, seed, ratio, timed }: RunOptions, now:
     strategy: strategy.name,
     seed,
     curve: curve.points,
+    peakPercent: (100 * state.peakMilli) / state.capacityMilli,
     arrivals: state.arrivals,
     failures: state.failures,
     gpuFree: state.nodes.map(({ gpuFree }) => [...gpuFree]),

@@ -5,7 +5,7 @@ import { NODE, podManifest, setUp } from './binding.ts';
 
 const BOUND = { result: 'bound' };
 
-tap.test('a bound pod that the watch has not shown after 30 s is asked for, until it is gone', async (t) => {
+tap.test('a bound pod that the watch has not shown after 5 s is asked for, until it is gone', async (t) => {
   const { api, bind, free, naps, wake } = setUp(t, { asleep: true });
   t.strictSame(await bind('a'), BOUND);
   for (const fault of ['none', 'unsent', { status: 500 }, 'nonsense'] as const) {
@@ -17,7 +17,7 @@ tap.test('a bound pod that the watch has not shown after 30 s is asked for, unti
   await wake();
   t.equal(free(), 1);
   await wake();
-  t.strictSame(naps, [30_000, 30_000, 30_000, 30_000, 30_000]);
+  t.strictSame(naps, [5_000, 5_000, 5_000, 5_000, 5_000]);
   t.strictSame(api.calls, ['POST a', 'GET a', 'GET a', 'GET a', 'GET a', 'GET a']);
 });
 
@@ -33,7 +33,7 @@ tap.test('so is one whose reply was lost, and one that was in doubt', async (t) 
     api.store.put('pods', podManifest('a', 'a-2', { spec: { nodeName: NODE } }));
     await wake();
     t.equal(free(), 1);
-    t.strictSame(naps, doubts > 0 ? [100, 30_000] : [30_000]);
+    t.strictSame(naps, doubts > 0 ? [100, 5_000] : [5_000]);
   }
 });
 
@@ -45,7 +45,7 @@ tap.test('a pod that the watch has shown is not asked for', async (t) => {
   await wake();
   t.equal(free(), 0);
   t.strictSame(api.calls, ['POST a']);
-  t.strictSame(naps, [30_000]);
+  t.strictSame(naps, [5_000]);
   state.pods.deleted(podManifest('a'));
   t.equal(free(), 1);
 });

@@ -70,13 +70,21 @@ tap.test('a pod that is bound, or being bound, to another node is refused', asyn
   t.equal(free(OTHER), 1);
 });
 
-tap.test('a pod without GPUs, and a node that nobody knows, are refused without a call', async (t) => {
+tap.test('a node that nobody knows is refused without a call', async (t) => {
   const { api, bind } = setUp(t);
   t.match(await bind('a', 'nowhere'), { result: 'refused', why: /^UnknownNode: / });
   t.strictSame(api.calls, []);
-  api.store.put('pods', podManifest('cpu', 'cpu', { spec: { containers: [{ name: 'main' }] } }));
-  t.match(await bind('cpu'), { result: 'refused', why: 'the pod asks for no GPU' });
-  t.strictSame(api.calls, ['GET cpu']);
+});
+
+tap.test('a pod that names a GPU resource and asks for none of it is bound, and holds nothing', async (t) => {
+  const { api, bind, free, ledger, nodeOf } = setUp(t);
+  const resources = { limits: { 'nvidia.com/gpu': '0' } };
+  api.store.put('pods', podManifest('zero', 'zero', { spec: { containers: [{ name: 'main', resources }] } }));
+  t.strictSame(await bind('zero'), BOUND);
+  t.equal(nodeOf('zero'), NODE);
+  t.equal(api.bindings[0]?.metadata.annotations, undefined);
+  t.equal(free(), 1);
+  t.equal(ledger.reservations(), 0);
 });
 
 tap.test('a refusal of the API server is final: the slot is free, and the pod may try again', async (t) => {
