@@ -45,7 +45,8 @@ function withExtenderOptions(command: Command): Command {
   return command
     .option('--extender-host <address>', 'address to listen on (default: 127.0.0.1; it has no authentication)')
     .option('--extender-port <port>', 'port to listen on (default: 8888)')
-    .option('--strategy <name>', `${strategyNames.join(', ')} (default: bestfit)`);
+    .option('--strategy <name>', `${strategyNames.join(', ')} (default: bestfit)`)
+    .option('--narrowing <on|off>', 'name the best node alone where nobody else has a say (default: on)');
 }
 
 function withWebhookOptions(command: Command): Command {
@@ -64,12 +65,13 @@ function withWebhookOptions(command: Command): Command {
 
 async function extender(flags: unknown): Promise<Running> {
   const common = read(commonSettingsSchema, flags);
-  const { extenderHost, extenderPort, strategy } = read(extenderSettingsSchema, flags);
+  const { extenderHost, extenderPort, strategy, narrowing } = read(extenderSettingsSchema, flags);
   return startExtender({
     kubeConfig: await kubeConfig(common.kubeconfig),
     host: extenderHost,
     port: extenderPort,
     strategy,
+    narrowing,
     log: createLogger('extender', common.logLevel),
     random: Math.random,
   });

@@ -24,16 +24,34 @@ const metadata = z.object({
   deletionTimestamp: z.string().nullish(),
 });
 
-/** What of affinity matters: whether the pod is made for one node, as those of a DaemonSet are. */
+/** Whether there is anything in a list is all that matters. */
+const entries = z.array(z.unknown()).nullish();
+const preferences = z.object({ preferredDuringSchedulingIgnoredDuringExecution: entries }).nullish();
+
+/** What of affinity matters: whether the pod is made for one node, as those of a DaemonSet are, and whether it prefers any. */
 const affinity = z.object({
   nodeAffinity: z
     .object({
       requiredDuringSchedulingIgnoredDuringExecution: z
-        .object({ nodeSelectorTerms: z.array(z.object({ matchFields: z.array(z.unknown()).nullish() })).nullish() })
+        .object({ nodeSelectorTerms: z.array(z.object({ matchFields: entries })).nullish() })
         .nullish(),
+      preferredDuringSchedulingIgnoredDuringExecution: entries,
     })
     .nullish(),
+  podAffinity: preferences,
+  podAntiAffinity: preferences,
 });
+
+const toleration = z.object({
+  key: z.string().nullish(),
+  operator: z.string().nullish(),
+  value: z.string().nullish(),
+  effect: z.string().nullish(),
+});
+export type Toleration = z.infer<typeof toleration>;
+
+const taint = z.object({ key: z.string(), value: z.string().nullish(), effect: z.string() });
+export type Taint = z.infer<typeof taint>;
 
 export const podSchema = z.object({
   metadata,
@@ -41,6 +59,9 @@ export const podSchema = z.object({
     nodeName: z.string().nullish(),
     schedulerName: z.string().nullish(),
     affinity: affinity.nullish(),
+    tolerations: z.array(toleration).nullish(),
+    topologySpreadConstraints: z.array(z.object({ whenUnsatisfiable: z.string().nullish() })).nullish(),
+    resourceClaims: entries,
     containers: z.array(container).min(1),
     initContainers: z.array(container).nullish(),
   }),
@@ -51,6 +72,7 @@ export type Container = z.infer<typeof container>;
 
 export const nodeSchema = z.object({
   metadata: metadata.extend({ name: z.string() }),
+  spec: z.object({ taints: z.array(taint).nullish() }).nullish(),
   status: z.object({ allocatable: quantities }).nullish(),
 });
 export type Node = z.infer<typeof nodeSchema>;

@@ -21,6 +21,11 @@ export const extenderSettingsSchema = z.object({
   /** The extender has no authentication: it belongs on localhost, beside its kube-scheduler. */
   extenderHost: z.string().default('127.0.0.1'),
   extenderPort: port.default(8888),
+  /** Whether filter names the best node alone where nobody but the strategy has a say. */
+  narrowing: z
+    .enum(['on', 'off'], { error: ({ input }) => `${JSON.stringify(input)} is not on or off` })
+    .default('on')
+    .transform((word) => word === 'on'),
   strategy: z
     .string()
     .default('bestfit')

@@ -5,7 +5,8 @@
 
 import { type ZodType, z } from 'zod';
 import { toApiError } from '../api/errors.ts';
-import { faults, nodeSchema, podSchema } from '../api/kubernetes.ts';
+import { faults, nodeSchema, podSchema, type Taint } from '../api/kubernetes.ts';
+import { softTaintsOf } from '../api/pod-preferences.ts';
 import type { NodeInventory } from '../core/inventory.ts';
 import { Ledger } from '../core/ledger.ts';
 import { type PodRecord, projectNode, projectPod } from './projection.ts';
@@ -28,7 +29,8 @@ export class ClusterState {
   readonly ledger = new Ledger();
   readonly #complain: Complain;
   readonly #nodes = new Map<string, string>();
-  #nodesVersion = 0;
+  /** Of nodes that offer GPUs and are less welcome than others: few, or none. */
+  readonly #softTaints = new Map<string, readonly Taint[]>();
   readonly #pods = new Map<string, PodRecord>();
 
   constructor(complain: Complain) {
@@ -65,9 +67,9 @@ export class ClusterState {
     },
   };
 
-  /** Moves whenever some node offers something else than before. */
-  get nodesVersion(): number {
-    return this.#nodesVersion;
+  /** By name: the taints of nodes with GPUs that prefer not to be chosen. */
+  get softTaints(): ReadonlyMap<string, readonly Taint[]> {
+    return this.#softTaints;
   }
 
   /** A pod that asks for GPUs; undefined if it asks for none or is not known (yet). */
@@ -89,18 +91,20 @@ export class ClusterState {
       this.#removeNode(name);
       return name;
     }
+    const taints = softTaintsOf(node.spec?.taints);
+    if (taints.length > 0) this.#softTaints.set(name, taints);
+    else this.#softTaints.delete(name);
     // Heartbeats change nothing that matters here: the node's version must not move for them.
     const content = JSON.stringify(inventory);
     if (this.#nodes.get(name) === content) return name;
     this.#nodes.set(name, content);
-    this.#nodesVersion += 1;
     this.ledger.setNode(inventory);
     return name;
   }
 
   #removeNode(name: string): void {
     if (!this.#nodes.delete(name)) return;
-    this.#nodesVersion += 1;
+    this.#softTaints.delete(name);
     this.ledger.removeNode(name);
   }
 

@@ -50,12 +50,26 @@ export interface NodeLoad {
   readonly version: number;
 }
 
-interface NodeState {
+/** A node's place in the ledger, for whoever remembers things by node; stays the same object while the node is there. */
+export interface LedgerNode {
+  readonly name: string;
+  /** Small and dense; given to another node when this one has gone. */
+  readonly index: number;
+  readonly inventory: NodeInventory | undefined;
+  /** As in `NodeLoad`; no two nodes ever have the same. */
+  readonly version: number;
+}
+
+interface NodeState extends LedgerNode {
   inventory: NodeInventory | undefined;
   readonly use: Map<string, PoolUse>;
   readonly pods: Map<PodUid, Allocation>;
   heldMilli: number;
   version: number;
+  /** No longer in the ledger, though somebody may still point here. */
+  gone: boolean;
+  /** Who came next in the last list of names. */
+  next: NodeState | undefined;
 }
 
 export interface AllocateOptions {
@@ -73,19 +87,27 @@ export class Ledger {
   readonly #byPod = new Map<PodUid, Allocation>();
   /** Counts the changes of all nodes: a node that comes back must not repeat a version. */
   #changes = 0;
+  /** Indices of nodes that have gone, free for others. */
+  readonly #vacant: number[] = [];
+  #offering = 0;
+  #offersVersion = 0;
 
   /** Adds a node or replaces what is known of it; the pods on it keep what they hold. */
   setNode(inventory: NodeInventory): void {
     const state = this.#state(inventory.name);
+    if (!state.inventory) this.#offering += 1;
     state.inventory = inventory;
+    this.#offersVersion += 1;
     this.#recount(state);
   }
 
   /** Forgets what the node offers. Pods still bound to it are remembered until they go. */
   removeNode(name: string): void {
     const state = this.#nodes.get(name);
-    if (!state) return;
+    if (!state?.inventory) return;
+    this.#offering -= 1;
     state.inventory = undefined;
+    this.#offersVersion += 1;
     this.#recount(state);
     this.#dropIfEmpty(name, state);
   }
@@ -152,6 +174,30 @@ export class Ledger {
     return Math.max(0, pool.slots - (state.use.get(resource)?.total ?? 0));
   }
 
+  /** The node's place; undefined if nothing is known of it. */
+  find(name: string): LedgerNode | undefined {
+    return this.#nodes.get(name);
+  }
+
+  /**
+   * The places of many nodes, in order. Whoever asks often asks in much the same order: whoever came
+   * next last time is tried first, since to compare a name costs less than to hash it.
+   */
+  findAll(names: readonly string[]): (LedgerNode | undefined)[] {
+    const found: (LedgerNode | undefined)[] = [];
+    let previous: NodeState | undefined;
+    for (const name of names) {
+      let node = previous?.next;
+      if (!node || node.gone || node.name !== name) {
+        node = this.#nodes.get(name);
+        if (previous) previous.next = node;
+      }
+      found.push(node);
+      previous = node ?? previous;
+    }
+    return found;
+  }
+
   /** The node's load; undefined if the node is unknown or offers no GPU. */
   load(node: string): NodeLoad | undefined {
     const state = this.#nodes.get(node);
@@ -173,6 +219,16 @@ export class Ledger {
     for (const { inventory } of this.#nodes.values()) if (inventory) yield inventory;
   }
 
+  /** Number of nodes that offer GPUs. */
+  get size(): number {
+    return this.#offering;
+  }
+
+  /** Moves whenever some node offers something else than before. */
+  get offersVersion(): number {
+    return this.#offersVersion;
+  }
+
   /** Number of reservations under way. */
   reservations(): number {
     let count = 0;
@@ -183,7 +239,19 @@ export class Ledger {
   #state(name: string): NodeState {
     let state = this.#nodes.get(name);
     if (!state) {
-      state = { inventory: undefined, use: new Map(), pods: new Map(), heldMilli: 0, version: 0 };
+      const index = this.#vacant.pop() ?? this.#nodes.size;
+      const version = this.#nextVersion();
+      state = {
+        index,
+        inventory: undefined,
+        use: new Map(),
+        pods: new Map(),
+        heldMilli: 0,
+        version,
+        name,
+        gone: false,
+        next: undefined,
+      };
       this.#nodes.set(name, state);
     }
     return state;
@@ -195,7 +263,11 @@ export class Ledger {
   }
 
   #dropIfEmpty(name: string, state: NodeState): void {
-    if (!state.inventory && state.pods.size === 0) this.#nodes.delete(name);
+    if (state.inventory || state.pods.size > 0) return;
+    this.#nodes.delete(name);
+    state.gone = true;
+    state.next = undefined;
+    this.#vacant.push(state.index);
   }
 
   #take(state: NodeState, resource: string, count: number, wishes: readonly number[]): Holding {

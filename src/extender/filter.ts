@@ -1,34 +1,49 @@
 /** filter: which of the nodes can take the pod, and why not the others. Changes nothing. */
 
 import type { FilterResult } from '../api/extender.ts';
-import { type FitCode, fit } from '../core/fit.ts';
-import type { Ledger } from '../core/ledger.ts';
-import type { GpuRequest } from '../core/request.ts';
+import type { FitCode } from '../core/fit.ts';
+import type { Ledger, LedgerNode } from '../core/ledger.ts';
+import type { ClassTable, Refusal } from '../core/strategies/class-table.ts';
 
-export interface Filtered {
-  readonly result: FilterResult;
+export interface Filtered extends FilterResult {
+  readonly refused: readonly (readonly [name: string, refusal: Refusal])[];
   /** Nodes refused, by reason. */
-  readonly refused: ReadonlyMap<FitCode, number>;
+  readonly reasons: ReadonlyMap<FitCode, number>;
+  /** Whether nodes that have room were left out, for the best of them. */
+  readonly narrowed: boolean;
 }
 
-export function filter(ledger: Ledger, request: GpuRequest, names: readonly string[]): Filtered {
-  const passed: string[] = [];
-  // Node names come from outside: no prototype that one of them could hit.
-  const failed: Record<string, string> = Object.create(null);
-  const unresolvable: Record<string, string> = Object.create(null);
-  const refused = new Map<FitCode, number>();
-  for (const name of names) {
-    const verdict =
-      request.resources.length === 0
-        ? ({ fits: true } as const)
-        : fit(ledger.load(name)?.inventory, (resource) => ledger.freeSlots(name, resource), request);
-    if (verdict.fits) {
-      passed.push(name);
-      continue;
-    }
-    (verdict.resolvable ? failed : unresolvable)[name] = `${verdict.code}: ${verdict.message}`;
-    refused.set(verdict.code, (refused.get(verdict.code) ?? 0) + 1);
+const UNKNOWN: Refusal = {
+  code: 'UnknownNode',
+  text: 'UnknownNode: the node is unknown or offers no GPU',
+  resolvable: false,
+};
+
+export interface FilterOptions {
+  readonly ledger: Ledger;
+  readonly table: ClassTable;
+  readonly names: readonly string[];
+  /** The strategy's best node alone is enough: nobody else has a say. */
+  readonly narrow: boolean;
+}
+
+export function filter({ ledger, table, names, narrow }: FilterOptions): Filtered {
+  const reasons = new Map<FitCode, number>();
+  // kube-scheduler sends pods by the names of resources, a count of 0 included: any node will do.
+  if (table.request.resources.length === 0) return { passed: names, refused: [], reasons, narrowed: false };
+  const passed: LedgerNode[] = [];
+  const refused: [string, Refusal][] = [];
+  const nodes = ledger.findAll(names);
+  // No iterator: this is the one loop over thousands of nodes that every pod waits for.
+  for (let i = 0; i < nodes.length; i += 1) {
+    const node = nodes[i];
+    const refusal = node ? table.refusalOf(node) : UNKNOWN;
+    if (refusal) {
+      refused.push([names[i] ?? '', refusal]);
+      reasons.set(refusal.code, (reasons.get(refusal.code) ?? 0) + 1);
+    } else if (node) passed.push(node);
   }
-  const result = { NodeNames: passed, FailedNodes: failed, FailedAndUnresolvableNodes: unresolvable, Error: '' };
-  return { result, refused };
+  const narrowed = narrow && passed.length > 1;
+  const chosen = narrowed ? table.best(passed, 1) : passed;
+  return { passed: chosen.map(({ name }) => name), refused, reasons, narrowed };
 }

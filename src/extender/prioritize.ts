@@ -1,14 +1,17 @@
 /** prioritize: the strategy's order of the nodes, in the eleven scores that kube-scheduler takes. */
 
 import type { HostPriority } from '../api/extender.ts';
-import type { GpuRequest } from '../core/request.ts';
-import type { LiveStrategy } from '../core/strategies/live.ts';
+import type { Ledger } from '../core/ledger.ts';
+import type { ClassTable } from '../core/strategies/class-table.ts';
 
 const HIGHEST = 10;
 
-/** The ten best nodes get 10 to 1, one each, so that exactly one is best; all others get 0. */
-export function prioritize(strategy: LiveStrategy, request: GpuRequest, names: readonly string[]): HostPriority[] {
-  const ranked = strategy.best(request, new Set(names), HIGHEST);
-  const scores = new Map(ranked.map(({ node }, rank) => [node.name, HIGHEST - rank]));
-  return names.map((Host) => ({ Host, Score: scores.get(Host) ?? 0 }));
+/**
+ * The ten best nodes get 10 to 1, one each, so that exactly one is best. All others have 0, which is
+ * what kube-scheduler takes for a node that is not named: thousands of zeros need not travel.
+ */
+export function prioritize(ledger: Ledger, table: ClassTable, names: readonly string[]): HostPriority[] {
+  // A name that comes twice must not take two places.
+  const nodes = new Set(ledger.findAll(names).filter((node) => node !== undefined));
+  return table.best(nodes, HIGHEST).map(({ name }, rank) => ({ Host: name, Score: HIGHEST - rank }));
 }

@@ -1,21 +1,23 @@
 /** The extender's HTTP face: validates what comes, asks the verbs, counts and logs. */
 
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { LRUCache } from 'lru-cache';
 import type { ZodType } from 'zod';
 import { ApiError } from '../api/errors.ts';
-import { type BindingResult, bindingArgsSchema, extenderArgsSchema } from '../api/extender.ts';
-import { faults, podSchema } from '../api/kubernetes.ts';
+import { type BindingResult, bindingArgsSchema, extenderArgsSchema, filterReply } from '../api/extender.ts';
+import { faults, type Pod, podSchema } from '../api/kubernetes.ts';
 import type { ClusterState } from '../cluster/cluster-state.ts';
-import { projectPod } from '../cluster/projection.ts';
+import { type PodRecord, projectPod } from '../cluster/projection.ts';
 import { explainGpus } from '../core/explain.ts';
 import type { GpuRequest } from '../core/request.ts';
-import { LiveStrategy } from '../core/strategies/live.ts';
+import type { LiveStrategy } from '../core/strategies/live.ts';
 import type { Strategy } from '../core/strategies/strategy.ts';
 import type { ExtenderMetrics } from '../telemetry/metrics.ts';
 import { createServer, type HttpOptions } from '../telemetry/server.ts';
 import type { Binder } from './bind.ts';
-import { filter } from './filter.ts';
+import type { Classes } from './classes.ts';
+import { type Filtered, filter } from './filter.ts';
+import { mayNarrow } from './narrowing.ts';
 import { prioritize } from './prioritize.ts';
 
 /** 5,000 names of the longest kind and a pod of the largest size that the API server takes stay under 5 MiB. */
@@ -27,6 +29,10 @@ const NODES_EXPLAINED = 10;
 export interface ExtenderServerOptions extends Pick<HttpOptions, 'log' | 'registry' | 'waitsFor'> {
   readonly state: ClusterState;
   readonly strategy: Strategy;
+  readonly live: LiveStrategy;
+  readonly classes: Classes;
+  /** Whether filter answers with the best node alone where nobody else has a say. */
+  readonly narrowing: boolean;
   readonly binder: Binder;
   readonly metrics: ExtenderMetrics;
   /** Where filter notes what a pod asks for, so that bind need not ask the API server. */
@@ -34,69 +40,81 @@ export interface ExtenderServerOptions extends Pick<HttpOptions, 'log' | 'regist
 }
 
 export function createExtenderServer(options: ExtenderServerOptions): FastifyInstance {
-  const { log, state, strategy, binder, metrics, seen, waitsFor } = options;
+  const { log, state, strategy, live, classes, narrowing, binder, metrics, seen, waitsFor } = options;
+  const { ledger } = state;
   const server = createServer({ ...options, bodyLimit: BODY_LIMIT });
-  const live = new LiveStrategy(strategy, state.ledger);
 
-  const verb = <T>(name: string, schema: ZodType<T>, answer: (args: T) => unknown) => {
+  const verb = <T>(name: string, schema: ZodType<T>, answer: (args: T, reply: FastifyReply) => unknown) => {
     server.post(`/${name}`, {
       onResponse: (_request, reply, done) => {
         metrics.requests.observe({ verb: name, status: reply.statusCode }, reply.elapsedTime / 1000);
         done();
       },
-      handler: (request) => {
+      handler: (request, reply) => {
         const missing = waitsFor();
         if (missing !== undefined) throw new ApiError('NotReady', missing);
         const parsed = schema.safeParse(request.body);
         if (!parsed.success) throw new ApiError('InvalidEnvelope', faults(parsed.error));
-        return answer(parsed.data);
+        return answer(parsed.data, reply);
       },
     });
   };
 
-  verb('filter', extenderArgsSchema, ({ Pod, NodeNames, Nodes }) => {
-    const { uid, key, request } = readPod(Pod);
+  verb('filter', extenderArgsSchema, ({ Pod, NodeNames, Nodes }, reply) => {
+    const { pod, uid, key, request } = readPod(Pod);
     if (uid && !seen.has(uid)) live.observe(request);
     if (uid) seen.set(uid, request);
-    const { result, refused } = filter(state.ledger, request, namesOf(NodeNames, Nodes));
-    for (const [reason, count] of refused) metrics.refusals.inc({ reason }, count);
-    if (log.isLevelEnabled('debug')) {
-      const refusedNodes = Object.keys({ ...result.FailedNodes, ...result.FailedAndUnresolvableNodes });
-      const why = refusedNodes
-        .slice(0, NODES_EXPLAINED)
-        .map((node) => [node, explainGpus(state.ledger, node, request)]);
-      const counts = { passed: result.NodeNames.length, refused: Object.fromEntries(refused) };
-      log.debug({ pod: key, ...counts, why: Object.fromEntries(why) }, 'filter');
-    }
-    return result;
+    const names = namesOf(NodeNames, Nodes);
+    const narrow = narrowing && mayNarrow(pod, state);
+    const filtered = filter({ ledger, table: classes.of(request), names, narrow });
+    for (const [reason, count] of filtered.reasons) metrics.refusals.inc({ reason }, count);
+    metrics.decisions.inc({ strategy: strategy.name, result: resultOf(filtered) });
+    note(key, request, filtered);
+    return reply.type('application/json').send(filterReply(filtered));
   });
+
+  const note = (pod: string, request: GpuRequest, { passed, refused, reasons, narrowed }: Filtered) => {
+    const counts = { passed: passed.length, refused: Object.fromEntries(reasons) };
+    if (passed.length === 0) log.info({ pod, ...counts }, 'no node fits');
+    if (!log.isLevelEnabled('debug')) return;
+    const why = refused.slice(0, NODES_EXPLAINED).map(([node]) => [node, explainGpus(ledger, node, request)]);
+    log.debug({ pod, ...counts, ...(narrowed && { node: passed[0] }), why: Object.fromEntries(why) }, 'filter');
+  };
 
   verb('prioritize', extenderArgsSchema, ({ Pod, NodeNames, Nodes }) => {
     const { request } = readPod(Pod);
-    return prioritize(live, request, namesOf(NodeNames, Nodes));
+    return prioritize(ledger, classes.of(request), namesOf(NodeNames, Nodes));
   });
 
   verb('bind', bindingArgsSchema, async (args): Promise<BindingResult> => {
+    const started = performance.now();
     const outcome = await binder.bind(args);
+    const ms = Math.round(performance.now() - started);
     metrics.binds.inc({ result: outcome.result });
     const pod = `${args.PodNamespace}/${args.PodName}`;
     if (outcome.result === 'bound') {
       const request = seen.get(args.PodUID);
       if (request) live.placed(request);
-      log.info({ pod, node: args.Node, strategy: strategy.name }, 'pod bound');
+      log.info({ pod, node: args.Node, strategy: strategy.name, ms }, 'pod bound');
       return { Error: '' };
     }
-    log.warn({ pod, node: args.Node, why: outcome.why }, 'pod not bound, kube-scheduler will try again');
+    log.warn({ pod, node: args.Node, why: outcome.why, ms }, 'pod not bound, kube-scheduler will try again');
     return { Error: outcome.why };
   });
 
   return server;
 }
 
-function readPod(body: unknown) {
+function readPod(body: unknown): PodRecord & { readonly pod: Pod } {
   const pod = podSchema.safeParse(body);
   if (!pod.success) throw new ApiError('InvalidPod', faults(pod.error));
-  return projectPod(pod.data);
+  return { ...projectPod(pod.data), pod: pod.data };
+}
+
+/** What became of a look for a node. */
+function resultOf({ passed, narrowed }: Filtered): 'narrowed' | 'listed' | 'none' {
+  if (passed.length === 0) return 'none';
+  return narrowed ? 'narrowed' : 'listed';
 }
 
 function namesOf(names: readonly string[] | null | undefined, nodes: unknown): readonly string[] {

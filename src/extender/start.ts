@@ -6,10 +6,12 @@ import { ClusterState } from '../cluster/cluster-state.ts';
 import { KubeClient } from '../cluster/kube-client.ts';
 import { Reflector } from '../cluster/reflector.ts';
 import type { GpuRequest } from '../core/request.ts';
+import { LiveStrategy } from '../core/strategies/live.ts';
 import type { Strategy } from '../core/strategies/strategy.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createRegistry, extenderMetrics } from '../telemetry/metrics.ts';
 import { Binder } from './bind.ts';
+import { Classes } from './classes.ts';
 import { createExtenderServer } from './server.ts';
 
 export interface ExtenderOptions {
@@ -18,6 +20,8 @@ export interface ExtenderOptions {
   /** 0 for any free port. */
   readonly port: number;
   readonly strategy: Strategy;
+  /** Default true. */
+  readonly narrowing?: boolean;
   readonly log: Logger;
   readonly random: () => number;
 }
@@ -35,7 +39,7 @@ export interface RunningExtender {
 const PODS_REMEMBERED = 10_000;
 
 export async function startExtender(options: ExtenderOptions): Promise<RunningExtender> {
-  const { kubeConfig, host, port, strategy, log, random } = options;
+  const { kubeConfig, host, port, strategy, narrowing = true, log, random } = options;
   const client = new KubeClient(kubeConfig);
   const state = new ClusterState((message, details) => log.warn(details, message));
   const reflect = (path: string, feed: ClusterState['nodes']) =>
@@ -58,12 +62,27 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
     signal: stopping.signal,
   });
   const registry = createRegistry();
+  const live = new LiveStrategy(strategy, state.ledger);
+  const classes = new Classes(state.ledger, live);
   const metrics = extenderMetrics(registry, {
-    nodes: () => [...state.ledger.nodes()].length,
+    nodes: () => state.ledger.size,
     reservations: () => state.ledger.reservations(),
+    classes: () => classes.looks,
   });
   const waitsFor = () => (missing.size > 0 ? `waiting for the list of ${[...missing].join(' and ')}` : undefined);
-  const server = createExtenderServer({ log, registry, waitsFor, state, strategy, binder, metrics, seen });
+  const server = createExtenderServer({
+    log,
+    registry,
+    waitsFor,
+    state,
+    strategy,
+    live,
+    classes,
+    narrowing,
+    binder,
+    metrics,
+    seen,
+  });
   const url = await server.listen({ host, port });
   for (const reflector of Object.values(reflectors)) reflector.start();
 

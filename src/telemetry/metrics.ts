@@ -15,6 +15,8 @@ export function createRegistry(): Registry {
 export interface ClusterFigures {
   readonly nodes: () => number;
   readonly reservations: () => number;
+  /** Looks for a class of pods among those remembered. */
+  readonly classes: () => { readonly hits: number; readonly misses: number };
 }
 
 export function extenderMetrics(registry: Registry, figures: ClusterFigures) {
@@ -34,7 +36,25 @@ export function extenderMetrics(registry: Registry, figures: ClusterFigures) {
       this.set(figures.reservations());
     },
   });
+  new Counter({
+    name: 'gpu_autoscaler_extender_class_cache_total',
+    help: 'Pods whose class (what they ask for) was remembered from an earlier pod, or was not.',
+    labelNames: ['result'] as const,
+    registers: [registry],
+    collect() {
+      const { hits, misses } = figures.classes();
+      this.reset();
+      this.inc({ result: 'hit' }, hits);
+      this.inc({ result: 'miss' }, misses);
+    },
+  });
   return {
+    decisions: new Counter({
+      name: 'gpu_autoscaler_extender_decisions_total',
+      help: 'Answers of filter: narrowed (to the best node), listed (all that fit) or none (no node fits).',
+      labelNames: ['strategy', 'result'] as const,
+      registers: [registry],
+    }),
     requests: new Histogram({
       name: 'gpu_autoscaler_extender_request_duration_seconds',
       help: 'Time to answer kube-scheduler, by verb and HTTP status.',

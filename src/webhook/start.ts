@@ -49,8 +49,8 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
 
   let offers: { readonly version: number; readonly list: readonly Offer[] } | undefined;
   const currentOffers = () => {
-    if (offers?.version !== state.nodesVersion) {
-      offers = { version: state.nodesVersion, list: offersOf(state.ledger.nodes()) };
+    if (offers?.version !== state.ledger.offersVersion) {
+      offers = { version: state.ledger.offersVersion, list: offersOf(state.ledger.nodes()) };
     }
     return offers.list;
   };

@@ -5,8 +5,10 @@ import { LRUCache } from 'lru-cache';
 import { pino } from 'pino';
 import { ClusterState } from '../../src/cluster/cluster-state.ts';
 import type { GpuRequest } from '../../src/core/request.ts';
+import { LiveStrategy } from '../../src/core/strategies/live.ts';
 import { strategyByName } from '../../src/core/strategies/registry.ts';
 import { Binder } from '../../src/extender/bind.ts';
+import { Classes } from '../../src/extender/classes.ts';
 import { createExtenderServer } from '../../src/extender/server.ts';
 import { createRegistry, extenderMetrics } from '../../src/telemetry/metrics.ts';
 
@@ -22,9 +24,12 @@ export interface MakeOptions {
   readonly nodes?: readonly object[];
   readonly strategy?: string;
   readonly waitsFor?: string;
+  /** Default false: filter names all nodes that fit. */
+  readonly narrowing?: boolean;
 }
 
-export function makeExtender({ nodes = [], strategy: name = 'bestfit', waitsFor }: MakeOptions = {}): Made {
+export function makeExtender(options: MakeOptions = {}): Made {
+  const { nodes = [], strategy: name = 'bestfit', waitsFor, narrowing = false } = options;
   const strategy = strategyByName(name);
   if (!strategy) throw new RangeError(name);
   const state = new ClusterState((message, details) => {
@@ -43,7 +48,13 @@ export function makeExtender({ nodes = [], strategy: name = 'bestfit', waitsFor 
   const signal = new AbortController().signal;
   const binder = new Binder({ state, client, strategy: name, recall: (uid) => seen.get(uid), signal });
   const registry = createRegistry();
-  const metrics = extenderMetrics(registry, { nodes: () => 0, reservations: () => state.ledger.reservations() });
+  const live = new LiveStrategy(strategy, state.ledger);
+  const classes = new Classes(state.ledger, live);
+  const metrics = extenderMetrics(registry, {
+    nodes: () => state.ledger.size,
+    reservations: () => state.ledger.reservations(),
+    classes: () => classes.looks,
+  });
   const log = pino({ level: 'silent' });
   const server = createExtenderServer({
     log,
@@ -51,6 +62,9 @@ export function makeExtender({ nodes = [], strategy: name = 'bestfit', waitsFor 
     waitsFor: () => waitsFor,
     state,
     strategy,
+    live,
+    classes,
+    narrowing,
     binder,
     metrics,
     seen,

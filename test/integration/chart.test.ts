@@ -107,11 +107,16 @@ tap.test('rendered alone', async (t) => {
   });
 
   await t.test('values reach the flags', async (t) => {
-    const sets = ['binPacking.strategy=worstfit', 'admissionWebhook.optimization.enableMPS=false', 'logLevel=debug'];
+    const sets = [
+      'binPacking.strategy=worstfit',
+      'binPacking.narrowing=false',
+      'admissionWebhook.optimization.enableMPS=false',
+      'logLevel=debug',
+    ];
     const set = render(...sets.flatMap((value) => ['--set', value]));
     t.match(
       JSON.stringify(find(set, 'Deployment', 'gpu-autoscaler-scheduler')),
-      /"extender","--strategy=worstfit","--log-level=debug"/,
+      /"extender","--strategy=worstfit","--narrowing=off","--log-level=debug"/,
     );
     t.match(JSON.stringify(find(set, 'Deployment', 'gpu-autoscaler-webhook')), /"--disable=mps"/);
   });

@@ -36,7 +36,7 @@ tap.test('on a real kube-scheduler', async (t) => {
     t.equal(await requests(stack), 0);
     await createPod(client, gpuPod({ name: 'gpu', gpus: 1 }));
     t.equal(await nodeOf(stack, 'gpu'), 'node-1');
-    t.ok((await requests(stack)) >= 3, 'a GPU pod is filtered, ranked and bound by us');
+    t.ok((await requests(stack)) >= 2, 'a GPU pod is filtered and bound by us');
   });
 
   await t.test('of equal nodes exactly one is best: the same every time', async (t) => {

@@ -3,12 +3,11 @@
  * serve pods that ask for another.
  */
 
-import type { NodeInventory } from '../inventory.ts';
 import type { Ledger } from '../ledger.ts';
-import type { Demand, NodeView } from '../packing/node.ts';
+import type { Demand } from '../packing/node.ts';
 import { ObservedDemand } from '../packing/task-classes.ts';
 import type { GpuRequest, ResourceRequest } from '../request.ts';
-import { best, type Scored, type Scorer, type Strategy } from './strategy.ts';
+import type { Scorer, Strategy } from './strategy.ts';
 
 /** After so many further pods, one counts half: some hours in a busy cluster, some weeks in a quiet one. */
 const HALF_LIFE = 2_000;
@@ -19,6 +18,8 @@ interface Fleet {
   readonly demand: ObservedDemand;
   scorer: Scorer;
   observations: number;
+  /** milli-GPU of the largest slot on offer, as of that version of the ledger. */
+  largestSlot: { readonly version: number; readonly milli: number };
 }
 
 export class LiveStrategy {
@@ -35,16 +36,15 @@ export class LiveStrategy {
   observe({ resources }: GpuRequest): void {
     for (const part of resources) {
       const fleet = this.#fleet(part.resource);
-      fleet.demand.observe(demandOf(part, largestSlot(this.#ledger.nodes(), part.resource)));
+      fleet.demand.observe(demandOf(part, this.#largestSlot(part.resource, fleet)));
       fleet.observations += 1;
-      if (fleet.observations % PODS_PER_SCORER === 0) fleet.scorer = this.#scorer(part.resource, fleet.demand);
+      if (fleet.observations % PODS_PER_SCORER === 0) fleet.scorer = this.#newScorer(part.resource, fleet.demand);
     }
   }
 
-  /** The best `count` of the nodes, which all have room; a pod that asks for several kinds is placed by the first. */
-  best({ resources }: GpuRequest, names: Iterable<string>, count: number): Scored[] {
-    const [part] = resources;
-    return part ? best(this.#fleet(part.resource).scorer, this.#candidates(part, names), count) : [];
+  /** Who scores nodes for that resource now; another one once enough has been learnt of what is asked for. */
+  scorer(resource: string): Scorer {
+    return this.#fleet(resource).scorer;
   }
 
   /** Takes note that a pod has been placed. */
@@ -52,28 +52,18 @@ export class LiveStrategy {
     for (const { resource } of resources) this.#fleet(resource).scorer.placed();
   }
 
-  *#candidates(part: ResourceRequest, names: Iterable<string>): Iterable<{ node: NodeView; demand: Demand }> {
-    // Most nodes cut their GPUs alike: one demand serves them all.
-    let demand: Demand | undefined;
-    for (const name of names) {
-      const node = this.#ledger.view(name, part.resource);
-      if (!node) continue;
-      if (demand?.milli !== node.slotMilli) demand = demandOf(part, node.slotMilli);
-      yield { node, demand };
-    }
-  }
-
   #fleet(resource: string): Fleet {
     let fleet = this.#fleets.get(resource);
     if (!fleet) {
       const demand = new ObservedDemand(HALF_LIFE);
-      fleet = { demand, scorer: this.#scorer(resource, demand), observations: 0 };
+      const largestSlot = { version: -1, milli: 1000 };
+      fleet = { demand, scorer: this.#newScorer(resource, demand), observations: 0, largestSlot };
       this.#fleets.set(resource, fleet);
     }
     return fleet;
   }
 
-  #scorer(resource: string, demand: ObservedDemand): Scorer {
+  #newScorer(resource: string, demand: ObservedDemand): Scorer {
     const ledger = this.#ledger;
     const nodes = function* () {
       for (const { name } of ledger.nodes()) {
@@ -83,16 +73,20 @@ export class LiveStrategy {
     };
     return this.#strategy.scorer({ nodes, classes: demand.classes() });
   }
-}
 
-function demandOf({ count }: ResourceRequest, milli: number): Demand {
-  return { cpuMilli: 0, memoryMiB: 0, gpus: count, milli, products: undefined };
-}
-
-function largestSlot(nodes: Iterable<NodeInventory>, resource: string): number {
-  let largest = 0;
-  for (const { pools } of nodes) {
-    for (const pool of pools) if (pool.resource === resource) largest = Math.max(largest, pool.slotMilli);
+  #largestSlot(resource: string, fleet: Fleet): number {
+    const { offersVersion: version } = this.#ledger;
+    if (fleet.largestSlot.version !== version) {
+      let milli = 0;
+      for (const { pools } of this.#ledger.nodes()) {
+        for (const pool of pools) if (pool.resource === resource) milli = Math.max(milli, pool.slotMilli);
+      }
+      fleet.largestSlot = { version, milli: milli || 1000 };
+    }
+    return fleet.largestSlot.milli;
   }
-  return largest || 1000;
+}
+
+export function demandOf({ count }: ResourceRequest, milli: number): Demand {
+  return { cpuMilli: 0, memoryMiB: 0, gpus: count, milli, products: undefined };
 }

@@ -56,41 +56,45 @@ function fullestWithRoom({ gpuFree }: NodeView, { gpus, milli }: Demand): number
   return best;
 }
 
-export interface Scored {
-  readonly node: NodeView;
-  readonly score: number;
-}
+/** What decides between equal scores. */
+type Aged = Pick<NodeView, 'name' | 'createdAt'>;
 
 /**
- * The best `count` nodes, best first. Equal scores are decided by age, then by name, so that the
- * order is total and exactly one node is best: kube-scheduler would pick among equals at random.
+ * The best few of the nodes offered, best first. Equal scores are decided by age, then by name, so
+ * that the order is total and exactly one node is best: kube-scheduler would pick among equals at random.
  */
-export function best(
-  scorer: Scorer,
-  candidates: Iterable<{ readonly node: NodeView; readonly demand: Demand }>,
-  count: number,
-): Scored[] {
-  const top: Scored[] = [];
-  for (const { node, demand } of candidates) {
-    const candidate = { node, score: scorer.score(node, demand) };
-    // One pass with a short sorted list: no sort of thousands to find ten.
-    let at = top.length;
-    while (at > 0 && ahead(candidate, top[at - 1])) at -= 1;
-    if (at >= count) continue;
-    top.splice(at, 0, candidate);
-    if (top.length > count) top.pop();
-  }
-  return top;
-}
+export class Best<T extends Aged> {
+  readonly nodes: T[] = [];
+  readonly #scores: number[] = [];
+  readonly #count: number;
 
-function ahead(a: Scored, b: Scored | undefined): boolean {
-  if (!b) return true;
-  if (a.score !== b.score) return a.score > b.score;
-  return byAge(a.node, b.node) < 0;
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  /** One pass with a short sorted list: no sort of thousands to find ten. */
+  offer(node: T, score: number): void {
+    let at = this.nodes.length;
+    while (at > 0 && this.#isAhead(node, score, at - 1)) at -= 1;
+    if (at >= this.#count) return;
+    this.nodes.splice(at, 0, node);
+    this.#scores.splice(at, 0, score);
+    if (this.nodes.length > this.#count) {
+      this.nodes.pop();
+      this.#scores.pop();
+    }
+  }
+
+  #isAhead(node: T, score: number, place: number): boolean {
+    const other = this.nodes[place];
+    const theirs = this.#scores[place];
+    if (other === undefined || theirs === undefined) return true;
+    return score === theirs ? byAge(node, other) < 0 : score > theirs;
+  }
 }
 
 /** The common order of ties: the oldest first, then by name. */
-export function byAge(a: NodeView, b: NodeView): number {
+export function byAge(a: Aged, b: Aged): number {
   return a.createdAt - b.createdAt || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 }
 

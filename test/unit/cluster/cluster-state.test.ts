@@ -82,13 +82,13 @@ tap.test('a node that is not in the list has gone, and comes back with its pods'
 tap.test('a node without GPUs is none of ours, also if it had some before', async (t) => {
   const { state, ledger, complaints } = setUp();
   const bare = (name: string) => ({ metadata: { name }, status: { allocatable: { cpu: '8' } } });
-  const before = state.nodesVersion;
+  const before = state.ledger.offersVersion;
   state.nodes.changed(bare('cpu-node'));
   state.nodes.deleted(bare('cpu-node'));
-  t.equal(state.nodesVersion, before);
+  t.equal(state.ledger.offersVersion, before);
   state.nodes.changed(bare(NODE));
   t.equal(ledger.load(NODE), undefined);
-  t.ok(state.nodesVersion > before);
+  t.ok(state.ledger.offersVersion > before);
   state.nodes.replaced([bare(NODE)]);
   t.strictSame(complaints, []);
 });
@@ -134,7 +134,7 @@ tap.test('a pod whose GPU quantity cannot be read is left out, with its name and
 tap.test('heartbeats move no version', async (t) => {
   const { state, ledger, list } = setUp();
   list(pod('a', { node: NODE }), pod('b'));
-  const versions = () => [state.nodesVersion, ledger.load(NODE)?.version];
+  const versions = () => [state.ledger.offersVersion, ledger.load(NODE)?.version];
   const before = versions();
   const node = exclusiveNode({ name: NODE, gpus: 4 }) as { metadata: object; status: object };
   const beat = (n: number) => ({

@@ -4,8 +4,7 @@ import fc from 'fast-check';
 import tap from 'tap';
 import type { NodeView } from '../../../../src/core/packing/node.ts';
 import { strategyByName, strategyNames } from '../../../../src/core/strategies/registry.ts';
-import { best } from '../../../../src/core/strategies/strategy.ts';
-import { load, ONE, order, scorer } from './make.ts';
+import { best, load, ONE, order, scorer } from './make.ts';
 
 /** Nodes of distinct names, with few distinct ages and loads, so that ties are common. */
 const loads: fc.Arbitrary<NodeView[]> = fc
@@ -84,10 +83,11 @@ for (const strategy of strategyNames.flatMap((name) => strategyByName(name) ?? [
     t.test('the best few are the beginning of the whole order, best scores first', async () => {
       fc.assert(
         fc.property(loads, count, (nodes, limit) => {
-          const candidates = nodes.map((node) => ({ node, demand: ONE }));
-          const whole = best(scorer(strategy, nodes), candidates, nodes.length);
-          const falls = whole.every(({ score }, i) => i === 0 || (whole[i - 1]?.score ?? 0) >= score);
-          const start = whole.slice(0, limit).map(({ node }) => node.name);
+          const fleet = scorer(strategy, nodes);
+          const whole = best(fleet, nodes, nodes.length);
+          const scores = whole.map((node) => fleet.score(node, ONE));
+          const falls = scores.every((score, i) => i === 0 || (scores[i - 1] ?? 0) >= score);
+          const start = whole.slice(0, limit).map(({ name }) => name);
           return falls && String(start) === String(order(strategy, nodes, limit));
         }),
       );

@@ -4,8 +4,7 @@ import tap from 'tap';
 import type { Demand, NodeView } from '../../../../src/core/packing/node.ts';
 import { taskClasses } from '../../../../src/core/packing/task-classes.ts';
 import { fragmentation } from '../../../../src/core/strategies/fragmentation.ts';
-import { best } from '../../../../src/core/strategies/strategy.ts';
-import { demand, load, ONE, scorer } from './make.ts';
+import { best, demand, load, ONE, scorer } from './make.ts';
 
 function node(name: string, gpuFree: number[], facts: Partial<NodeView> = {}): NodeView {
   const heldMilli = gpuFree.reduce((sum, free) => sum - free, gpuFree.length * 1_000);
@@ -13,8 +12,7 @@ function node(name: string, gpuFree: number[], facts: Partial<NodeView> = {}): N
 }
 
 function choose(what: Demand, nodes: readonly NodeView[], asked: readonly Demand[]): string | undefined {
-  const candidates = nodes.map((each) => ({ node: each, demand: what }));
-  return best(scorer(fragmentation, nodes, taskClasses(asked)), candidates, 1)[0]?.node.name;
+  return best(scorer(fragmentation, nodes, taskClasses(asked)), nodes, 1, what)[0]?.name;
 }
 
 const half = demand(1, 500);
@@ -71,8 +69,7 @@ tap.test('within a node the part goes to the GPU that it fills', async (t) => {
 
 tap.test('knowing nothing of what is asked for, it keeps to the common order', async (t) => {
   const nodes = [node('b', [1_000], { createdAt: 2 }), node('a', [1_000], { createdAt: 1 })];
-  const candidates = nodes.map((each) => ({ node: each, demand: ONE }));
-  t.equal(best(scorer(fragmentation, nodes, []), candidates, 1)[0]?.node.name, 'a');
+  t.equal(best(scorer(fragmentation, nodes, []), nodes, 1)[0]?.name, 'a');
 });
 
 tap.test('prices move the epoch, and not with every placement', async (t) => {

@@ -2,7 +2,7 @@
 
 import type { Demand, NodeView } from '../../../../src/core/packing/node.ts';
 import { taskClasses } from '../../../../src/core/packing/task-classes.ts';
-import { best, type Scorer, type Strategy } from '../../../../src/core/strategies/strategy.ts';
+import { Best, type Scorer, type Strategy } from '../../../../src/core/strategies/strategy.ts';
 
 export interface LoadFacts {
   readonly createdAt?: number;
@@ -33,8 +33,14 @@ export function scorer(strategy: Strategy, nodes: readonly NodeView[], classes =
   return strategy.scorer({ nodes: () => nodes, classes });
 }
 
+/** The best few of the nodes, best first. */
+export function best(by: Scorer, nodes: readonly NodeView[], count: number, what = ONE): NodeView[] {
+  const few = new Best<NodeView>(count);
+  for (const node of nodes) few.offer(node, by.score(node, what));
+  return few.nodes;
+}
+
 /** The names of the nodes, best first. */
 export function order(strategy: Strategy, nodes: readonly NodeView[], count = nodes.length, what = ONE): string[] {
-  const candidates = nodes.map((node) => ({ node, demand: what }));
-  return best(scorer(strategy, nodes), candidates, count).map((scored) => scored.node.name);
+  return best(scorer(strategy, nodes), nodes, count, what).map(({ name }) => name);
 }

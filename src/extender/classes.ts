@@ -1,0 +1,47 @@
+/** The tables of the classes of pods that came last, as many as fit in a fixed amount of memory. */
+
+import { LRUCache } from 'lru-cache';
+import type { Ledger } from '../core/ledger.ts';
+import type { GpuRequest } from '../core/request.ts';
+import { BYTES_PER_NODE, ClassTable } from '../core/strategies/class-table.ts';
+import type { LiveStrategy } from '../core/strategies/live.ts';
+
+const MOST_BYTES = 64 * 2 ** 20;
+const MOST_CLASSES = 1_000;
+
+export class Classes {
+  readonly #ledger: Ledger;
+  readonly #live: LiveStrategy;
+  readonly #tables = new LRUCache<string, ClassTable>({ max: MOST_CLASSES, maxSize: MOST_BYTES });
+  #hits = 0;
+  #misses = 0;
+
+  constructor(ledger: Ledger, live: LiveStrategy) {
+    this.#ledger = ledger;
+    this.#live = live;
+  }
+
+  /** Looks for a class so far: found, and not. */
+  get looks(): { readonly hits: number; readonly misses: number } {
+    return { hits: this.#hits, misses: this.#misses };
+  }
+
+  of(request: GpuRequest): ClassTable {
+    const key = keyOf(request);
+    let table = this.#tables.get(key);
+    if (table) {
+      this.#hits += 1;
+      return table;
+    }
+    this.#misses += 1;
+    table = new ClassTable(request, this.#ledger, this.#live);
+    this.#tables.set(key, table, { size: BYTES_PER_NODE * (this.#ledger.size + 1) });
+    return table;
+  }
+}
+
+/** All that a verdict or a score depends on. */
+function keyOf({ resources, mode, slotMiB, slotMilli }: GpuRequest): string {
+  const parts = resources.map(({ resource, count, largestContainer }) => `${resource} ${count} ${largestContainer}`);
+  return [mode, slotMiB, slotMilli, ...parts].join();
+}
