@@ -21,6 +21,7 @@ import { bound, createPod, listPods, type Pod } from '../test/cluster/pods.ts';
 import { ProgramsMissingError } from '../test/cluster/programs.ts';
 import { type Stack, startStack } from '../test/cluster/stack.ts';
 import { waitFor } from '../test/cluster/wait.ts';
+import { takeList } from '../test/fakes/listing.ts';
 import { Progress } from './progress.ts';
 
 interface Example {
@@ -106,8 +107,8 @@ async function observe(client: KubeClient): Promise<ClusterState> {
   const state = new ClusterState((message, details) => {
     throw new Error(`${message}: ${JSON.stringify(details)}`);
   });
-  state.nodes.replaced(listSchema.parse(await client.json('GET', '/api/v1/nodes')).items);
-  state.pods.replaced(listSchema.parse(await client.json('GET', '/api/v1/pods')).items);
+  takeList(state.nodes, listSchema.parse(await client.json('GET', '/api/v1/nodes')).items);
+  takeList(state.pods, listSchema.parse(await client.json('GET', '/api/v1/pods')).items);
   return state;
 }
 

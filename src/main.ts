@@ -46,7 +46,11 @@ function withExtenderOptions(command: Command): Command {
     .option('--extender-host <address>', 'address to listen on (default: 127.0.0.1; it has no authentication)')
     .option('--extender-port <port>', 'port to listen on (default: 8888)')
     .option('--strategy <name>', `${strategyNames.join(', ')} (default: bestfit)`)
-    .option('--narrowing <on|off>', 'name the best node alone where nobody else has a say (default: on)');
+    .option('--narrowing <on|off>', 'name the best node alone where nobody else has a say (default: on)')
+    .option(
+      '--compare-interval <seconds>',
+      'how often the ledger is compared with the API server (default: 60; 0: never)',
+    );
 }
 
 function withWebhookOptions(command: Command): Command {
@@ -65,13 +69,14 @@ function withWebhookOptions(command: Command): Command {
 
 async function extender(flags: unknown): Promise<Running> {
   const common = read(commonSettingsSchema, flags);
-  const { extenderHost, extenderPort, strategy, narrowing } = read(extenderSettingsSchema, flags);
+  const { extenderHost, extenderPort, strategy, narrowing, compareInterval } = read(extenderSettingsSchema, flags);
   return startExtender({
     kubeConfig: await kubeConfig(common.kubeconfig),
     host: extenderHost,
     port: extenderPort,
     strategy,
     narrowing,
+    compareMs: compareInterval * 1000,
     log: createLogger('extender', common.logLevel),
     random: Math.random,
   });

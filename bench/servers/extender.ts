@@ -3,13 +3,15 @@
 import { mpsNode } from '../../test/cluster/gpu-nodes.ts';
 import { gpuPod } from '../../test/cluster/pods.ts';
 import { livePod, makeExtender } from '../../test/fakes/extender.ts';
+import { takeList } from '../../test/fakes/listing.ts';
 
 const count = Number(process.argv[2]);
 const names = Array.from({ length: count }, (_, i) => `gpu-node-${String(i).padStart(5, '0')}`);
 const nodes = names.map((name) => mpsNode({ name, gpus: 8, replicas: 4 }));
 const { server, state } = makeExtender({ nodes, narrowing: process.argv[3] === 'on' });
 const resources = { 'nvidia.com/gpu.shared': 1 };
-state.pods.replaced(
+takeList(
+  state.pods,
   names.flatMap((nodeName, n) =>
     Array.from({ length: 4 }, (_, i) =>
       livePod(gpuPod({ name: `p-${n}-${i}`, resources }), `uid-${n}-${i}`, { nodeName }),

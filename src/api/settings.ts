@@ -26,6 +26,14 @@ export const extenderSettingsSchema = z.object({
     .enum(['on', 'off'], { error: ({ input }) => `${JSON.stringify(input)} is not on or off` })
     .default('on')
     .transform((word) => word === 'on'),
+  /** Seconds between two comparisons of the ledger with the API server; 0 for none. */
+  compareInterval: z
+    .string()
+    .default('60')
+    .refine((text) => /^\d{1,6}$/.test(text), {
+      error: ({ input }) => `${JSON.stringify(input)} is no number of seconds`,
+    })
+    .transform(Number),
   strategy: z
     .string()
     .default('bestfit')

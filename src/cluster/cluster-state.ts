@@ -10,13 +10,14 @@ import { softTaintsOf } from '../api/pod-preferences.ts';
 import type { NodeInventory } from '../core/inventory.ts';
 import { Ledger } from '../core/ledger.ts';
 import { type PodRecord, projectNode, projectPod } from './projection.ts';
+import type { Listing } from './reflector.ts';
 
 /** Says what could not be used of an object, and why. */
 export type Complain = (message: string, details: Record<string, unknown>) => void;
 
 /** What a reflector tells; see `ReflectorOptions`. */
 export interface Feed {
-  readonly replaced: (objects: readonly unknown[]) => void;
+  readonly listing: () => Listing;
   readonly changed: (object: unknown) => void;
   readonly deleted: (object: unknown) => void;
 }
@@ -38,9 +39,19 @@ export class ClusterState {
   }
 
   readonly nodes: Feed = {
-    replaced: (objects) => {
-      const present = new Set(objects.map((object) => this.#setNode(object)));
-      for (const name of [...this.#nodes.keys()]) if (!present.has(name)) this.#removeNode(name);
+    listing: () => {
+      const present = new Set<string>();
+      return {
+        page: (objects) => {
+          for (const object of objects) {
+            const name = this.#setNode(object);
+            if (name !== undefined) present.add(name);
+          }
+        },
+        done: () => {
+          for (const name of [...this.#nodes.keys()]) if (!present.has(name)) this.#removeNode(name);
+        },
+      };
     },
     changed: (object) => void this.#setNode(object),
     deleted: (object) => {
@@ -50,12 +61,32 @@ export class ClusterState {
   };
 
   readonly pods: Feed = {
-    replaced: (objects) => {
-      const pods = objects.map((object) => this.#read(storedPodSchema, object)).filter((pod) => pod !== undefined);
-      const present = new Set(pods.map(({ metadata }) => metadata.uid));
-      // First who has gone: whoever took their place expects their GPU.
-      for (const uid of [...this.#pods.keys()]) if (!present.has(uid)) this.#removePod(uid);
-      for (const pod of pods) this.#setPod(pod);
+    listing: () => {
+      const present = new Set<string>();
+      return {
+        page: (objects) => {
+          for (const object of objects) {
+            const pod = this.#read(storedPodSchema, object);
+            if (!pod) continue;
+            const { uid } = pod.metadata;
+            present.add(uid);
+            this.#setPod(pod);
+            // Nobody takes a node back from a pod: if it was held as bound, that was wrong.
+            if (!pod.spec.nodeName && this.ledger.allocationOf(uid)?.state === 'confirmed') this.ledger.release(uid);
+          }
+        },
+        // Last of all: while pages come in, a slot counts as taken rather than as free.
+        done: () => {
+          // A reservation of a pod that was never seen stays: the list may be from before the pod.
+          const gone = [...this.ledger.allocations()].filter(
+            ({ uid, state }) => !present.has(uid) && (state === 'confirmed' || this.#pods.has(uid)),
+          );
+          for (const uid of [...this.#pods.keys()]) if (!present.has(uid)) this.#pods.delete(uid);
+          for (const { uid } of gone) this.ledger.release(uid);
+          // Whoever took their place expects their GPU.
+          for (const node of new Set(gone.map(({ node }) => node))) this.ledger.placeAgain(node);
+        },
+      };
     },
     changed: (object) => {
       const pod = this.#read(storedPodSchema, object);

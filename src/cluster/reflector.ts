@@ -4,16 +4,25 @@
  * what the objects mean.
  */
 
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { z } from 'zod';
 import { type KubeClient, KubeError, parseStatus } from './kube-client.ts';
+import { listPages } from './list.ts';
+
+/** Takes a list as it comes. */
+export interface Listing {
+  /** Some of what there is. */
+  page(objects: readonly unknown[]): void;
+  /** That was all: what was not listed has gone. */
+  done(): void;
+}
 
 export interface ReflectorOptions {
   readonly client: Pick<KubeClient, 'json' | 'stream'>;
   /** `/api/v1/nodes` */
   readonly path: string;
-  /** Everything there is, as of now: replaces all that was known. */
-  readonly replaced: (objects: readonly unknown[]) => void;
+  /** A list begins. It may break off, and another begin. */
+  readonly listing: () => Listing;
   readonly changed: (object: unknown) => void;
   readonly deleted: (object: unknown) => void;
   readonly log: (message: string, details: Record<string, unknown>) => void;
@@ -25,10 +34,6 @@ export interface ReflectorOptions {
   readonly pageSize?: number;
 }
 
-const listSchema = z.object({
-  metadata: z.object({ resourceVersion: z.string(), continue: z.string().nullish() }),
-  items: z.array(z.unknown()),
-});
 const eventSchema = z.object({ type: z.string(), object: z.unknown() });
 const versionSchema = z.object({ metadata: z.object({ resourceVersion: z.string() }) });
 
@@ -43,10 +48,21 @@ export class Reflector {
   readonly #options: ReflectorOptions;
   readonly #stopping = new AbortController();
   readonly #firstList = Promise.withResolvers<void>();
+  readonly #now: () => number;
   #running: Promise<void> | undefined;
+  #watching: AbortController | undefined;
+  #again = false;
+  /** Of all that was told, the last. */
+  #newest: string | undefined;
+  /** Lists in a row that were older than that. */
+  #stale = 0;
+  #heardAt: number;
+  #faults = 0;
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#heardAt = this.#now();
   }
 
   start(): void {
@@ -58,6 +74,22 @@ export class Reflector {
     return this.#firstList.promise;
   }
 
+  /** ms since the API server has said anything; a bookmark comes once a minute, whatever happens. */
+  get silence(): number {
+    return this.#now() - this.#heardAt;
+  }
+
+  /** Faults met so far: lists and watches that broke off. */
+  get faults(): number {
+    return this.#faults;
+  }
+
+  /** Lists everything once more, as at the start. */
+  listAgain(): void {
+    this.#again = true;
+    this.#watching?.abort();
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
@@ -65,7 +97,6 @@ export class Reflector {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
-    const { now = () => performance.now() } = this.#options;
     let version: string | undefined;
     // In a row, without an event in between.
     let failures = 0;
@@ -73,8 +104,11 @@ export class Reflector {
       let watching: number | undefined;
       let fault: unknown;
       try {
+        if (this.#again) version = undefined;
+        this.#again = false;
         version ??= await this.#list();
-        watching = now();
+        if (this.#again) continue;
+        watching = this.#now();
         for await (const seen of this.#watch(version)) {
           version = seen;
           failures = 0;
@@ -83,7 +117,8 @@ export class Reflector {
         fault = error;
       }
       if (signal.aborted) return;
-      if (watching !== undefined && now() - watching > LONGEST_DELAY_MS) failures = 0;
+      if (this.#again) continue;
+      if (watching !== undefined && this.#now() - watching > LONGEST_DELAY_MS) failures = 0;
       // A watch ends in its own time, or after it has told something; to end at once time and again is a fault.
       if (failures > 0) fault ??= new Error('the watch ended without an event');
       if (mustListAgain(fault) || failures >= RESUMES) version = undefined;
@@ -94,20 +129,33 @@ export class Reflector {
 
   /** Lists everything, page by page; the version to watch from. */
   async #list(): Promise<string> {
-    const { client, path, pageSize = 500, replaced } = this.#options;
-    const objects: unknown[] = [];
-    let cursor = '';
-    for (;;) {
-      const query = new URLSearchParams({ limit: String(pageSize), ...(cursor && { continue: cursor }) });
-      const reply = await client.json('GET', `${path}?${query}`, { signal: this.#stopping.signal });
-      const page = listSchema.parse(reply);
-      objects.push(...page.items);
-      cursor = page.metadata.continue ?? '';
-      if (cursor) continue;
-      replaced(objects);
-      this.#firstList.resolve();
-      return page.metadata.resourceVersion;
+    const { client, path, pageSize, listing } = this.#options;
+    const signal = this.#stopping.signal;
+    const list = listing();
+    let version = '';
+    for await (const { items, resourceVersion } of listPages({ client, path, signal, ...(pageSize && { pageSize }) })) {
+      this.#mustBeFresh(resourceVersion);
+      this.#heardAt = this.#now();
+      // To parse a page and to project it are two turns of the event loop.
+      await turn();
+      list.page(items);
+      version = resourceVersion;
     }
+    list.done();
+    this.#stale = 0;
+    this.#newest = version;
+    this.#firstList.resolve();
+    return version;
+  }
+
+  /**
+   * A list from before what the watch has told would bring back what has gone, and forget what has come. One that stays
+   * older is the truth all the same: somebody restored a backup.
+   */
+  #mustBeFresh(version: string): void {
+    if (!isOlder(version, this.#newest) || this.#stale >= RESUMES) return;
+    this.#stale += 1;
+    throw new Error(`the list is older (${version}) than what the watch has told (${this.#newest})`);
   }
 
   /** Follows changes until the server ends the watch; yields the version after each. */
@@ -119,11 +167,13 @@ export class Reflector {
       resourceVersion: from,
       timeoutSeconds: String(Math.round(240 + 240 * random())),
     });
-    const signal = this.#stopping.signal;
+    this.#watching = new AbortController();
+    const signal = AbortSignal.any([this.#stopping.signal, this.#watching.signal]);
     const response = await client.stream('GET', `${path}?${query}`, { signal, idleMs: WATCH_IDLE_MS });
     // A line may come in many pieces: join them once, when it is whole.
     let pieces: Buffer[] = [];
     for await (const chunk of response as AsyncIterable<Buffer>) {
+      this.#heardAt = this.#now();
       let start = 0;
       for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
         pieces.push(chunk.subarray(start, end));
@@ -143,6 +193,7 @@ export class Reflector {
       throw new KubeError(message, code, reason);
     }
     const version = versionSchema.parse(object).metadata.resourceVersion;
+    this.#newest = version;
     if (type === 'DELETED') this.#options.deleted(object);
     else if (type !== 'BOOKMARK') this.#options.changed(object);
     return version;
@@ -152,6 +203,7 @@ export class Reflector {
     const { log, path, random } = this.#options;
     const delayMs = Math.round(Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures) * (0.5 + random()));
     if (fault instanceof Error) {
+      this.#faults += 1;
       log('no usable answer from the API server, trying again', { path, delayMs, error: fault.message });
     }
     await sleep(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
@@ -162,4 +214,10 @@ export class Reflector {
 function mustListAgain(error: unknown): boolean {
   if (error instanceof SyntaxError || error instanceof z.ZodError) return true;
   return error instanceof KubeError && (error.status === 410 || error.reason === 'Expired' || error.reason === 'Gone');
+}
+
+/** Kubernetes counts versions up; where they are no numbers, nobody can tell. */
+function isOlder(version: string, than: string | undefined): boolean {
+  const numbers = /^\d+$/;
+  return than !== undefined && numbers.test(version) && numbers.test(than) && BigInt(version) < BigInt(than);
 }

@@ -1,13 +1,12 @@
 /**
  * Who holds what: the slots that each pod holds on each node, reserved by us or confirmed by the
  * API server. Built from nodes and pods alone, in any order; every operation costs O(GPUs of one
- * node) at most.
- *
- * Which physical GPU serves a slot is the device plugin's choice. The ledger expects the `packed`
- * policy (the fullest GPU that has room) unless the pod's record says what was expected before.
+ * node) at most. Which GPU serves a slot is expected to be what the pod's record says, else what
+ * the device plugin would choose (`pool-use.ts`).
  */
 
 import type { NodeInventory, Pool } from './inventory.ts';
+import { PoolUse } from './pool-use.ts';
 import type { ResourceRequest } from './request.ts';
 import { SlotView } from './slot-view.ts';
 
@@ -31,12 +30,6 @@ export interface Allocation {
   /** `reserved`: our Binding is under way; `confirmed`: the API server says the pod is on the node. */
   readonly state: 'reserved' | 'confirmed';
   readonly holdings: readonly Holding[];
-}
-
-/** Slots taken from one pool of one node. */
-interface PoolUse {
-  total: number;
-  readonly perGpu: number[];
 }
 
 /** A node's figures as strategies see them. */
@@ -158,8 +151,19 @@ export class Ledger {
     return this.#byPod.get(uid)?.state === 'reserved' && this.release(uid);
   }
 
+  /** Expects the pods of the node on their GPUs anew, now that others have gone; what they hold stays the same. */
+  placeAgain(node: string): void {
+    const state = this.#nodes.get(node);
+    if (state) this.#recount(state);
+  }
+
   allocationOf(uid: PodUid): Allocation | undefined {
     return this.#byPod.get(uid);
+  }
+
+  /** All there are, in no particular order. */
+  allocations(): Iterable<Allocation> {
+    return this.#byPod.values();
   }
 
   allocationsOn(node: string): Iterable<Allocation> {
@@ -272,17 +276,12 @@ export class Ledger {
 
   #take(state: NodeState, resource: string, count: number, wishes: readonly number[]): Holding {
     const pool = poolOf(state, resource);
-    const use = useOf(state, resource, pool);
-    const gpus: number[] = [];
-    // Ends when the node is full, not at `count`: a pod may claim any number without being admitted by kubelet.
-    while (gpus.length < count) {
-      const wish = wishes[gpus.length];
-      const gpu = wish !== undefined && hasRoom(pool, use, wish) ? wish : fullestWithRoom(pool, use);
-      if (gpu < 0) break;
-      use.perGpu[gpu] = (use.perGpu[gpu] ?? 0) + 1;
-      gpus.push(gpu);
+    let use = state.use.get(resource);
+    if (!use) {
+      use = new PoolUse(pool);
+      state.use.set(resource, use);
     }
-    use.total += count;
+    const gpus = use.take(count, wishes);
     state.heldMilli += count * (pool?.slotMilli ?? 0);
     return { resource, count, gpus, wished: [...wishes, ...gpus.slice(wishes.length)] };
   }
@@ -307,33 +306,8 @@ function poolOf(state: NodeState, resource: string): Pool | undefined {
   return state.inventory?.pools.find((pool) => pool.resource === resource);
 }
 
-function useOf(state: NodeState, resource: string, pool: Pool | undefined): PoolUse {
-  let use = state.use.get(resource);
-  if (!use) {
-    use = { total: 0, perGpu: Array.from({ length: pool?.slotsPerGpu.length ?? 0 }, () => 0) };
-    state.use.set(resource, use);
-  }
-  return use;
-}
-
-function hasRoom(pool: Pool | undefined, use: PoolUse, gpu: number): boolean {
-  return (use.perGpu[gpu] ?? 0) < (pool?.slotsPerGpu[gpu] ?? 0);
-}
-
-/** The device plugin's `packed` policy: the GPU with most slots taken that has one left; -1 if none has. */
-function fullestWithRoom(pool: Pool | undefined, use: PoolUse): number {
-  let best = -1;
-  for (let gpu = 0; gpu < use.perGpu.length; gpu += 1) {
-    if (hasRoom(pool, use, gpu) && (best < 0 || (use.perGpu[gpu] ?? 0) > (use.perGpu[best] ?? 0))) best = gpu;
-  }
-  return best;
-}
-
 function giveBack(state: NodeState, { resource, count, gpus }: Holding): void {
-  const use = state.use.get(resource);
-  if (!use) return;
-  use.total -= count;
-  for (const gpu of gpus) use.perGpu[gpu] = (use.perGpu[gpu] ?? 0) - 1;
+  state.use.get(resource)?.giveBack(count, gpus);
   state.heldMilli -= count * (poolOf(state, resource)?.slotMilli ?? 0);
 }
 

@@ -31,6 +31,8 @@ export interface BinderOptions {
   readonly signal: AbortSignal;
   /** Resolves after so many ms, or rejects when the signal aborts. */
   readonly sleep?: (ms: number) => Promise<void>;
+  /** ms of a clock that never goes back. */
+  readonly now?: () => number;
 }
 
 const BOUND: BindOutcome = { result: 'bound' };
@@ -44,9 +46,20 @@ export class Binder {
   readonly #underWay = new Map<string, { readonly node: string; readonly outcome: Promise<BindOutcome> }>();
   /** Pods of which nobody knows whether the API server bound them to this node: their reservation stays. */
   readonly #inDoubt = new Map<string, string>();
+  /** Pods that were bound, and when, ms; until the watch has shown them. */
+  readonly #unseen = new Map<string, number>();
+
+  readonly #now: () => number;
 
   constructor(options: BinderOptions) {
     this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  /** ms for which the oldest Binding that the API server answered has not been seen in the watch; 0 if all have. */
+  lag(): number {
+    for (const [uid, since] of this.#unseen) if (this.#isUnseen(uid)) return this.#now() - since;
+    return 0;
   }
 
   /** Never throws: whatever goes wrong is an outcome. */
@@ -148,12 +161,17 @@ export class Binder {
 
   /** A pod may come and go between two lists, unseen by the watch: then only asking ends its reservation. */
   async #seeThrough(args: BindingArgs): Promise<void> {
-    const { ledger } = this.#options.state;
-    const unconfirmed = () => ledger.allocationOf(args.PodUID)?.state === 'reserved';
-    while (unconfirmed() && (await this.#slept(UNSEEN_MS)) && unconfirmed()) {
-      const boundTo = await this.#lookUp(args).catch(() => args.Node);
-      if (boundTo !== args.Node) ledger.releaseReservation(args.PodUID);
+    const { PodUID: uid, Node: node } = args;
+    this.#unseen.set(uid, this.#now());
+    while (this.#isUnseen(uid) && (await this.#slept(UNSEEN_MS)) && this.#isUnseen(uid)) {
+      const boundTo = await this.#lookUp(args).catch(() => node);
+      if (boundTo !== node) this.#options.state.ledger.releaseReservation(uid);
     }
+    this.#unseen.delete(uid);
+  }
+
+  #isUnseen(uid: string): boolean {
+    return this.#options.state.ledger.allocationOf(uid)?.state === 'reserved';
   }
 
   /** False if it is time to end. */

@@ -16,6 +16,7 @@ import type { ExtenderMetrics } from '../telemetry/metrics.ts';
 import { createServer, type HttpOptions } from '../telemetry/server.ts';
 import type { Binder } from './bind.ts';
 import type { Classes } from './classes.ts';
+import type { Comparisons } from './comparisons.ts';
 import { type Filtered, filter } from './filter.ts';
 import { mayNarrow } from './narrowing.ts';
 import { prioritize } from './prioritize.ts';
@@ -25,6 +26,8 @@ export const BODY_LIMIT = 5 * 1024 * 1024;
 
 /** In the debug log of filter, GPU by GPU. */
 const NODES_EXPLAINED = 10;
+/** In the answer of compare. */
+const DIFFERENCES_SHOWN = 100;
 
 export interface ExtenderServerOptions extends Pick<HttpOptions, 'log' | 'registry' | 'waitsFor'> {
   readonly state: ClusterState;
@@ -34,15 +37,21 @@ export interface ExtenderServerOptions extends Pick<HttpOptions, 'log' | 'regist
   /** Whether filter answers with the best node alone where nobody else has a say. */
   readonly narrowing: boolean;
   readonly binder: Binder;
+  readonly comparisons: Pick<Comparisons, 'now'>;
   readonly metrics: ExtenderMetrics;
   /** Where filter notes what a pod asks for, so that bind need not ask the API server. */
   readonly seen: LRUCache<string, GpuRequest>;
 }
 
 export function createExtenderServer(options: ExtenderServerOptions): FastifyInstance {
-  const { log, state, strategy, live, classes, narrowing, binder, metrics, seen, waitsFor } = options;
+  const { log, state, strategy, live, classes, narrowing, binder, comparisons, metrics, seen, waitsFor } = options;
   const { ledger } = state;
   const server = createServer({ ...options, bodyLimit: BODY_LIMIT });
+
+  const mustBeReady = () => {
+    const missing = waitsFor();
+    if (missing !== undefined) throw new ApiError('NotReady', missing);
+  };
 
   const verb = <T>(name: string, schema: ZodType<T>, answer: (args: T, reply: FastifyReply) => unknown) => {
     server.post(`/${name}`, {
@@ -51,8 +60,7 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
         done();
       },
       handler: (request, reply) => {
-        const missing = waitsFor();
-        if (missing !== undefined) throw new ApiError('NotReady', missing);
+        mustBeReady();
         const parsed = schema.safeParse(request.body);
         if (!parsed.success) throw new ApiError('InvalidEnvelope', faults(parsed.error));
         return answer(parsed.data, reply);
@@ -100,6 +108,12 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
     }
     log.warn({ pod, node: args.Node, why: outcome.why, ms }, 'pod not bound, kube-scheduler will try again');
     return { Error: outcome.why };
+  });
+
+  server.post('/compare', async () => {
+    mustBeReady();
+    const differences = await comparisons.now();
+    return { total: differences.length, differences: differences.slice(0, DIFFERENCES_SHOWN) };
   });
 
   return server;

@@ -1,8 +1,10 @@
 /** The extender role: reflectors → state → verbs, behind one HTTP server. */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { LRUCache } from 'lru-cache';
 import { ClusterState } from '../cluster/cluster-state.ts';
+import { Comparer } from '../cluster/comparer.ts';
 import { KubeClient } from '../cluster/kube-client.ts';
 import { Reflector } from '../cluster/reflector.ts';
 import type { GpuRequest } from '../core/request.ts';
@@ -12,6 +14,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { createRegistry, extenderMetrics } from '../telemetry/metrics.ts';
 import { Binder } from './bind.ts';
 import { Classes } from './classes.ts';
+import { Comparisons } from './comparisons.ts';
 import { createExtenderServer } from './server.ts';
 
 export interface ExtenderOptions {
@@ -22,6 +25,8 @@ export interface ExtenderOptions {
   readonly strategy: Strategy;
   /** Default true. */
   readonly narrowing?: boolean;
+  /** ms between two comparisons of the ledger with the API server; 0 (the default) for none. */
+  readonly compareMs?: number;
   readonly log: Logger;
   readonly random: () => number;
 }
@@ -37,11 +42,14 @@ export interface RunningExtender {
 
 /** Pods between filter and bind; each is a few hundred bytes. */
 const PODS_REMEMBERED = 10_000;
+/** A watch catches up within moments, unless it is dead. */
+const CATCH_UP_MS = 3_000;
 
 export async function startExtender(options: ExtenderOptions): Promise<RunningExtender> {
-  const { kubeConfig, host, port, strategy, narrowing = true, log, random } = options;
+  const { kubeConfig, host, port, strategy, narrowing = true, compareMs = 0, log, random } = options;
   const client = new KubeClient(kubeConfig);
   const state = new ClusterState((message, details) => log.warn(details, message));
+  const { ledger } = state;
   const reflect = (path: string, feed: ClusterState['nodes']) =>
     new Reflector({ client, path, ...feed, random, log: (message, details) => log.warn(details, message) });
   const reflectors = { nodes: reflect('/api/v1/nodes', state.nodes), pods: reflect('/api/v1/pods', state.pods) };
@@ -49,26 +57,33 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
   const missing = new Set(Object.keys(reflectors));
   for (const [kind, { synced }] of Object.entries(reflectors)) void synced.then(() => missing.delete(kind));
   const ready = Promise.all(Object.values(reflectors).map(({ synced }) => synced)).then(() => {
-    log.info({ strategy: strategy.name }, 'extender ready');
+    log.info({ strategy: strategy.name, nodes: ledger.size }, 'extender ready');
   });
 
   const stopping = new AbortController();
+  const { signal } = stopping;
   const seen = new LRUCache<string, GpuRequest>({ max: PODS_REMEMBERED });
-  const binder = new Binder({
-    state,
-    client,
-    strategy: strategy.name,
-    recall: (uid) => seen.get(uid),
-    signal: stopping.signal,
-  });
+  const binder = new Binder({ state, client, strategy: strategy.name, recall: (uid) => seen.get(uid), signal });
   const registry = createRegistry();
-  const live = new LiveStrategy(strategy, state.ledger);
-  const classes = new Classes(state.ledger, live);
+  const live = new LiveStrategy(strategy, ledger);
+  const classes = new Classes(ledger, live);
   const metrics = extenderMetrics(registry, {
-    nodes: () => state.ledger.size,
-    reservations: () => state.ledger.reservations(),
+    nodes: () => ledger.size,
+    reservations: () => ledger.reservations(),
     classes: () => classes.looks,
+    watches: () => Object.entries(reflectors).map(([kind, { silence, faults }]) => ({ kind, silence, faults })),
+    lag: () => binder.lag(),
   });
+  const comparer = new Comparer({
+    client,
+    ledger,
+    relist: () => {
+      for (const reflector of Object.values(reflectors)) reflector.listAgain();
+    },
+    pause: () => sleep(CATCH_UP_MS, undefined, { signal, ref: false }),
+    signal,
+  });
+  const comparisons = new Comparisons({ comparer, log, metrics });
   const waitsFor = () => (missing.size > 0 ? `waiting for the list of ${[...missing].join(' and ')}` : undefined);
   const server = createExtenderServer({
     log,
@@ -80,11 +95,13 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
     classes,
     narrowing,
     binder,
+    comparisons,
     metrics,
     seen,
   });
   const url = await server.listen({ host, port });
   for (const reflector of Object.values(reflectors)) reflector.start();
+  if (compareMs > 0) void ready.then(() => comparisons.every(compareMs, signal));
 
   return {
     url,

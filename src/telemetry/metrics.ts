@@ -17,6 +17,10 @@ export interface ClusterFigures {
   readonly reservations: () => number;
   /** Looks for a class of pods among those remembered. */
   readonly classes: () => { readonly hits: number; readonly misses: number };
+  /** Of each kind of object watched: ms since its watch said anything, and faults met so far. */
+  readonly watches: () => Iterable<{ readonly kind: string; readonly silence: number; readonly faults: number }>;
+  /** ms for which the oldest Binding that was answered has not been seen in the watch; 0 if all have. */
+  readonly lag: () => number;
 }
 
 export function extenderMetrics(registry: Registry, figures: ClusterFigures) {
@@ -48,7 +52,46 @@ export function extenderMetrics(registry: Registry, figures: ClusterFigures) {
       this.inc({ result: 'miss' }, misses);
     },
   });
+  new Gauge({
+    name: 'gpu_autoscaler_watch_silence_seconds',
+    help: 'Time since the watch said anything; a bookmark comes about once a minute.',
+    labelNames: ['kind'] as const,
+    registers: [registry],
+    collect() {
+      for (const { kind, silence } of figures.watches()) this.set({ kind }, silence / 1000);
+    },
+  });
+  new Gauge({
+    name: 'gpu_autoscaler_watch_lag_seconds',
+    help: 'Time for which the oldest Binding that the API server answered has not been seen in the watch.',
+    registers: [registry],
+    collect() {
+      this.set(figures.lag() / 1000);
+    },
+  });
+  new Counter({
+    name: 'gpu_autoscaler_watch_faults_total',
+    help: 'Lists and watches that broke off and were begun again.',
+    labelNames: ['kind'] as const,
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { kind, faults } of figures.watches()) this.inc({ kind }, faults);
+    },
+  });
   return {
+    comparisons: new Counter({
+      name: 'gpu_autoscaler_ledger_comparisons_total',
+      help: 'Comparisons of the ledger with the API server: equal, different, or failed (it could not be asked).',
+      labelNames: ['result'] as const,
+      registers: [registry],
+    }),
+    differences: new Counter({
+      name: 'gpu_autoscaler_ledger_differences_total',
+      help: 'Differences that lasted, and were healed: missing, leftover, different or slots.',
+      labelNames: ['kind'] as const,
+      registers: [registry],
+    }),
     decisions: new Counter({
       name: 'gpu_autoscaler_extender_decisions_total',
       help: 'Answers of filter: narrowed (to the best node), listed (all that fit) or none (no node fits).',

@@ -11,6 +11,7 @@ import { Binder } from '../../src/extender/bind.ts';
 import { Classes } from '../../src/extender/classes.ts';
 import { createExtenderServer } from '../../src/extender/server.ts';
 import { createRegistry, extenderMetrics } from '../../src/telemetry/metrics.ts';
+import { takeList } from './listing.ts';
 
 export interface Made {
   readonly server: FastifyInstance;
@@ -35,7 +36,10 @@ export function makeExtender(options: MakeOptions = {}): Made {
   const state = new ClusterState((message, details) => {
     throw new Error(`${message} ${JSON.stringify(details)}`);
   });
-  state.nodes.replaced(nodes.map((node, age) => aged(node, age)));
+  takeList(
+    state.nodes,
+    nodes.map((node, age) => aged(node, age)),
+  );
   const writes: string[] = [];
   const client = {
     async json(method: string, path: string) {
@@ -54,6 +58,8 @@ export function makeExtender(options: MakeOptions = {}): Made {
     nodes: () => state.ledger.size,
     reservations: () => state.ledger.reservations(),
     classes: () => classes.looks,
+    watches: () => [],
+    lag: () => binder.lag(),
   });
   const log = pino({ level: 'silent' });
   const server = createExtenderServer({
@@ -66,6 +72,7 @@ export function makeExtender(options: MakeOptions = {}): Made {
     classes,
     narrowing,
     binder,
+    comparisons: { now: async () => [] },
     metrics,
     seen,
   });

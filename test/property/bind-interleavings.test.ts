@@ -12,6 +12,7 @@ import { ClusterState } from '../../src/cluster/cluster-state.ts';
 import { WHOLE_GPU } from '../../src/core/resources.ts';
 import { Binder } from '../../src/extender/bind.ts';
 import { exclusiveNode } from '../cluster/gpu-nodes.ts';
+import { takeList } from '../fakes/listing.ts';
 import type { Change, StoredObject } from '../fakes/object-store.ts';
 import { type ApiFault, FakePodApi } from '../fakes/pod-api.ts';
 import { podManifest } from '../unit/extender/binding.ts';
@@ -78,7 +79,10 @@ class World {
     this.#plan = plan;
     this.#scheduler = scheduler;
     const { state, api } = this;
-    state.nodes.replaced(NODES.map((name) => exclusiveNode({ name, gpus: plan.gpus })));
+    takeList(
+      state.nodes,
+      NODES.map((name) => exclusiveNode({ name, gpus: plan.gpus })),
+    );
     for (const fault of plan.faults) api.meet(/./, fault ?? 'none');
     api.pass = (what) => this.#turn(what);
     api.store.watchers.add((change) => {
@@ -175,7 +179,7 @@ class World {
     const pods = this.#pods();
     this.#untold.length = 0;
     await this.#turn('reply to list');
-    this.state.pods.replaced(pods);
+    takeList(this.state.pods, pods);
     this.#listing = false;
     for (const _ of this.#untold) void this.#turn('watch').then(() => this.#tell());
   }

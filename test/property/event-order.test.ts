@@ -5,6 +5,7 @@ import tap from 'tap';
 import { ClusterState } from '../../src/cluster/cluster-state.ts';
 import { WHOLE_GPU } from '../../src/core/resources.ts';
 import { exclusiveNode } from '../cluster/gpu-nodes.ts';
+import { takeList } from '../fakes/listing.ts';
 import { NODE, type PodOptions, pod } from '../unit/cluster/state.ts';
 
 /** What is told of a pod, in this order. */
@@ -62,15 +63,15 @@ tap.test('events in any order end in the state of a list, which then changes not
           state.pods.changed(present.get(i));
         }
       }
-      state.nodes.replaced(nodes);
+      takeList(state.nodes, nodes);
       const told = summary(state);
       const listed = new ClusterState(() => {});
-      listed.nodes.replaced(nodes);
-      listed.pods.replaced([...present.values()]);
+      takeList(listed.nodes, nodes);
+      takeList(listed.pods, [...present.values()]);
       assertSame(told, summary(listed));
       const versions = () => ['other', NODE].map((name) => state.ledger.load(name)?.version);
       const before = versions();
-      state.pods.replaced([...present.values()]);
+      takeList(state.pods, [...present.values()]);
       assertSame(versions(), before);
     }),
     { numRuns: 1_000 },

@@ -12,7 +12,13 @@ const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
 tap.test('every metric of ours is in docs/reference/metrics.md, and no other', async (t) => {
   const registry = createRegistry();
-  extenderMetrics(registry, { nodes: () => 0, reservations: () => 0, classes: () => ({ hits: 0, misses: 0 }) });
+  extenderMetrics(registry, {
+    nodes: () => 0,
+    reservations: () => 0,
+    classes: () => ({ hits: 0, misses: 0 }),
+    watches: () => [],
+    lag: () => 0,
+  });
   webhookMetrics(registry);
   const ours = registry.getMetricsAsArray().map(({ name }) => name);
   const documented = [...read('docs/reference/metrics.md').matchAll(/`(gpu_autoscaler_\w+)`/g)].map(([, name]) => name);

@@ -3,6 +3,7 @@
 import tap from 'tap';
 import { SHARED_GPU, WHOLE_GPU } from '../../../src/core/resources.ts';
 import { exclusiveNode, mpsNode } from '../../cluster/gpu-nodes.ts';
+import { takeList } from '../../fakes/listing.ts';
 import { NODE, pod, setUp } from './state.ts';
 
 tap.test('a pod holds its GPUs from the moment it is bound until it has finished or is gone', async (t) => {
@@ -71,9 +72,9 @@ tap.test(
 tap.test('a node that is not in the list has gone, and comes back with its pods', async (t) => {
   const { state, ledger, list, free } = setUp();
   list(pod('a', { node: NODE }));
-  state.nodes.replaced([]);
+  takeList(state.nodes, []);
   t.equal(ledger.load(NODE), undefined);
-  state.nodes.replaced([exclusiveNode({ name: NODE, gpus: 4 })]);
+  takeList(state.nodes, [exclusiveNode({ name: NODE, gpus: 4 })]);
   t.equal(free(), 3);
   state.nodes.deleted(exclusiveNode({ name: NODE, gpus: 4 }));
   t.equal(ledger.load(NODE), undefined);
@@ -89,7 +90,7 @@ tap.test('a node without GPUs is none of ours, also if it had some before', asyn
   state.nodes.changed(bare(NODE));
   t.equal(ledger.load(NODE), undefined);
   t.ok(state.ledger.offersVersion > before);
-  state.nodes.replaced([bare(NODE)]);
+  takeList(state.nodes, [bare(NODE)]);
   t.strictSame(complaints, []);
 });
 
@@ -113,7 +114,7 @@ tap.test('what cannot be read is complained about and left out, and takes nothin
   complaints.length = 0;
   state.nodes.changed({ metadata: {} });
   state.nodes.deleted({ metadata: {} });
-  state.nodes.replaced([{ metadata: {} }, mpsNode({ name: 'mps', gpus: 1, replicas: 4 })]);
+  takeList(state.nodes, [{ metadata: {} }, mpsNode({ name: 'mps', gpus: 1, replicas: 4 })]);
   t.equal(complaints.length, 3);
   t.strictSame(
     [...ledger.nodes()].map(({ name }) => name),
@@ -142,7 +143,7 @@ tap.test('heartbeats move no version', async (t) => {
     status: { ...node.status, conditions: [{ type: 'Ready', lastHeartbeatTime: String(n) }] },
   });
   state.nodes.changed(beat(1));
-  state.nodes.replaced([beat(2)]);
+  takeList(state.nodes, [beat(2)]);
   state.pods.changed({ ...pod('a', { node: NODE }), status: { phase: 'Running', podIP: '10.0.0.1' } });
   state.pods.changed({ ...pod('b'), status: { phase: 'Pending', conditions: [] } });
   list(pod('a', { node: NODE }), pod('b'));
@@ -157,7 +158,7 @@ tap.test('whatever moves a node moves its version', async (t) => {
     () => state.pods.changed(pod('a', { node: NODE })),
     () => state.pods.changed(pod('a', { node: NODE, phase: 'Failed' })),
     () => state.nodes.changed(exclusiveNode({ name: NODE, gpus: 8 })),
-    () => state.nodes.replaced([mpsNode({ name: NODE, gpus: 8, replicas: 2 })]),
+    () => takeList(state.nodes, [mpsNode({ name: NODE, gpus: 8, replicas: 2 })]),
   ];
   for (const move of moves) {
     move();
@@ -202,4 +203,49 @@ tap.test('a reservation ends with its pod, once that is known', async (t) => {
     end(made);
     t.equal(made.free(), 4);
   }
+});
+
+tap.test('while a list comes in, a slot that changes hands never counts as free', async (t) => {
+  const { state, list, free, gpusOf } = setUp();
+  list(pod('a', { node: NODE, gpu: 2, count: 1 }), pod('b', { node: NODE }), pod('c', { node: NODE }));
+  const listing = state.pods.listing();
+  listing.page([pod('b', { node: NODE })]);
+  t.equal(free(), 1);
+  listing.page([pod('d', { node: NODE, gpu: 2 })]);
+  t.equal(free(), 0, 'a and c may have gone, but nobody has said so yet');
+  listing.done();
+  t.equal(free(), 2);
+  t.strictSame(gpusOf('d'), [2], 'the GPU of its record, now that a has left it');
+});
+
+tap.test('a list that breaks off takes nothing away', async (t) => {
+  const { state, list, free } = setUp();
+  list(pod('a', { node: NODE }));
+  state.pods.listing().page([pod('b', { node: NODE })]);
+  t.equal(free(), 2);
+  list(pod('a', { node: NODE }), pod('b', { node: NODE }));
+  t.equal(free(), 2);
+});
+
+tap.test('a reservation of a pod that the list does not know yet stays', async (t) => {
+  const { list, reserve, free } = setUp();
+  reserve('young');
+  list(pod('a', { node: NODE }));
+  t.equal(free(), 2);
+});
+
+tap.test('soft taints are those of nodes with GPUs, as they are now', async (t) => {
+  const { state } = setUp();
+  const taints = [
+    { key: 'spot', effect: 'PreferNoSchedule' },
+    { key: 'gpu', effect: 'NoSchedule' },
+  ];
+  const tainted = { ...exclusiveNode({ name: NODE, gpus: 4 }), spec: { taints } };
+  state.nodes.changed(tainted);
+  t.strictSame([...state.softTaints], [[NODE, [taints[0]]]]);
+  state.nodes.changed(exclusiveNode({ name: NODE, gpus: 4 }));
+  t.equal(state.softTaints.size, 0);
+  state.nodes.changed(tainted);
+  state.nodes.changed({ metadata: { name: NODE }, spec: { taints }, status: { allocatable: { cpu: '1' } } });
+  t.equal(state.softTaints.size, 0, 'it has no GPU any more');
 });

@@ -33,10 +33,18 @@ export async function setUp(t: Test, { idleMs = 5_000, ...options }: SetUpOption
   const reflector = new Reflector({
     client,
     path: '/api/v1/nodes',
-    replaced: (objects) => {
-      told.push(`[${objects.length}]`);
-      copy.clear();
-      for (const object of objects) copy.set(meta(object).name, meta(object).resourceVersion);
+    listing: () => {
+      const listed: [string, string][] = [];
+      return {
+        page: (objects) => {
+          for (const object of objects) listed.push([meta(object).name, meta(object).resourceVersion]);
+        },
+        done: () => {
+          told.push(`[${listed.length}]`);
+          copy.clear();
+          for (const [name, version] of listed) copy.set(name, version);
+        },
+      };
     },
     changed: (object) => {
       told.push(`${meta(object).name}@${meta(object).resourceVersion}`);

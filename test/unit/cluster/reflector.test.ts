@@ -216,3 +216,73 @@ tap.test('start() twice reflects once', async (t) => {
   await watching(1);
   t.equal(server.count(LIST), 2);
 });
+
+const page = (version: number, names: readonly string[]) =>
+  JSON.stringify({
+    metadata: { resourceVersion: String(version) },
+    items: names.map((name) => ({ metadata: { name, resourceVersion: String(version) } })),
+  });
+
+tap.test('a list from before what the watch has told is not taken', async (t) => {
+  const { server, reflector, put, told, logged, watching, caughtUp } = await setUp(t);
+  reflector.start();
+  await watching(1);
+  put('d');
+  await caughtUp();
+  server.meet(LIST, { body: page(103, ['a', 'b']) }, 2);
+  reflector.listAgain();
+  await waitFor('the next whole list', () => told.length === 3);
+  t.strictSame(told, ['[3]', 'd@104', '[4]']);
+  t.match(logged, Array(2).fill({ error: 'the list is older (103) than what the watch has told (104)' }));
+});
+
+tap.test('unless it stays that old: then a backup has been restored', async (t) => {
+  const { server, reflector, put, told, watching, caughtUp } = await setUp(t, { random: () => 0 });
+  reflector.start();
+  await watching(1);
+  put('d');
+  await caughtUp();
+  server.meet(LIST, { body: page(103, ['a', 'b']) }, 6);
+  reflector.listAgain();
+  await waitFor('the old list', () => told.includes('[2]'));
+  t.strictSame(told.slice(0, 3), ['[3]', 'd@104', '[2]']);
+});
+
+tap.test('asked to list again, it does so at once, and watches from there', async (t) => {
+  const { server, reflector, told, logged, watching } = await setUp(t);
+  reflector.start();
+  await watching(1);
+  server.store.put('pods', { metadata: { name: 'elsewhere', namespace: 'default' } });
+  reflector.listAgain();
+  await watching(2);
+  t.strictSame(told, ['[3]', '[3]']);
+  t.strictSame(watchedFrom(server), ['103', '104']);
+  t.strictSame(logged, []);
+  t.equal(reflector.faults, 0);
+});
+
+tap.test('asked before it has begun, or while it lists, it lists no less than once', async (t) => {
+  const { server, reflector, told, watching } = await setUp(t);
+  reflector.listAgain();
+  server.meet(/continue=/, 'stall');
+  reflector.start();
+  await waitFor('page 2', () => server.count(/continue=/) === 1, { everyMs: 5 });
+  reflector.listAgain();
+  await watching(1);
+  t.match(told, ['[3]']);
+});
+
+tap.test('silence is the time since the API server said anything; faults are counted', async (t) => {
+  let now = 0;
+  const { server, reflector, put, watching, caughtUp } = await setUp(t, { now: () => now });
+  reflector.start();
+  await watching(1);
+  now = 40_000;
+  t.equal(reflector.silence, 40_000);
+  put('d');
+  await caughtUp();
+  t.equal(reflector.silence, 0);
+  server.breakConnections();
+  await watching(2);
+  t.equal(reflector.faults, 1);
+});

@@ -4,6 +4,7 @@ import { ClusterState } from '../../../src/cluster/cluster-state.ts';
 import { WHOLE_GPU } from '../../../src/core/resources.ts';
 import { exclusiveNode } from '../../cluster/gpu-nodes.ts';
 import { gpuPod } from '../../cluster/pods.ts';
+import { takeList } from '../../fakes/listing.ts';
 
 export const NODE = 'gpu-node-01';
 
@@ -49,9 +50,9 @@ export function setUp() {
       state: 'reserved',
       resources: [{ resource: WHOLE_GPU, count: 1 }],
     });
-  const list = (...pods: object[]) => state.pods.replaced(pods);
+  const list = (...pods: object[]) => takeList(state.pods, pods);
   const free = (node = NODE) => ledger.freeSlots(node, WHOLE_GPU);
   const gpusOf = (uid: string) => ledger.allocationOf(uid)?.holdings.flatMap(({ gpus }) => gpus);
-  state.nodes.replaced([exclusiveNode({ name: NODE, gpus: 4 })]);
+  takeList(state.nodes, [exclusiveNode({ name: NODE, gpus: 4 })]);
   return { state, ledger, complaints, reserve, list, free, gpusOf };
 }

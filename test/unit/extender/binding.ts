@@ -8,6 +8,7 @@ import { WHOLE_GPU } from '../../../src/core/resources.ts';
 import { Binder } from '../../../src/extender/bind.ts';
 import { exclusiveNode } from '../../cluster/gpu-nodes.ts';
 import { gpuPod } from '../../cluster/pods.ts';
+import { takeList } from '../../fakes/listing.ts';
 import { FakePodApi } from '../../fakes/pod-api.ts';
 import { request } from '../make.ts';
 
@@ -36,7 +37,10 @@ export interface SetUpOptions {
 
 export function setUp(t: Test, { gpus = 1, pods = ['a'], remembered = true, asleep = false }: SetUpOptions = {}) {
   const state = new ClusterState((message) => t.fail(message));
-  state.nodes.replaced([NODE, OTHER].map((name) => exclusiveNode({ name, gpus })));
+  takeList(
+    state.nodes,
+    [NODE, OTHER].map((name) => exclusiveNode({ name, gpus })),
+  );
   const api = new FakePodApi();
   for (const name of pods) api.store.put('pods', podManifest(name));
   const memory = new Map<string, GpuRequest>(remembered ? pods.map((name) => [name, request(WHOLE_GPU, 1)]) : []);
