@@ -9,12 +9,13 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { columns } from '../src/cli/gpu-grid.ts';
 import type { Scenario, Table } from './scenario.ts';
+import { coldStart } from './scenarios/cold-start.ts';
 import { decisionCost } from './scenarios/decision-cost.ts';
 import { filterLatency } from './scenarios/filter-latency.ts';
 import { migLayout } from './scenarios/mig-layout.ts';
 import { openb } from './scenarios/openb.ts';
 
-const SCENARIOS: readonly Scenario[] = [filterLatency, migLayout, openb, decisionCost];
+const SCENARIOS: readonly Scenario[] = [filterLatency, coldStart, migLayout, openb, decisionCost];
 const RESULTS = join(import.meta.dirname, 'results');
 
 const wanted = process.argv.slice(2);

@@ -3,12 +3,14 @@
  * follows from them. Fed by reflectors, read by everything that decides.
  */
 
+import { LRUCache } from 'lru-cache';
 import { type ZodType, z } from 'zod';
 import { toApiError } from '../api/errors.ts';
 import { faults, nodeSchema, podSchema, type Taint } from '../api/kubernetes.ts';
 import { softTaintsOf } from '../api/pod-preferences.ts';
 import type { NodeInventory } from '../core/inventory.ts';
 import { Ledger } from '../core/ledger.ts';
+import { classOf, type GpuRequest } from '../core/request.ts';
 import { type PodRecord, projectNode, projectPod } from './projection.ts';
 import type { Listing } from './reflector.ts';
 
@@ -32,7 +34,10 @@ export class ClusterState {
   readonly #nodes = new Map<string, string>();
   /** Of nodes that offer GPUs and are less welcome than others: few, or none. */
   readonly #softTaints = new Map<string, readonly Taint[]>();
-  readonly #pods = new Map<string, PodRecord>();
+  /** What pods ask for that ask for GPUs, by uid. Most ask for the same: one object for all of them. */
+  readonly #requests = new Map<string, GpuRequest>();
+  readonly #finished = new Set<string>();
+  readonly #classes = new LRUCache<string, GpuRequest>({ max: 1_000 });
 
   constructor(complain: Complain) {
     this.#complain = complain;
@@ -77,14 +82,16 @@ export class ClusterState {
         },
         // Last of all: while pages come in, a slot counts as taken rather than as free.
         done: () => {
-          // A reservation of a pod that was never seen stays: the list may be from before the pod.
-          const gone = [...this.ledger.allocations()].filter(
-            ({ uid, state }) => !present.has(uid) && (state === 'confirmed' || this.#pods.has(uid)),
-          );
-          for (const uid of [...this.#pods.keys()]) if (!present.has(uid)) this.#pods.delete(uid);
-          for (const { uid } of gone) this.ledger.release(uid);
+          const left = new Set<string>();
+          for (const { uid, state, node } of this.ledger.allocations()) {
+            // A reservation of a pod that was never seen stays: the list may be from before the pod.
+            if (present.has(uid) || (state === 'reserved' && !this.#requests.has(uid))) continue;
+            left.add(node);
+            this.ledger.release(uid);
+          }
+          for (const uid of this.#requests.keys()) if (!present.has(uid)) this.#forget(uid);
           // Whoever took their place expects their GPU.
-          for (const node of new Set(gone.map(({ node }) => node))) this.ledger.placeAgain(node);
+          for (const node of left) this.ledger.placeAgain(node);
         },
       };
     },
@@ -103,14 +110,13 @@ export class ClusterState {
     return this.#softTaints;
   }
 
-  /** A pod that asks for GPUs; undefined if it asks for none or is not known (yet). */
-  pod(uid: string): PodRecord | undefined {
-    return this.#pods.get(uid);
+  /** What the pod asks for; undefined if it asks for no GPU or is not known (yet). */
+  requestOf(uid: string): GpuRequest | undefined {
+    return this.#requests.get(uid);
   }
 
-  /** Pods that ask for GPUs. */
-  allPods(): Iterable<PodRecord> {
-    return this.#pods.values();
+  hasFinished(uid: string): boolean {
+    return this.#finished.has(uid);
   }
 
   #setNode(object: unknown): string | undefined {
@@ -147,10 +153,12 @@ export class ClusterState {
       this.#complain('a pod cannot be read and is left out', { pod: pod.metadata, error: toApiError(error).message });
       return;
     }
-    const { uid, key, node, finished, request } = record;
-    if (request.resources.length === 0) return;
-    this.#pods.set(uid, record);
+    const { uid, key, node, finished } = record;
+    if (record.request.resources.length === 0) return;
+    const request = this.#shared(record.request);
+    this.#requests.set(uid, request);
     if (finished) {
+      this.#finished.add(uid);
       this.ledger.release(uid);
     } else if (node !== undefined) {
       const expected = new Map(expectations(record));
@@ -159,8 +167,21 @@ export class ClusterState {
   }
 
   #removePod(uid: string): void {
-    this.#pods.delete(uid);
+    this.#forget(uid);
     this.ledger.release(uid);
+  }
+
+  #forget(uid: string): void {
+    this.#requests.delete(uid);
+    this.#finished.delete(uid);
+  }
+
+  #shared(request: GpuRequest): GpuRequest {
+    const key = classOf(request);
+    const known = this.#classes.get(key);
+    if (known) return known;
+    this.#classes.set(key, request);
+    return request;
   }
 
   #read<T>(schema: ZodType<T>, object: unknown): T | undefined {

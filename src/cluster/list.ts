@@ -27,13 +27,19 @@ export interface ListOptions {
 }
 
 /** @throws KubeError, ZodError for a reply that is no list */
-export async function* listPages({ client, path, pageSize = 250, signal }: ListOptions): AsyncIterable<Page> {
-  let cursor = '';
-  do {
-    const query = new URLSearchParams({ limit: String(pageSize), ...(cursor && { continue: cursor }) });
-    const reply = await client.json('GET', `${path}?${query}`, signal && { signal });
-    const { items, metadata } = pageSchema.parse(reply);
+export async function* listPages(options: ListOptions): AsyncIterable<Page> {
+  let next: Promise<z.infer<typeof pageSchema>> | undefined = ask(options, '');
+  while (next) {
+    const { items, metadata }: z.infer<typeof pageSchema> = await next;
+    // The API server makes the next page while this one is dealt with.
+    next = metadata.continue ? ask(options, metadata.continue) : undefined;
+    // Whoever stops in between does not wait for it.
+    next?.catch(() => {});
     yield { items, resourceVersion: metadata.resourceVersion };
-    cursor = metadata.continue ?? '';
-  } while (cursor);
+  }
+}
+
+async function ask({ client, path, pageSize = 250, signal }: ListOptions, cursor: string) {
+  const query = new URLSearchParams({ limit: String(pageSize), ...(cursor && { continue: cursor }) });
+  return pageSchema.parse(await client.json('GET', `${path}?${query}`, signal && { signal }));
 }

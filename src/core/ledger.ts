@@ -126,7 +126,8 @@ export class Ledger {
     const holdings = resources.map(({ resource, count }) =>
       this.#take(state, resource, count, expected?.get(resource) ?? []),
     );
-    const allocation: Allocation = { uid, pod, node, state: options.state, holdings };
+    // The name that the ledger has already: that of the options is one string more for each pod.
+    const allocation: Allocation = { uid, pod, node: state.name, state: options.state, holdings };
     state.pods.set(uid, allocation);
     state.version = this.#nextVersion();
     this.#byPod.set(uid, allocation);

@@ -29,6 +29,12 @@ export interface GpuRequest {
   readonly slotMilli: number | undefined;
 }
 
+/** The same for requests that ask for the same. */
+export function classOf({ resources, mode, slotMiB, slotMilli }: GpuRequest): string {
+  const parts = resources.map(({ resource, count, largestContainer }) => `${resource} ${count} ${largestContainer}`);
+  return [mode, slotMiB, slotMilli, ...parts].join();
+}
+
 /**
  * Effective request of each GPU resource.
  * Source: Kubernetes, "Sidecar Containers", resource sharing within containers.

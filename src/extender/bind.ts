@@ -90,7 +90,7 @@ export class Binder {
       return refused(`whether the pod was bound to ${doubtful} is not known yet`);
     }
     if (held) return held.node === node ? BOUND : refused(`the pod is bound to ${held.node}`);
-    if (state.pod(uid)?.finished) return refused('the pod has finished');
+    if (state.hasFinished(uid)) return refused('the pod has finished');
     const inventory = ledger.load(node)?.inventory;
     const verdict = fit(inventory, (resource) => ledger.freeSlots(node, resource), request);
     if (!verdict.fits || !inventory) {
@@ -195,7 +195,7 @@ export class Binder {
   /** What the pod asks for: from the watch, from filter, or (after a restart in between) from the API server. */
   async #requestOf(args: BindingArgs): Promise<GpuRequest> {
     const { state, client, recall } = this.#options;
-    const known = state.pod(args.PodUID)?.request ?? recall(args.PodUID);
+    const known = state.requestOf(args.PodUID) ?? recall(args.PodUID);
     if (known) return known;
     const parsed = podSchema.safeParse(await client.json('GET', podPath(args)));
     if (!parsed.success) throw new Error(`the pod cannot be read: ${faults(parsed.error)}`);

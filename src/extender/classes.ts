@@ -2,7 +2,7 @@
 
 import { LRUCache } from 'lru-cache';
 import type { Ledger } from '../core/ledger.ts';
-import type { GpuRequest } from '../core/request.ts';
+import { classOf, type GpuRequest } from '../core/request.ts';
 import { BYTES_PER_NODE, ClassTable } from '../core/strategies/class-table.ts';
 import type { LiveStrategy } from '../core/strategies/live.ts';
 
@@ -27,7 +27,7 @@ export class Classes {
   }
 
   of(request: GpuRequest): ClassTable {
-    const key = keyOf(request);
+    const key = classOf(request);
     let table = this.#tables.get(key);
     if (table) {
       this.#hits += 1;
@@ -38,10 +38,4 @@ export class Classes {
     this.#tables.set(key, table, { size: BYTES_PER_NODE * (this.#ledger.size + 1) });
     return table;
   }
-}
-
-/** All that a verdict or a score depends on. */
-function keyOf({ resources, mode, slotMiB, slotMilli }: GpuRequest): string {
-  const parts = resources.map(({ resource, count, largestContainer }) => `${resource} ${count} ${largestContainer}`);
-  return [mode, slotMiB, slotMilli, ...parts].join();
 }
