@@ -4,7 +4,13 @@ import type { FastifyInstance } from 'fastify';
 import type { LRUCache } from 'lru-cache';
 import type { ZodType } from 'zod';
 import { ApiError } from '../api/errors.ts';
-import { type BindingResult, bindingArgsSchema, extenderArgsSchema } from '../api/extender.ts';
+import {
+  type BindingResult,
+  bindingArgsSchema,
+  extenderArgsSchema,
+  type PreemptionResult,
+  preemptionArgsSchema,
+} from '../api/extender.ts';
 import { faults, podSchema } from '../api/kubernetes.ts';
 import type { ClusterState } from '../cluster/cluster-state.ts';
 import { projectPod } from '../cluster/projection.ts';
@@ -16,6 +22,7 @@ import type { ExtenderMetrics } from '../telemetry/metrics.ts';
 import { createServer, type HttpOptions } from '../telemetry/server.ts';
 import type { Binder } from './bind.ts';
 import { filter } from './filter.ts';
+import { preempt } from './preempt.ts';
 import { prioritize } from './prioritize.ts';
 
 /** 5,000 names of the longest kind and a pod of the largest size that the API server takes stay under 5 MiB. */
@@ -58,7 +65,7 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
     const { uid, key, request } = readPod(Pod);
     if (uid && !seen.has(uid)) live.observe(request);
     if (uid) seen.set(uid, request);
-    const { result, refused } = filter(state.ledger, request, namesOf(NodeNames, Nodes));
+    const { result, refused } = filter(state.ledger, request, given('NodeNames', NodeNames, Nodes));
     for (const [reason, count] of refused) metrics.refusals.inc({ reason }, count);
     if (log.isLevelEnabled('debug')) {
       const refusedNodes = Object.keys({ ...result.FailedNodes, ...result.FailedAndUnresolvableNodes });
@@ -73,7 +80,13 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
 
   verb('prioritize', extenderArgsSchema, ({ Pod, NodeNames, Nodes }) => {
     const { request } = readPod(Pod);
-    return prioritize(live, request, namesOf(NodeNames, Nodes));
+    return prioritize(live, request, given('NodeNames', NodeNames, Nodes));
+  });
+
+  verb('preempt', preemptionArgsSchema, ({ Pod, NodeNameToMetaVictims, NodeNameToVictims }): PreemptionResult => {
+    const { request } = readPod(Pod);
+    const candidates = given('NodeNameToMetaVictims', NodeNameToMetaVictims, NodeNameToVictims);
+    return { NodeNameToMetaVictims: preempt(state.ledger, request, candidates) };
   });
 
   verb('bind', bindingArgsSchema, async (args): Promise<BindingResult> => {
@@ -99,8 +112,9 @@ function readPod(body: unknown) {
   return projectPod(pod.data);
 }
 
-function namesOf(names: readonly string[] | null | undefined, nodes: unknown): readonly string[] {
-  if (names) return names;
-  if (nodes !== undefined && nodes !== null) throw new ApiError('NodeListNotSupported');
-  throw new ApiError('InvalidEnvelope', 'NodeNames: an array of names is required');
+/** What came by names, and not as full objects. */
+function given<T>(key: string, byName: T | null | undefined, objects: unknown): T {
+  if (byName) return byName;
+  if (objects !== undefined && objects !== null) throw new ApiError('NodeListNotSupported');
+  throw new ApiError('InvalidEnvelope', `${key}: names are required`);
 }
