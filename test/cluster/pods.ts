@@ -79,10 +79,15 @@ export function refusal(pod: Pod | undefined): string | undefined {
   return condition?.message;
 }
 
+/** A merge patch of the object; null removes a key. */
+export async function patchPod(client: KubeClient, name: string, body: object, subresource = ''): Promise<void> {
+  const contentType = 'application/merge-patch+json';
+  await client.json('PATCH', `${path('default')}/${name}${subresource}`, { body, contentType });
+}
+
 /** Takes its finalizers away: a terminating pod goes now. */
 export async function letGo(client: KubeClient, name: string): Promise<void> {
-  const body = { metadata: { finalizers: null } };
-  await client.json('PATCH', `${path('default')}/${name}`, { body, contentType: 'application/merge-patch+json' });
+  await patchPod(client, name, { metadata: { finalizers: null } });
 }
 
 export function bound(pods: readonly Pod[]): Pod[] {

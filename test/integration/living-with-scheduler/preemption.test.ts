@@ -1,13 +1,13 @@
 /** A pod of higher priority takes slots from pods of lower priority: as few as it needs, and none in vain. */
 
 import tap, { type Test } from 'tap';
+import { clearAfter } from '../../cluster/clear.ts';
 import { clusterFor } from '../../cluster/for-test.ts';
 import { mpsNode, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
-import { createNode, deleteNode } from '../../cluster/nodes.ts';
+import { createNode } from '../../cluster/nodes.ts';
 import {
   bound,
   createPod,
-  deletePod,
   findPod,
   type GpuPodOptions,
   gpuPod,
@@ -108,13 +108,7 @@ type Fleet = Readonly<Record<string, readonly [node: object, pods: readonly Prio
 
 /** Nodes with pods on them, of one slot each; gone after the test. */
 async function setUp(t: Test, { client }: Cluster, fleet: Fleet): Promise<void> {
-  t.teardown(async () => {
-    for (const { metadata } of await listPods(client)) {
-      await letGo(client, metadata.name);
-      await deletePod(client, metadata.name);
-    }
-    for (const node of Object.keys(fleet)) await deleteNode(client, node);
-  });
+  clearAfter(t, client);
   for (const [nodeName, [node, priorities, lingering]] of Object.entries(fleet)) {
     await createNode(client, node);
     for (const [i, priority] of priorities.entries()) {
