@@ -173,6 +173,11 @@ export class Ledger {
     for (const { inventory } of this.#nodes.values()) if (inventory) yield inventory;
   }
 
+  /** Changes so far, of all nodes together: any node's version above an earlier count is newer than that. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   /** Number of reservations under way. */
   reservations(): number {
     let count = 0;

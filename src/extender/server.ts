@@ -24,6 +24,7 @@ import type { Binder } from './bind.ts';
 import { filter } from './filter.ts';
 import { preempt } from './preempt.ts';
 import { prioritize } from './prioritize.ts';
+import type { SecondLook } from './second-look.ts';
 
 /** 5,000 names of the longest kind and a pod of the largest size that the API server takes stay under 5 MiB. */
 export const BODY_LIMIT = 5 * 1024 * 1024;
@@ -36,12 +37,13 @@ export interface ExtenderServerOptions extends Pick<HttpOptions, 'log' | 'regist
   readonly strategy: Strategy;
   readonly binder: Binder;
   readonly metrics: ExtenderMetrics;
+  readonly secondLook: SecondLook;
   /** Where filter notes what a pod asks for, so that bind need not ask the API server. */
   readonly seen: LRUCache<string, GpuRequest>;
 }
 
 export function createExtenderServer(options: ExtenderServerOptions): FastifyInstance {
-  const { log, state, strategy, binder, metrics, seen, waitsFor } = options;
+  const { log, state, strategy, binder, metrics, secondLook, seen, waitsFor } = options;
   const server = createServer({ ...options, bodyLimit: BODY_LIMIT });
   const live = new LiveStrategy(strategy, state.ledger);
 
@@ -65,7 +67,9 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
     const { uid, key, request } = readPod(Pod);
     if (uid && !seen.has(uid)) live.observe(request);
     if (uid) seen.set(uid, request);
-    const { result, refused } = filter(state.ledger, request, given('NodeNames', NodeNames, Nodes));
+    const names = given('NodeNames', NodeNames, Nodes);
+    const { result, refused } = filter(state.ledger, request, names);
+    if (uid) secondLook.filtered({ uid, key, request }, result.NodeNames.length === 0, names);
     for (const [reason, count] of refused) metrics.refusals.inc({ reason }, count);
     if (log.isLevelEnabled('debug')) {
       const refusedNodes = Object.keys({ ...result.FailedNodes, ...result.FailedAndUnresolvableNodes });

@@ -10,6 +10,7 @@ import type { Strategy } from '../core/strategies/strategy.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createRegistry, extenderMetrics } from '../telemetry/metrics.ts';
 import { Binder } from './bind.ts';
+import { SecondLook } from './second-look.ts';
 import { createExtenderServer } from './server.ts';
 
 export interface ExtenderOptions {
@@ -57,13 +58,19 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
     recall: (uid) => seen.get(uid),
     signal: stopping.signal,
   });
+  const secondLook = new SecondLook({
+    state,
+    client,
+    log: (message, details) => log.info(details, message),
+    signal: stopping.signal,
+  });
   const registry = createRegistry();
   const metrics = extenderMetrics(registry, {
     nodes: () => [...state.ledger.nodes()].length,
     reservations: () => state.ledger.reservations(),
   });
   const waitsFor = () => (missing.size > 0 ? `waiting for the list of ${[...missing].join(' and ')}` : undefined);
-  const server = createExtenderServer({ log, registry, waitsFor, state, strategy, binder, metrics, seen });
+  const server = createExtenderServer({ log, registry, waitsFor, state, strategy, binder, metrics, secondLook, seen });
   const url = await server.listen({ host, port });
   for (const reflector of Object.values(reflectors)) reflector.start();
 

@@ -7,6 +7,7 @@ import { ClusterState } from '../../src/cluster/cluster-state.ts';
 import type { GpuRequest } from '../../src/core/request.ts';
 import { strategyByName } from '../../src/core/strategies/registry.ts';
 import { Binder } from '../../src/extender/bind.ts';
+import { SecondLook } from '../../src/extender/second-look.ts';
 import { createExtenderServer } from '../../src/extender/server.ts';
 import { createRegistry, extenderMetrics } from '../../src/telemetry/metrics.ts';
 
@@ -45,6 +46,7 @@ export function makeExtender({ nodes = [], strategy: name = 'bestfit', waitsFor 
   const registry = createRegistry();
   const metrics = extenderMetrics(registry, { nodes: () => 0, reservations: () => state.ledger.reservations() });
   const log = pino({ level: 'silent' });
+  const secondLook = new SecondLook({ state, client, log: () => {}, signal });
   const server = createExtenderServer({
     log,
     registry,
@@ -53,6 +55,7 @@ export function makeExtender({ nodes = [], strategy: name = 'bestfit', waitsFor 
     strategy,
     binder,
     metrics,
+    secondLook,
     seen,
   });
   return { server, state, writes };
