@@ -28,6 +28,24 @@ export const bindingArgsSchema = z.object({
 });
 export type BindingArgs = z.infer<typeof bindingArgsSchema>;
 
+const metaVictimsSchema = z.object({
+  Pods: z.array(z.object({ UID: z.string() })),
+  NumPDBViolations: z.int(),
+});
+/** Pods that would have to go from a node. */
+export type MetaVictims = z.infer<typeof metaVictimsSchema>;
+
+/** Body of preempt. Full pods come instead of their uids where the configuration lacks `nodeCacheCapable: true`. */
+export const preemptionArgsSchema = extenderArgsSchema.pick({ Pod: true }).extend({
+  NodeNameToVictims: z.unknown().optional(),
+  NodeNameToMetaVictims: z.record(z.string(), metaVictimsSchema).nullish(),
+});
+
+/** Reply of preempt: the nodes where it may go on. */
+export interface PreemptionResult {
+  readonly NodeNameToMetaVictims: Readonly<Record<string, MetaVictims>>;
+}
+
 /** Reply of filter; nodes that are named nowhere are neither taken nor refused. */
 export interface FilterResult {
   readonly passed: readonly string[];

@@ -46,3 +46,9 @@ export const SCHEDULER_NAME = 'gpu-autoscaler-scheduler';
 export const SYSTEM_NAMESPACE = 'gpu-autoscaler-system';
 export const WEBHOOK_NAME = 'gpu-autoscaler-webhook';
 export const WEBHOOK_PATH = '/mutate-v1-pod';
+
+/** Pod conditions that we write. */
+export const CONDITIONS = {
+  /** The pod was refused before the watch told us of room, and was tried again: docs/guides/pending-pods.md. */
+  secondLook: 'gpu-autoscaler.io/SecondLook',
+} as const;

@@ -234,6 +234,11 @@ export class Ledger {
     return this.#offersVersion;
   }
 
+  /** Changes so far, of all nodes together: any node's version above an earlier count is newer than that. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   /** Number of reservations under way. */
   reservations(): number {
     let count = 0;

@@ -4,7 +4,14 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { LRUCache } from 'lru-cache';
 import type { ZodType } from 'zod';
 import { ApiError } from '../api/errors.ts';
-import { type BindingResult, bindingArgsSchema, extenderArgsSchema, filterReply } from '../api/extender.ts';
+import {
+  type BindingResult,
+  bindingArgsSchema,
+  extenderArgsSchema,
+  filterReply,
+  type PreemptionResult,
+  preemptionArgsSchema,
+} from '../api/extender.ts';
 import { faults, type Pod, podSchema } from '../api/kubernetes.ts';
 import type { ClusterState } from '../cluster/cluster-state.ts';
 import { type PodRecord, projectPod } from '../cluster/projection.ts';
@@ -19,7 +26,9 @@ import type { Classes } from './classes.ts';
 import type { Comparisons } from './comparisons.ts';
 import { type Filtered, filter } from './filter.ts';
 import { mayNarrow } from './narrowing.ts';
+import { preempt } from './preempt.ts';
 import { prioritize } from './prioritize.ts';
+import type { SecondLook } from './second-look.ts';
 
 /** 5,000 names of the longest kind and a pod of the largest size that the API server takes stay under 5 MiB. */
 export const BODY_LIMIT = 5 * 1024 * 1024;
@@ -39,12 +48,14 @@ export interface ExtenderServerOptions extends Pick<HttpOptions, 'log' | 'regist
   readonly binder: Binder;
   readonly comparisons: Pick<Comparisons, 'now'>;
   readonly metrics: ExtenderMetrics;
+  readonly secondLook: SecondLook;
   /** Where filter notes what a pod asks for, so that bind need not ask the API server. */
   readonly seen: LRUCache<string, GpuRequest>;
 }
 
 export function createExtenderServer(options: ExtenderServerOptions): FastifyInstance {
-  const { log, state, strategy, live, classes, narrowing, binder, comparisons, metrics, seen, waitsFor } = options;
+  const { log, state, strategy, live, classes, narrowing, binder, comparisons, metrics, secondLook, seen, waitsFor } =
+    options;
   const { ledger } = state;
   const server = createServer({ ...options, bodyLimit: BODY_LIMIT });
 
@@ -72,9 +83,10 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
     const { pod, uid, key, request } = readPod(Pod);
     if (uid && !seen.has(uid)) live.observe(request);
     if (uid) seen.set(uid, request);
-    const names = namesOf(NodeNames, Nodes);
+    const names = given('NodeNames', NodeNames, Nodes);
     const narrow = narrowing && mayNarrow(pod, state);
     const filtered = filter({ ledger, table: classes.of(request), names, narrow });
+    if (uid) secondLook.filtered({ uid, key, request }, filtered.passed.length === 0, names);
     for (const [reason, count] of filtered.reasons) metrics.refusals.inc({ reason }, count);
     metrics.decisions.inc({ strategy: strategy.name, result: resultOf(filtered) });
     note(key, request, filtered);
@@ -91,7 +103,13 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
 
   verb('prioritize', extenderArgsSchema, ({ Pod, NodeNames, Nodes }) => {
     const { request } = readPod(Pod);
-    return prioritize(ledger, classes.of(request), namesOf(NodeNames, Nodes));
+    return prioritize(ledger, classes.of(request), given('NodeNames', NodeNames, Nodes));
+  });
+
+  verb('preempt', preemptionArgsSchema, ({ Pod, NodeNameToMetaVictims, NodeNameToVictims }): PreemptionResult => {
+    const { request } = readPod(Pod);
+    const candidates = given('NodeNameToMetaVictims', NodeNameToMetaVictims, NodeNameToVictims);
+    return { NodeNameToMetaVictims: preempt(ledger, classes.of(request), candidates) };
   });
 
   verb('bind', bindingArgsSchema, async (args): Promise<BindingResult> => {
@@ -131,8 +149,9 @@ function resultOf({ passed, narrowed }: Filtered): 'narrowed' | 'listed' | 'none
   return narrowed ? 'narrowed' : 'listed';
 }
 
-function namesOf(names: readonly string[] | null | undefined, nodes: unknown): readonly string[] {
-  if (names) return names;
-  if (nodes !== undefined && nodes !== null) throw new ApiError('NodeListNotSupported');
-  throw new ApiError('InvalidEnvelope', 'NodeNames: an array of names is required');
+/** What came by names, and not as full objects. */
+function given<T>(key: string, byName: T | null | undefined, objects: unknown): T {
+  if (byName) return byName;
+  if (objects !== undefined && objects !== null) throw new ApiError('NodeListNotSupported');
+  throw new ApiError('InvalidEnvelope', `${key}: names are required`);
 }

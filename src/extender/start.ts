@@ -15,6 +15,7 @@ import { createRegistry, extenderMetrics } from '../telemetry/metrics.ts';
 import { Binder } from './bind.ts';
 import { Classes } from './classes.ts';
 import { Comparisons } from './comparisons.ts';
+import { SecondLook } from './second-look.ts';
 import { createExtenderServer } from './server.ts';
 
 export interface ExtenderOptions {
@@ -97,6 +98,7 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
     binder,
     comparisons,
     metrics,
+    secondLook: new SecondLook({ ledger, classes, client, log, signal }),
     seen,
   });
   const url = await server.listen({ host, port });

@@ -38,6 +38,19 @@ export const T4: GpuModel = {
   migCapable: false,
 };
 
+export const CPU_NODE = 'cpu';
+
+/** A node without GPUs. */
+export function cpuNode(): object {
+  const resources = { cpu: '96', memory: '768Gi', pods: '110' };
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: CPU_NODE, labels: { 'kubernetes.io/hostname': CPU_NODE } },
+    status: { capacity: resources, allocatable: resources },
+  };
+}
+
 /** Every GPU goes to one pod at a time. */
 export function exclusiveNode(options: GpuNodeOptions): object {
   const { gpus, gpu = A100_40GB } = options;

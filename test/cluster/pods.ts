@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { SCHEDULER_NAME } from '../../src/api/keys.ts';
 import type { KubeClient } from '../../src/cluster/kube-client.ts';
+import { type WaitOptions, waitFor } from './wait.ts';
 
 const resourcesSchema = z.record(z.string(), z.string()).optional();
 
@@ -18,12 +19,14 @@ const podSchema = z.object({
   spec: z.object({
     nodeName: z.string().optional(),
     schedulerName: z.string(),
+    priorityClassName: z.string().optional(),
     containers: z.array(
       z.object({ name: z.string(), resources: z.object({ requests: resourcesSchema, limits: resourcesSchema }) }),
     ),
   }),
   status: z.object({
     phase: z.string(),
+    nominatedNodeName: z.string().optional(),
     conditions: z
       .array(
         z.object({
@@ -55,6 +58,38 @@ export async function deletePod(client: KubeClient, name: string, namespace = 'd
   await client.json('DELETE', `${path(namespace)}/${name}?gracePeriodSeconds=0`);
 }
 
+/** Undefined if there is none of that name. */
+export async function findPod(client: KubeClient, name: string): Promise<Pod | undefined> {
+  return (await listPods(client)).find(({ metadata }) => metadata.name === name);
+}
+
+/** Waits until the pod is bound; its node. */
+export async function nodeOf(client: KubeClient, name: string, options?: WaitOptions): Promise<string> {
+  return waitFor(`${name} is bound`, async () => (await findPod(client, name))?.spec.nodeName, options);
+}
+
+/** Waits until kube-scheduler has tried the pod in vain; what its condition says. */
+export async function refusalOf(client: KubeClient, name: string, options?: WaitOptions): Promise<string> {
+  return waitFor(`${name} is refused`, async () => refusal(await findPod(client, name)), options);
+}
+
+/** What kube-scheduler says of why the pod is not bound, if it has tried. */
+export function refusal(pod: Pod | undefined): string | undefined {
+  const condition = pod?.status.conditions.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
+  return condition?.message;
+}
+
+/** A merge patch of the object; null removes a key. */
+export async function patchPod(client: KubeClient, name: string, body: object, subresource = ''): Promise<void> {
+  const contentType = 'application/merge-patch+json';
+  await client.json('PATCH', `${path('default')}/${name}${subresource}`, { body, contentType });
+}
+
+/** Takes its finalizers away: a terminating pod goes now. */
+export async function letGo(client: KubeClient, name: string): Promise<void> {
+  await patchPod(client, name, { metadata: { finalizers: null } });
+}
+
 export function bound(pods: readonly Pod[]): Pod[] {
   return pods.filter(({ spec }) => spec.nodeName !== undefined);
 }
@@ -67,6 +102,8 @@ export interface GpuPodOptions {
   readonly resources?: Readonly<Record<string, number>>;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** What has to be taken away before a deleted pod goes; until then it is terminating. */
+  readonly finalizers?: readonly string[];
   /** Further fields of the spec. */
   readonly spec?: object;
   /** Default: ours. */
@@ -77,13 +114,14 @@ export interface GpuPodOptions {
 
 /** A manifest of one container, its extended resources as request = limit. */
 export function gpuPod(options: GpuPodOptions): object {
-  const { name, gpus, resources, labels, annotations, spec, schedulerName = SCHEDULER_NAME, nodeName } = options;
+  const { name, gpus, resources, labels, annotations, finalizers } = options;
+  const { spec, schedulerName = SCHEDULER_NAME, nodeName } = options;
   const wanted = { ...(gpus !== undefined && { 'nvidia.com/gpu': gpus }), ...resources };
   const amounts = Object.fromEntries(Object.entries(wanted).map(([key, count]) => [key, String(count)]));
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name, labels, annotations },
+    metadata: { name, labels, annotations, finalizers },
     spec: {
       schedulerName,
       nodeName,

@@ -20,6 +20,8 @@ import { createServiceAccountKey } from './service-account-key.ts';
 export interface SchedulerOptions {
   /** Where the extender listens, `http://127.0.0.1:8888`. Without it a scheduler of Kubernetes's own defaults is started. */
   readonly extenderUrl?: string;
+  /** One of several that take turns by the shipped Lease; default false. */
+  readonly leaderElection?: boolean;
 }
 
 export interface ClusterOptions {
@@ -191,15 +193,14 @@ async function startScheduler(
   programs: Programs,
   processes: Processes,
   { kubeconfigFile }: Api,
-  { extenderUrl }: SchedulerOptions,
+  { extenderUrl, leaderElection = false }: SchedulerOptions,
   log: (line: string) => void,
 ): Promise<Running> {
   const [port = 0] = await freePorts(1);
   const file = join(processes.dir, `scheduler-${port}.yaml`);
-  writeFileSync(file, schedulerConfig({ kubeconfigFile, extenderUrl }));
+  writeFileSync(file, schedulerConfig({ kubeconfigFile, extenderUrl, leaderElection }));
   const running = processes.start(programs['kube-scheduler'], [
     `--config=${file}`,
-    '--leader-elect=false',
     '--bind-address=127.0.0.1',
     `--secure-port=${port}`,
     '--authorization-always-allow-paths=/healthz,/readyz,/livez,/metrics',

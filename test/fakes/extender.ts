@@ -9,6 +9,7 @@ import { LiveStrategy } from '../../src/core/strategies/live.ts';
 import { strategyByName } from '../../src/core/strategies/registry.ts';
 import { Binder } from '../../src/extender/bind.ts';
 import { Classes } from '../../src/extender/classes.ts';
+import { SecondLook } from '../../src/extender/second-look.ts';
 import { createExtenderServer } from '../../src/extender/server.ts';
 import { createRegistry, extenderMetrics } from '../../src/telemetry/metrics.ts';
 import { takeList } from './listing.ts';
@@ -62,6 +63,7 @@ export function makeExtender(options: MakeOptions = {}): Made {
     lag: () => binder.lag(),
   });
   const log = pino({ level: 'silent' });
+  const secondLook = new SecondLook({ ledger: state.ledger, classes, client, log, signal });
   const server = createExtenderServer({
     log,
     registry,
@@ -74,6 +76,7 @@ export function makeExtender(options: MakeOptions = {}): Made {
     binder,
     comparisons: { now: async () => [] },
     metrics,
+    secondLook,
     seen,
   });
   return { server, state, writes };

@@ -165,6 +165,10 @@ tap.test('with the permissions of its service account the extender packs pods', 
   for (const name of ['a', 'b']) await createPod(cluster.client, gpuPod({ name, resources }));
   await waitFor('both pods are bound', async () => bound(await listPods(cluster.client)).length === 2);
 
+  const touch = { body: { status: {} }, contentType: 'application/strategic-merge-patch+json' };
+  const status = '/api/v1/namespaces/default/pods/a/status';
+  await t.resolves(asScheduler.client.json('PATCH', status, touch), 'it may touch a pod that was refused too early');
+
   const { client: asWebhook } = await actAs(cluster, 'gpu-autoscaler-webhook');
   await t.resolves(asWebhook.json('GET', '/api/v1/nodes'), 'the webhook may list nodes');
   await t.rejects(asWebhook.json('GET', '/api/v1/pods'), /forbidden/, 'and not pods');

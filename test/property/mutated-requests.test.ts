@@ -48,6 +48,20 @@ const TARGETS = [
     reply: z.array(z.strictObject({ Host: z.string(), Score: z.int().min(0).max(10) })),
   },
   {
+    url: '/preempt',
+    body: {
+      Pod: POD,
+      NodeNameToVictims: null,
+      NodeNameToMetaVictims: { whole: { Pods: [{ UID: 'uid-2' }], NumPDBViolations: 0 } },
+    },
+    reply: z.strictObject({
+      NodeNameToMetaVictims: z.record(
+        z.string(),
+        z.strictObject({ Pods: z.array(z.strictObject({ UID: z.string() })), NumPDBViolations: z.int() }),
+      ),
+    }),
+  },
+  {
     url: '/bind',
     body: { PodName: 'pod', PodNamespace: 'default', PodUID: 'uid-1', Node: 'whole' },
     reply: z.strictObject({ Error: z.string() }),

@@ -264,7 +264,7 @@ const BAD: readonly Bad[] = [
     says: /PodUID/,
   },
   { what: 'bind of another shape', url: '/bind', payload: json(POD), status: 400, code: 'InvalidEnvelope' },
-  { what: 'an unknown verb', url: '/preempt', payload: {}, status: 404, code: 'UnknownPath', says: /POST \/preempt/ },
+  { what: 'an unknown verb', url: '/reserve', payload: {}, status: 404, code: 'UnknownPath', says: /POST \/reserve/ },
   {
     what: 'another content type',
     url: '/filter',
@@ -316,6 +316,7 @@ tap.test('before the first full list no verb answers', async (t) => {
   for (const [url, payload] of [
     ['/filter', json(POD)],
     ['/prioritize', json(POD)],
+    ['/preempt', json(POD)],
     ['/bind', BIND],
   ] as const) {
     const reply = await server.inject({ method: 'POST', url, payload });

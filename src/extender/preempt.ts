@@ -1,0 +1,22 @@
+/**
+ * preempt: leaves out nodes that no eviction helps, so that no pod goes in vain. kube-scheduler
+ * counts slots itself, but looks for victims on full nodes, which filter has never seen.
+ */
+
+import type { MetaVictims } from '../api/extender.ts';
+import type { Ledger } from '../core/ledger.ts';
+import type { ClassTable } from '../core/strategies/class-table.ts';
+
+/** The candidates that are left, each with the victims as kube-scheduler chose them. */
+export function preempt(
+  ledger: Ledger,
+  table: ClassTable,
+  candidates: Readonly<Record<string, MetaVictims>>,
+): Record<string, MetaVictims> {
+  const helps = (name: string) => {
+    if (table.request.resources.length === 0) return true;
+    const node = ledger.find(name);
+    return node !== undefined && (table.refusalOf(node)?.resolvable ?? true);
+  };
+  return Object.fromEntries(Object.entries(candidates).filter(([node]) => helps(node)));
+}
