@@ -1,22 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { KubeClient } from '../../src/cluster/kube-client.ts';
 import { mpsNode } from '../../test/cluster/gpu-nodes.ts';
 import { gpuPod } from '../../test/cluster/pods.ts';
-import { freePorts } from '../../test/cluster/processes.ts';
 import { createAll, startCluster } from '../../test/cluster/start.ts';
 import { median, type Scenario } from '../scenario.ts';
+import { startLiveExtender } from '../servers/live-extender.ts';
 
 const NODES = 5_000;
 const PODS_PER_NODE = 10;
 const ROUNDS = 3;
 const PAGE = 250;
-const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
 
 export const coldStart: Scenario = {
   name: 'cold-start',
@@ -119,34 +114,25 @@ interface Start {
 }
 
 async function start(kubeconfigFile: string): Promise<Start> {
-  const [port = 0] = await freePorts(1);
   const started = performance.now();
-  const flags = ['--extender-port', String(port), '--kubeconfig', kubeconfigFile, '--compare-interval', '0'];
-  const child = spawn(process.execPath, [MAIN, 'extender', ...flags, '--log-level', 'warn'], { stdio: 'inherit' });
-  const exit = once(child, 'exit');
+  const { url, pid, stop } = await startLiveExtender(kubeconfigFile, ['--compare-interval', '0']);
   try {
-    const url = `http://127.0.0.1:${port}`;
-    while (!(await fetch(`${url}/readyz`).catch(() => undefined))?.ok) {
-      if (child.exitCode !== null) throw new Error(`the extender ended with exit code ${child.exitCode}`);
-      await sleep(20);
-    }
     const readyMs = performance.now() - started;
-    const rssMiB = rss(child);
+    const rssMiB = rss(pid);
     const stallMs = await longestStall(url);
     const compared = performance.now();
     const reply = await fetch(`${url}/compare`, { method: 'POST' });
     const compareMs = performance.now() - compared;
     z.object({ total: z.literal(0) }).parse(await reply.json());
     const compareStallMs = await longestStall(url);
-    return { readyMs, rssMiB, stallMs, compareMs, compareStallMs, rssAfterMiB: rss(child) };
+    return { readyMs, rssMiB, stallMs, compareMs, compareStallMs, rssAfterMiB: rss(pid) };
   } finally {
-    child.kill();
-    await exit;
+    await stop();
   }
 }
 
 /** MiB, the most it ever had. */
-function rss({ pid }: ChildProcess): number {
+function rss(pid: number | undefined): number {
   return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }
 

@@ -46,8 +46,9 @@ export class Binder {
   readonly #underWay = new Map<string, { readonly node: string; readonly outcome: Promise<BindOutcome> }>();
   /** Pods of which nobody knows whether the API server bound them to this node: their reservation stays. */
   readonly #inDoubt = new Map<string, string>();
-  /** Pods that were bound, and when, ms; until the watch has shown them. */
-  readonly #unseen = new Map<string, number>();
+  /** Pods that were bound, and when, ms; until the watch has shown them. In order of time. */
+  readonly #unseen = new Map<string, { readonly args: BindingArgs; readonly since: number }>();
+  #looking = false;
 
   readonly #now: () => number;
 
@@ -58,7 +59,7 @@ export class Binder {
 
   /** ms for which the oldest Binding that the API server answered has not been seen in the watch; 0 if all have. */
   lag(): number {
-    for (const [uid, since] of this.#unseen) if (this.#isUnseen(uid)) return this.#now() - since;
+    for (const [uid, { since }] of this.#unseen) if (this.#isUnseen(uid)) return this.#now() - since;
     return 0;
   }
 
@@ -115,7 +116,7 @@ export class Binder {
 
   async #post(args: BindingArgs, body: object): Promise<BindOutcome> {
     await this.#options.client.json('POST', `${podPath(args)}/binding`, { body });
-    void this.#seeThrough(args);
+    this.#seeThrough(args);
     return BOUND;
   }
 
@@ -142,7 +143,7 @@ export class Binder {
   async #settle(args: BindingArgs, again: object | undefined, cause: Error): Promise<BindOutcome> {
     const found = await this.#lookUp(args);
     if (found === args.Node) {
-      void this.#seeThrough(args);
+      this.#seeThrough(args);
       return BOUND;
     }
     if (found === UNBOUND && again) return this.#post(args, again);
@@ -160,14 +161,27 @@ export class Binder {
   }
 
   /** A pod may come and go between two lists, unseen by the watch: then only asking ends its reservation. */
-  async #seeThrough(args: BindingArgs): Promise<void> {
-    const { PodUID: uid, Node: node } = args;
-    this.#unseen.set(uid, this.#now());
-    while (this.#isUnseen(uid) && (await this.#slept(UNSEEN_MS)) && this.#isUnseen(uid)) {
-      const boundTo = await this.#lookUp(args).catch(() => node);
-      if (boundTo !== node) this.#options.state.ledger.releaseReservation(uid);
+  #seeThrough(args: BindingArgs): void {
+    if (!this.#isUnseen(args.PodUID)) return;
+    this.#unseen.set(args.PodUID, { args, since: this.#now() });
+    if (!this.#looking) void this.#lookForUnseen();
+  }
+
+  /** One timer for all: thousands are bound and seen before it is over. */
+  async #lookForUnseen(): Promise<void> {
+    this.#looking = true;
+    while (this.#unseen.size > 0) {
+      const waiting = [...this.#unseen];
+      if (!(await this.#slept(UNSEEN_MS))) return;
+      for (const [uid, { args }] of waiting) {
+        if (this.#isUnseen(uid)) {
+          const boundTo = await this.#lookUp(args).catch(() => args.Node);
+          if (boundTo !== args.Node) this.#options.state.ledger.releaseReservation(uid);
+        }
+        if (!this.#isUnseen(uid)) this.#unseen.delete(uid);
+      }
     }
-    this.#unseen.delete(uid);
+    this.#looking = false;
   }
 
   #isUnseen(uid: string): boolean {

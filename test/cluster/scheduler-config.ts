@@ -25,13 +25,20 @@ export interface Local {
   /** Without it, Kubernetes's own defaults. */
   readonly extenderUrl?: string | undefined;
   readonly leaderElection: boolean;
+  /** The last word on the shipped configuration. */
+  readonly edit?: ((config: ShippedConfig) => object) | undefined;
 }
 
 /** A leader that is gone is missed soon; the defaults are 15 s, 10 s and 2 s. */
 const HASTE = { leaseDuration: '3s', renewDeadline: '2s', retryPeriod: '500ms' };
 
 /** YAML for `kube-scheduler --config`. */
-export function schedulerConfig({ kubeconfigFile, extenderUrl, leaderElection }: Local): string {
+export function schedulerConfig({
+  kubeconfigFile,
+  extenderUrl,
+  leaderElection,
+  edit = (config) => config,
+}: Local): string {
   if (extenderUrl === undefined) {
     return stringify({
       apiVersion: 'kubescheduler.config.k8s.io/v1',
@@ -44,5 +51,5 @@ export function schedulerConfig({ kubeconfigFile, extenderUrl, leaderElection }:
   config.clientConnection.kubeconfig = kubeconfigFile;
   config.leaderElection = { ...config.leaderElection, ...HASTE, leaderElect: leaderElection };
   config.extenders[0].urlPrefix = extenderUrl;
-  return stringify(config);
+  return stringify(edit(config));
 }

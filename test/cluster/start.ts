@@ -14,7 +14,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { KubeClient } from '../../src/cluster/kube-client.ts';
 import { freePorts, Processes, type Running } from './processes.ts';
 import { findPrograms, type Programs } from './programs.ts';
-import { schedulerConfig } from './scheduler-config.ts';
+import { type ShippedConfig, schedulerConfig } from './scheduler-config.ts';
 import { createServiceAccountKey } from './service-account-key.ts';
 
 export interface SchedulerOptions {
@@ -22,6 +22,8 @@ export interface SchedulerOptions {
   readonly extenderUrl?: string;
   /** One of several that take turns by the shipped Lease; default false. */
   readonly leaderElection?: boolean;
+  /** Has the last word on the shipped configuration; only with an extender. */
+  readonly edit?: (config: ShippedConfig) => object;
 }
 
 export interface ClusterOptions {
@@ -193,12 +195,12 @@ async function startScheduler(
   programs: Programs,
   processes: Processes,
   { kubeconfigFile }: Api,
-  { extenderUrl, leaderElection = false }: SchedulerOptions,
+  { extenderUrl, leaderElection = false, edit }: SchedulerOptions,
   log: (line: string) => void,
 ): Promise<Running> {
   const [port = 0] = await freePorts(1);
   const file = join(processes.dir, `scheduler-${port}.yaml`);
-  writeFileSync(file, schedulerConfig({ kubeconfigFile, extenderUrl, leaderElection }));
+  writeFileSync(file, schedulerConfig({ kubeconfigFile, extenderUrl, leaderElection, edit }));
   const running = processes.start(programs['kube-scheduler'], [
     `--config=${file}`,
     '--bind-address=127.0.0.1',
