@@ -29,6 +29,8 @@ export interface ClusterOptions {
   readonly scheduler?: SchedulerOptions;
   /** Deployments, Jobs, PodDisruptionBudgets, namespaces … work only with kube-controller-manager. Default false. */
   readonly controllers?: boolean;
+  /** Whether kwok plays kubelets: nodes get Ready, pods run. Without them bound pods stay pending. Default true. */
+  readonly kubelets?: boolean;
   /** Says what is going on, line by line; silent by default. */
   readonly log?: (line: string) => void;
   /** A word for the folder's name. */
@@ -64,7 +66,7 @@ const CONTROLLERS = [
  * @throws Error with the folder of the logs if the control plane does not come up
  */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const { nodes = [], scheduler, controllers = false, label = 'cluster', env = process.env } = options;
+  const { nodes = [], scheduler, controllers = false, kubelets = true, label = 'cluster', env = process.env } = options;
   const log = options.log ?? (() => {});
   const programs = findPrograms({ env, log });
   const processes = new Processes(label);
@@ -75,7 +77,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       await processes.stop({ keepLogs });
     };
     if (controllers) startControllers(programs, processes, api);
-    startKwok(programs, processes, api, await freePorts(1));
+    if (kubelets) startKwok(programs, processes, api, await freePorts(1));
     await createAll(api.client, '/api/v1/nodes', nodes);
     if (nodes.length > 0) log(`${nodes.length} nodes created`);
     const cluster: Cluster = {
