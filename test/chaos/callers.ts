@@ -12,8 +12,8 @@ import { create, end, type LivePod, lifetime, remove, type World } from './world
 const NOBODY = 'second-scheduler';
 const TURNS = 40;
 /** They all want the same node, mostly: that is where races are. */
-const TAKES_FIRST = 0.7;
-const ASKS_ALTHOUGH_FULL = 0.2;
+const TAKES_FIRST = 0.5;
+const ASKS_ALTHOUGH_FULL = 0.1;
 const ASKS_FOR_TWO_NODES = 0.05;
 
 export class Callers {
@@ -93,7 +93,7 @@ export class Callers {
       const passed = await extender?.filter(pod, nodes);
       const node = passed && this.#choose(passed);
       if (node === undefined) {
-        await sleep(20 + random() * 80);
+        await sleep(50 + random() * 150);
         continue;
       }
       const second = random() < ASKS_FOR_TWO_NODES ? passed?.at(-1) : undefined;

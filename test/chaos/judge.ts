@@ -82,6 +82,11 @@ export class Judge {
     return [...this.allocatable.values()].flatMap((gpus) => [...gpus.values()]).reduce((sum, count) => sum + count, 0);
   }
 
+  /** Slots given away now. */
+  get held(): number {
+    return [...this.#held.values()].reduce((sum, count) => sum + count, 0);
+  }
+
   stop(): void {
     this.#stopping.abort();
   }

@@ -69,7 +69,7 @@ const WIDTHS = [8, 32, 128];
 const MOST = 128;
 const WIDTH_MS = 2_000;
 /** What a slot bears, about: the fleet is full at so many binds a second for each slot. */
-const LIFE_MS_PER_SLOT = 5;
+const LIFE_MS_PER_SLOT = 4;
 const SETTLE_MS = 90_000;
 const PROGRESS_MS = 10_000;
 /** Without a bind for so long, something is lost already. */
@@ -186,7 +186,7 @@ class Chaos {
         const rate = judge.bound.size / ((now - this.#started) / 1000);
         const met = [...this.#faults().values()].reduce((sum, count) => sum + count, 0);
         this.#options.log(
-          `${judge.bound.size} binds (${rate.toFixed(0)}/s), ${met} faults, ${this.#kills} kills, ${judge.breaches.length} breaches`,
+          `${judge.bound.size} binds (${rate.toFixed(0)}/s), ${met} faults, ${this.#kills} kills, ${judge.held} of ${judge.slots} slots held, ${judge.breaches.length} breaches`,
         );
       }
       await sleep(50);
