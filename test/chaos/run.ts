@@ -60,7 +60,7 @@ export const RATES: FaultRates = {
   'cut reply': 0.01,
   'lost reply': 0.01,
   reset: 0.01,
-  freeze: 0.004,
+  freeze: 0.006,
   'watch dropped': 0.2,
   'watch expired': 0.2,
 };
