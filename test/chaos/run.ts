@@ -18,11 +18,14 @@ import { ScheduledPods } from './scheduled-pods.ts';
 import type { World } from './world.ts';
 
 export interface ChaosOptions {
-  /** Bound pods after which it ends, if every kind of fault has been met by then. */
+  /** Bound pods after which it ends, if every kind of fault has been met by then, and a kill. */
   readonly binds: number;
   readonly seed: number;
   readonly rates?: Partial<FaultRates>;
-  /** Mean time from one SIGKILL to the next, ms. */
+  /**
+   * Mean time from one SIGKILL to the next, ms: longer than a request is frozen, or hardly one would
+   * be acted on late.
+   */
   readonly killEveryMs: number;
   /** Extenders that bind for the same pods, each behind a proxy of its own; more than one is a mistake. Default 1. */
   readonly replicas?: number;
@@ -60,7 +63,7 @@ export const RATES: FaultRates = {
   'cut reply': 0.01,
   'lost reply': 0.01,
   reset: 0.01,
-  freeze: 0.006,
+  freeze: 0.012,
   'watch dropped': 0.2,
   'watch expired': 0.2,
 };
@@ -69,7 +72,7 @@ const WIDTHS = [8, 32, 128];
 const MOST = 128;
 const WIDTH_MS = 2_000;
 /** What a slot bears, about: the fleet is full at so many binds a second for each slot. */
-const LIFE_MS_PER_SLOT = 4;
+const LIFE_MS_PER_SLOT = 6;
 const SETTLE_MS = 90_000;
 const PROGRESS_MS = 10_000;
 /** Without a bind for so long, something is lost already. */
@@ -196,7 +199,7 @@ class Chaos {
   #enough(): boolean {
     const { judge } = this.#world;
     if (judge.breaches.length > 0 && !this.#options.countBreaches) return true;
-    return judge.bound.size >= this.#options.binds && this.#unmet().length === 0;
+    return judge.bound.size >= this.#options.binds && this.#kills > 0 && this.#unmet().length === 0;
   }
 
   /** Kinds of faults that should have been met, and have not. */
