@@ -32,6 +32,9 @@ const binds = Number(values.binds);
 const seed = Number(values.seed);
 const replicas = Number(values.replicas);
 const beyond = values['stale-lists'] || values.afterlife || replicas > 1;
+// Ctrl-C: enough, but let us see what became of it. (npm passes it on a second time: no reason to break off.)
+const stopping = new AbortController();
+process.on('SIGINT', () => stopping.abort());
 const log = (line: string) => console.log(`${(performance.now() / 1000).toFixed(0).padStart(5)} s  ${line}`);
 
 const cluster = await startCluster({ nodes: fleet(seededRandom(seed)), kubelets: false, label: 'chaos', log });
@@ -45,6 +48,7 @@ try {
     ...(values['stale-lists'] && { rates: { 'stale list': STALE_LISTS } }),
     afterlife: values.afterlife,
     countBreaches: beyond,
+    signal: stopping.signal,
     log,
   });
 } finally {

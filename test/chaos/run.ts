@@ -33,6 +33,8 @@ export interface ChaosOptions {
   readonly afterlife?: boolean;
   /** Whether to go on after a breach, to count how many there are. Default false. */
   readonly countBreaches?: boolean;
+  /** Ends it early, and in order: what has been bound until then is judged. */
+  readonly signal?: AbortSignal;
   readonly log: (line: string) => void;
 }
 
@@ -198,7 +200,8 @@ class Chaos {
 
   #enough(): boolean {
     const { judge } = this.#world;
-    if (judge.breaches.length > 0 && !this.#options.countBreaches) return true;
+    const { signal, countBreaches } = this.#options;
+    if (signal?.aborted || (judge.breaches.length > 0 && !countBreaches)) return true;
     return judge.bound.size >= this.#options.binds && this.#kills > 0 && this.#unmet().length === 0;
   }
 
