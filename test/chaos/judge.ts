@@ -127,12 +127,14 @@ export class Judge {
     }
     this.pods.set(uid, pod);
     if (pod.node === undefined) return;
-    if (!this.bound.has(uid)) {
+    this.#hold(pod, 1);
+    const bound = this.bound.get(uid);
+    if (bound === undefined) {
       this.bound.set(uid, pod.node);
       this.#checkRecord(pod, object.metadata.annotations['gpu-autoscaler.io/allocation']);
-    }
-    this.#hold(pod, 1);
-    this.#checkNode(pod, version);
+      // What nodes offer never changes here: only a Binding can make it too little.
+      this.#checkNode(pod, version);
+    } else if (bound !== pod.node) this.breaches.push(`${name} went from ${bound} to ${pod.node}`);
   }
 
   #hold({ node, finished, request }: SeenPod, sign: 1 | -1): void {
