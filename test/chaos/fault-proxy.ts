@@ -162,14 +162,11 @@ export class FaultProxy {
       endWatch(reply, response, end, count);
       return;
     }
-    if (asked.freshList && statusCode === 200) {
-      const whole = await buffer(reply);
-      this.#lists.record(url, whole);
-      return answer(response, 200, whole);
-    }
-    response.writeHead(statusCode, endToEnd(reply.headers));
-    reply.on('error', () => response.destroy());
-    reply.pipe(response);
+    // Read to its end although the client may have gone: the connection is used again.
+    const whole = await buffer(reply);
+    if (asked.freshList && statusCode === 200) this.#lists.record(url, whole);
+    response.writeHead(statusCode, { ...endToEnd(reply.headers), 'content-length': whole.length });
+    response.end(whole);
   }
 
   async #forward({ method, headers }: IncomingMessage, url: string, body: Buffer): Promise<IncomingMessage> {

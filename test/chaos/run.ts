@@ -144,7 +144,7 @@ class Chaos {
     const { judge } = this.#world;
     this.#callers.start(MOST);
     this.#scheduled.start();
-    const killing = this.#killAndRestart();
+    const killing = this.#killAndRestart().catch((error: Error) => void judge.breaches.push(error.message));
     await this.#untilEnough();
     const seconds = (performance.now() - this.#started) / 1000;
     const binds = judge.bound.size;
@@ -220,7 +220,7 @@ class Chaos {
   }
 
   async #killAndRestart(): Promise<void> {
-    const { random, extenders, judge } = this.#world;
+    const { random, extenders } = this.#world;
     const { killEveryMs, afterlife = false } = this.#options;
     for (let next = performance.now() + killEveryMs * (0.5 + random()); !this.#enough(); await sleep(50)) {
       if (performance.now() < next) continue;
@@ -232,7 +232,7 @@ class Chaos {
         proxy?.abandon();
         await waitFor('the API server has done with what the dead one asked for', () => proxy?.underWay === 0);
       }
-      await extenders[victim]?.start().catch((error: Error) => void judge.breaches.push(error.message));
+      await extenders[victim]?.start();
       next = performance.now() + killEveryMs * (0.5 + random());
     }
   }
