@@ -26,8 +26,6 @@ export class Callers {
   readonly claims = new Map<string, string>();
   /** Bind requests sent. */
   asked = 0;
-  /** Pods that found no place in so many turns. */
-  givenUp = 0;
   readonly #world: World;
   /** Replaced by another of the same name, which nobody looks after yet. */
   readonly #orphans: LivePod[] = [];
@@ -67,10 +65,7 @@ export class Callers {
       this.#created += 1;
       const pod = this.#orphans.pop() ?? (await create(this.#world, name, wish, NOBODY));
       if (await this.#place(pod)) this.#letRun(pod);
-      else {
-        this.givenUp += 1;
-        await remove(this.#world, pod);
-      }
+      else await remove(this.#world, pod);
     }
   }
 

@@ -38,7 +38,7 @@ process.on('SIGINT', () => stopping.abort());
 const log = (line: string) => console.log(`${(performance.now() / 1000).toFixed(0).padStart(5)} s  ${line}`);
 
 const cluster = await startCluster({ nodes: fleet(seededRandom(seed)), kubelets: false, label: 'chaos', log });
-let result: ChaosReport;
+let result: ChaosReport | undefined;
 try {
   result = await runChaos(cluster, {
     binds,
@@ -52,7 +52,7 @@ try {
     log,
   });
 } finally {
-  await cluster.stop();
+  await cluster.stop({ keepLogs: result === undefined });
 }
 
 const { breaches, seconds, faults } = result;

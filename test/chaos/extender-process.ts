@@ -10,6 +10,8 @@ import { freePorts, Processes, type Running } from '../cluster/processes.ts';
 import { waitFor } from '../cluster/wait.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
+/** Its lists meet faults as well, and may freeze more than once. */
+const READY_MS = 60_000;
 const filterSchema = z.object({ NodeNames: z.array(z.string()) });
 const bindSchema = z.object({ Error: z.string() });
 
@@ -51,7 +53,7 @@ export class ExtenderProcess {
         if (running.ended() !== undefined) throw new Error(this.#processes.casualties().join('\n'));
         return (await this.#ask('GET', '/readyz')) !== undefined;
       },
-      { everyMs: 20 },
+      { everyMs: 20, timeoutMs: READY_MS },
     );
   }
 

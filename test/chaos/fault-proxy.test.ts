@@ -105,6 +105,14 @@ tap.test('a frozen request is acted on after its client has given up', async (t)
   t.equal(proxy.held, 0);
 });
 
+tap.test('a client that goes away in the middle of a reply leaves nothing under way', async (t) => {
+  const { proxy, client, put } = await setUp(t, {});
+  for (let i = 0; i < 5_000; i += 1) put(`pod-${i}-${'x'.repeat(200)}`);
+  for (let i = 0; i < 5; i += 1) (await client.stream('GET', PODS)).destroy();
+  await waitFor('nothing is under way', () => proxy.underWay === 0);
+  t.equal(proxy.held, 0);
+});
+
 tap.test('what is abandoned is never acted on', async (t) => {
   const { bind, nodeOf, proxy, server } = await setUp(t, { freeze: 1 }, { freezeMs: [300, 300] });
   const failed = failure(bind());

@@ -95,7 +95,11 @@ export async function runChaos(cluster: Cluster, options: ChaosOptions): Promise
       const proxy = await FaultProxy.start({ upstream: cluster.kubeConfig, rates, random });
       closing.push(() => proxy.close());
       const extender = await ExtenderProcess.start(proxy.kubeConfig);
-      closing.push(() => extender.stop({ keepLogs: judge.breaches.length > 0 }));
+      closing.push(async () => {
+        const keepLogs = judge.breaches.length > 0;
+        await extender.stop({ keepLogs });
+        if (keepLogs) log(`logs of the extender: ${extender.logs}`);
+      });
       proxies.push(proxy);
       extenders.push(extender);
     }
