@@ -83,7 +83,8 @@ if (breaches.length > 0) {
       'a proxy which makes the faults below, by chance, and is killed and started again; kube-scheduler keeps 40 pods ' +
       'coming and going, and 8, 32 or 128 callers at once bind pods past it; a judge follows all events of pods ' +
       'straight from the API server and checks after each that no node has given away more than it has; in the end ' +
-      'every pod that fits has to be bound, and once all are gone, every slot has to be free.',
+      'every pod that fits has to be bound, and once all are gone, every slot has to be free.' +
+      (stopping.signal.aborted ? ' The run was ended early, by Ctrl-C.' : ''),
   };
   const command = `npm run test:chaos -- --binds ${binds} --seed ${seed}`;
   const file = join(resolve(import.meta.dirname, '../..'), 'bench/results/chaos.md');
