@@ -5,10 +5,10 @@
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { columns } from '../src/cli/gpu-grid.ts';
-import type { Scenario, Table } from './scenario.ts';
+import { report } from './report.ts';
+import type { Scenario } from './scenario.ts';
 import { coldStart } from './scenarios/cold-start.ts';
 import { decisionCost } from './scenarios/decision-cost.ts';
 import { filterLatency } from './scenarios/filter-latency.ts';
@@ -35,25 +35,6 @@ for (const scenario of SCENARIOS) {
   const table = await scenario.run((line) => console.log(`  ${line}`));
   const seconds = Math.round((performance.now() - started) / 1000);
   const file = join(RESULTS, `${scenario.name}.md`);
-  writeFileSync(file, report(scenario, table, seconds));
+  writeFileSync(file, report(scenario, table, seconds, `npm run bench -- ${scenario.name}`));
   console.log(`${columns(table.head, table.rows)}\n→ bench/results/${scenario.name}.md (${seconds} s)\n`);
-}
-
-function report({ name, question, method }: Scenario, { head, rows }: Table, seconds: number): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  const machine = `${availableParallelism()} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB`;
-  return [
-    `# ${name}`,
-    '',
-    question,
-    '',
-    line(head),
-    line(head.map((_, column) => (column === 0 ? '---' : '---:'))),
-    ...rows.map(line),
-    '',
-    `Method: ${method}`,
-    '',
-    `Written by \`npm run bench -- ${name}\` on ${new Date().toISOString().slice(0, 10)}, ${machine}, Node.js ${process.version}, in ${seconds} s.`,
-    '',
-  ].join('\n');
 }

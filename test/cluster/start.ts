@@ -33,7 +33,7 @@ export interface ClusterOptions {
   readonly scheduler?: SchedulerOptions;
   /** Deployments, Jobs, PodDisruptionBudgets, namespaces … work only with kube-controller-manager. Default false. */
   readonly controllers?: boolean;
-  /** kwok plays kubelet: pods that are bound run. Default true. */
+  /** Whether kwok plays kubelets: nodes get Ready, pods run. Without them bound pods stay pending. Default true. */
   readonly kubelets?: boolean;
   /** Says what is going on, line by line; silent by default. */
   readonly log?: (line: string) => void;
