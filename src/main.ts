@@ -1,6 +1,8 @@
 /** Roles and commands: wiring and signals only. */
 
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type { KubeConfig } from '@kubernetes/client-node';
@@ -47,6 +49,7 @@ function withExtenderOptions(command: Command): Command {
     .option('--extender-port <port>', 'port to listen on (default: 8888)')
     .option('--strategy <name>', `${strategyNames.join(', ')} (default: bestfit)`)
     .option('--narrowing <on|off>', 'name the best node alone where nobody else has a say (default: on)')
+    .option('--lease-namespace <name>', 'of the Lease that only one extender holds (default: kube-system)')
     .option(
       '--compare-interval <seconds>',
       'how often the ledger is compared with the API server (default: 60; 0: never)',
@@ -69,7 +72,10 @@ function withWebhookOptions(command: Command): Command {
 
 async function extender(flags: unknown): Promise<Running> {
   const common = read(commonSettingsSchema, flags);
-  const { extenderHost, extenderPort, strategy, narrowing, compareInterval } = read(extenderSettingsSchema, flags);
+  const { extenderHost, extenderPort, strategy, narrowing, compareInterval, leaseNamespace } = read(
+    extenderSettingsSchema,
+    flags,
+  );
   return startExtender({
     kubeConfig: await kubeConfig(common.kubeconfig),
     host: extenderHost,
@@ -77,6 +83,8 @@ async function extender(flags: unknown): Promise<Running> {
     strategy,
     narrowing,
     compareMs: compareInterval * 1000,
+    leaseNamespace,
+    identity: `${hostname()}_${randomUUID()}`,
     log: createLogger('extender', common.logLevel),
     random: Math.random,
   });

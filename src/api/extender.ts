@@ -20,6 +20,8 @@ export const extenderArgsSchema = z.object({
   NodeNames: names.nullish(),
 });
 
+export type ExtenderArgs = z.infer<typeof extenderArgsSchema>;
+
 export const bindingArgsSchema = z.object({
   PodName: z.string().min(1),
   PodNamespace: z.string().min(1),
@@ -51,6 +53,8 @@ export interface FilterResult {
   readonly passed: readonly string[];
   /** Nodes with the reason why they will not do. */
   readonly refused: readonly (readonly [name: string, refusal: RefusalReason])[];
+  /** Why nothing can be said now; kube-scheduler tries again after a moment. */
+  readonly error?: string;
 }
 
 interface RefusalReason {
@@ -64,7 +68,7 @@ interface RefusalReason {
  * accident. Written piece by piece, since objects of thousands of keys are slow to build; no name can
  * hit a prototype either.
  */
-export function filterReply({ passed, refused }: FilterResult): string {
+export function filterReply({ passed, refused, error = '' }: FilterResult): string {
   let failed = '';
   let unresolvable = '';
   for (const [name, { text, resolvable }] of refused) {
@@ -74,7 +78,7 @@ export function filterReply({ passed, refused }: FilterResult): string {
   }
   return (
     `{"NodeNames":${JSON.stringify(passed)},"FailedNodes":{${failed.slice(1)}},` +
-    `"FailedAndUnresolvableNodes":{${unresolvable.slice(1)}},"Error":""}`
+    `"FailedAndUnresolvableNodes":{${unresolvable.slice(1)}},"Error":${JSON.stringify(error)}}`
   );
 }
 

@@ -26,6 +26,12 @@ export const extenderSettingsSchema = z.object({
     .enum(['on', 'off'], { error: ({ input }) => `${JSON.stringify(input)} is not on or off` })
     .default('on')
     .transform((word) => word === 'on'),
+  leaseNamespace: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, {
+      error: ({ input }) => `${JSON.stringify(input)} is not the name of a namespace`,
+    })
+    .default('kube-system'),
   /** Seconds between two comparisons of the ledger with the API server; 0 for none. */
   compareInterval: z
     .string()

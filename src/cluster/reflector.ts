@@ -51,7 +51,8 @@ export class Reflector {
   readonly #now: () => number;
   #running: Promise<void> | undefined;
   #watching: AbortController | undefined;
-  #again = false;
+  /** Asked to list once more, and not done yet. */
+  #again: PromiseWithResolvers<void> | undefined;
   /** Of all that was told, the last. */
   #newest: string | undefined;
   /** Lists in a row that were older than that. */
@@ -84,10 +85,11 @@ export class Reflector {
     return this.#faults;
   }
 
-  /** Lists everything once more, as at the start. */
-  listAgain(): void {
-    this.#again = true;
+  /** Lists everything once more, as at the start; resolves when that list is in, never if it is stopped before. */
+  listAgain(): Promise<void> {
+    this.#again ??= Promise.withResolvers<void>();
     this.#watching?.abort();
+    return this.#again.promise;
   }
 
   async stop(): Promise<void> {
@@ -105,7 +107,6 @@ export class Reflector {
       let fault: unknown;
       try {
         if (this.#again) version = undefined;
-        this.#again = false;
         version ??= await this.#list();
         if (this.#again) continue;
         watching = this.#now();
@@ -117,7 +118,7 @@ export class Reflector {
         fault = error;
       }
       if (signal.aborted) return;
-      if (this.#again) continue;
+      if (watching !== undefined && this.#again) continue;
       if (watching !== undefined && this.#now() - watching > LONGEST_DELAY_MS) failures = 0;
       // A watch ends in its own time, or after it has told something; to end at once time and again is a fault.
       if (failures > 0) fault ??= new Error('the watch ended without an event');
@@ -131,21 +132,31 @@ export class Reflector {
   async #list(): Promise<string> {
     const { client, path, pageSize, listing } = this.#options;
     const signal = this.#stopping.signal;
-    const list = listing();
-    let version = '';
-    for await (const { items, resourceVersion } of listPages({ client, path, signal, ...(pageSize && { pageSize }) })) {
-      this.#mustBeFresh(resourceVersion);
-      this.#heardAt = this.#now();
-      // To parse a page and to project it are two turns of the event loop.
-      await turn();
-      list.page(items);
-      version = resourceVersion;
+    // Whoever asked before now is answered by this list; whoever asks from now on, by another.
+    const asked = this.#again;
+    this.#again = undefined;
+    try {
+      const list = listing();
+      let version = '';
+      const pages = listPages({ client, path, signal, ...(pageSize && { pageSize }) });
+      for await (const { items, resourceVersion } of pages) {
+        this.#mustBeFresh(resourceVersion);
+        this.#heardAt = this.#now();
+        // To parse a page and to project it are two turns of the event loop.
+        await turn();
+        list.page(items);
+        version = resourceVersion;
+      }
+      list.done();
+      this.#stale = 0;
+      this.#newest = version;
+      this.#firstList.resolve();
+      asked?.resolve();
+      return version;
+    } catch (error) {
+      if (asked) void this.listAgain().then(asked.resolve);
+      throw error;
     }
-    list.done();
-    this.#stale = 0;
-    this.#newest = version;
-    this.#firstList.resolve();
-    return version;
   }
 
   /**

@@ -11,6 +11,7 @@ import { WRITTEN } from '../api/keys.ts';
 import { faults, podSchema } from '../api/kubernetes.ts';
 import type { ClusterState } from '../cluster/cluster-state.ts';
 import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
+import type { Lease } from '../cluster/lease.ts';
 import { projectPod } from '../cluster/projection.ts';
 import { fit } from '../core/fit.ts';
 import type { GpuRequest } from '../core/request.ts';
@@ -27,6 +28,8 @@ export interface BinderOptions {
   readonly strategy: string;
   /** What filter has seen of a pod, which the watch may not have brought yet. */
   readonly recall: (uid: string) => GpuRequest | undefined;
+  /** Without it nothing is reserved, and no Binding is made. */
+  readonly lease: Pick<Lease, 'hold' | 'term'>;
   /** Ends the search for what became of pods. */
   readonly signal: AbortSignal;
   /** Resolves after so many ms, or rejects when the signal aborts. */
@@ -34,6 +37,8 @@ export interface BinderOptions {
   /** ms of a clock that never goes back. */
   readonly now?: () => number;
 }
+
+type Again = () => object | undefined;
 
 const BOUND: BindOutcome = { result: 'bound' };
 const UNBOUND = Symbol('unbound');
@@ -84,6 +89,9 @@ export class Binder {
     // kube-scheduler sends pods by the names of resources, a count of 0 included: they hold nothing.
     if (request.resources.length === 0) return this.#write(args, binding(args, undefined));
 
+    const notYet = this.#options.lease.hold();
+    if (notYet) await notYet;
+
     // From here to the reservation nothing waits, so that no two pods can pass the check together.
     const held = ledger.allocationOf(uid);
     const doubtful = this.#inDoubt.get(uid);
@@ -106,12 +114,20 @@ export class Binder {
     try {
       return await this.#post(args, body);
     } catch (error) {
-      if (!(error instanceof KubeError) || !error.refused) return this.#findOut(args, body, error as Error);
+      const again = this.#sameTerm(body);
+      if (!(error instanceof KubeError) || !error.refused) return this.#findOut(args, again, error as Error);
       // A refusal is final, but for a conflict: then the pod may be bound already, and to this node.
       if (error.status === 409) return this.#findOut(args, undefined, error);
       this.#options.state.ledger.releaseReservation(args.PodUID);
       return { result: 'failed', why: error.message };
     }
+  }
+
+  /** What to make again; nothing once somebody else held the Lease in between, who may have given the slot away. */
+  #sameTerm(body: object): () => object | undefined {
+    const { lease } = this.#options;
+    const { term } = lease;
+    return () => (lease.term === term ? body : undefined);
   }
 
   async #post(args: BindingArgs, body: object): Promise<BindOutcome> {
@@ -124,7 +140,7 @@ export class Binder {
    * After a conflict, a broken reply or a server error: only the pod itself can tell.
    * @param again the Binding, where the first one may still be on its way
    */
-  async #findOut(args: BindingArgs, again: object | undefined, cause: Error): Promise<BindOutcome> {
+  async #findOut(args: BindingArgs, again: Again | undefined, cause: Error): Promise<BindOutcome> {
     try {
       return await this.#settle(args, again, cause);
     } catch {
@@ -140,18 +156,22 @@ export class Binder {
    * refused, whenever it comes.
    * @throws if the API server does not tell
    */
-  async #settle(args: BindingArgs, again: object | undefined, cause: Error): Promise<BindOutcome> {
+  async #settle(args: BindingArgs, again: Again | undefined, cause: Error): Promise<BindOutcome> {
     const found = await this.#lookUp(args);
     if (found === args.Node) {
       this.#seeThrough(args);
       return BOUND;
     }
-    if (found === UNBOUND && again) return this.#post(args, again);
+    if (found === UNBOUND && again) {
+      await this.#options.lease.hold();
+      const body = again();
+      if (body) return this.#post(args, body);
+    }
     this.#options.state.ledger.releaseReservation(args.PodUID);
     return { result: 'failed', why: cause.message };
   }
 
-  async #keepAsking(args: BindingArgs, again: object | undefined, cause: Error): Promise<void> {
+  async #keepAsking(args: BindingArgs, again: Again | undefined, cause: Error): Promise<void> {
     for (let delayMs = 100; await this.#slept(delayMs); delayMs = Math.min(LONGEST_DELAY_MS, delayMs * 2)) {
       const settled = await this.#settle(args, again, cause).catch(() => undefined);
       if (!settled) continue;

@@ -7,6 +7,7 @@ import { ApiError } from '../api/errors.ts';
 import {
   type BindingResult,
   bindingArgsSchema,
+  type ExtenderArgs,
   extenderArgsSchema,
   filterReply,
   type PreemptionResult,
@@ -14,6 +15,7 @@ import {
 } from '../api/extender.ts';
 import { faults, type Pod, podSchema } from '../api/kubernetes.ts';
 import type { ClusterState } from '../cluster/cluster-state.ts';
+import type { Lease } from '../cluster/lease.ts';
 import { type PodRecord, projectPod } from '../cluster/projection.ts';
 import { explainGpus } from '../core/explain.ts';
 import type { GpuRequest } from '../core/request.ts';
@@ -46,6 +48,7 @@ export interface ExtenderServerOptions extends Pick<HttpOptions, 'log' | 'regist
   /** Whether filter answers with the best node alone where nobody else has a say. */
   readonly narrowing: boolean;
   readonly binder: Binder;
+  readonly lease: Pick<Lease, 'hold'>;
   readonly comparisons: Pick<Comparisons, 'now'>;
   readonly metrics: ExtenderMetrics;
   readonly secondLook: SecondLook;
@@ -54,8 +57,21 @@ export interface ExtenderServerOptions extends Pick<HttpOptions, 'log' | 'regist
 }
 
 export function createExtenderServer(options: ExtenderServerOptions): FastifyInstance {
-  const { log, state, strategy, live, classes, narrowing, binder, comparisons, metrics, secondLook, seen, waitsFor } =
-    options;
+  const {
+    log,
+    state,
+    strategy,
+    live,
+    classes,
+    narrowing,
+    binder,
+    lease,
+    comparisons,
+    metrics,
+    secondLook,
+    seen,
+    waitsFor,
+  } = options;
   const { ledger } = state;
   const server = createServer({ ...options, bodyLimit: BODY_LIMIT });
 
@@ -79,7 +95,18 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
     });
   };
 
-  verb('filter', extenderArgsSchema, ({ Pod, NodeNames, Nodes }, reply) => {
+  verb('filter', extenderArgsSchema, (args, reply) => {
+    const notYet = lease.hold();
+    if (!notYet) return reply.type('application/json').send(answerFilter(args));
+    // Said in the reply: kube-scheduler shows that in the pod's event, and of other statuses only the number.
+    return notYet.then(
+      () => reply.type('application/json').send(answerFilter(args)),
+      (error: Error) =>
+        reply.type('application/json').send(filterReply({ passed: [], refused: [], error: error.message })),
+    );
+  });
+
+  const answerFilter = ({ Pod, NodeNames, Nodes }: ExtenderArgs): string => {
     const { pod, uid, key, request } = readPod(Pod);
     if (uid && !seen.has(uid)) live.observe(request);
     if (uid) seen.set(uid, request);
@@ -90,8 +117,8 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
     for (const [reason, count] of filtered.reasons) metrics.refusals.inc({ reason }, count);
     metrics.decisions.inc({ strategy: strategy.name, result: resultOf(filtered) });
     note(key, request, filtered);
-    return reply.type('application/json').send(filterReply(filtered));
-  });
+    return filterReply(filtered);
+  };
 
   const note = (pod: string, request: GpuRequest, { passed, refused, reasons, narrowed }: Filtered) => {
     const counts = { passed: passed.length, refused: Object.fromEntries(reasons) };

@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache';
 import { ClusterState } from '../cluster/cluster-state.ts';
 import { Comparer } from '../cluster/comparer.ts';
 import { KubeClient } from '../cluster/kube-client.ts';
+import { Lease } from '../cluster/lease.ts';
 import { Reflector } from '../cluster/reflector.ts';
 import type { GpuRequest } from '../core/request.ts';
 import { LiveStrategy } from '../core/strategies/live.ts';
@@ -28,6 +29,10 @@ export interface ExtenderOptions {
   readonly narrowing?: boolean;
   /** ms between two comparisons of the ledger with the API server; 0 (the default) for none. */
   readonly compareMs?: number;
+  /** Of the Lease that only one extender holds; default kube-system, which every cluster has. */
+  readonly leaseNamespace?: string;
+  /** Of this process alone. */
+  readonly identity: string;
   readonly log: Logger;
   readonly random: () => number;
 }
@@ -43,11 +48,13 @@ export interface RunningExtender {
 
 /** Pods between filter and bind; each is a few hundred bytes. */
 const PODS_REMEMBERED = 10_000;
+const LEASE = 'gpu-autoscaler-extender';
 /** A watch catches up within moments, unless it is dead. */
 const CATCH_UP_MS = 3_000;
 
 export async function startExtender(options: ExtenderOptions): Promise<RunningExtender> {
-  const { kubeConfig, host, port, strategy, narrowing = true, compareMs = 0, log, random } = options;
+  const { kubeConfig, host, port, strategy, narrowing = true, compareMs = 0, log, random, identity } = options;
+  const { leaseNamespace: namespace = 'kube-system' } = options;
   const client = new KubeClient(kubeConfig);
   const state = new ClusterState((message, details) => log.warn(details, message));
   const { ledger } = state;
@@ -64,7 +71,16 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
   const stopping = new AbortController();
   const { signal } = stopping;
   const seen = new LRUCache<string, GpuRequest>({ max: PODS_REMEMBERED });
-  const binder = new Binder({ state, client, strategy: strategy.name, recall: (uid) => seen.get(uid), signal });
+  const lease = new Lease({
+    client,
+    namespace,
+    name: LEASE,
+    identity,
+    takeOver: () => reflectors.pods.listAgain(),
+    log: (message, details) => log.warn({ ...details, namespace, name: LEASE }, message),
+  });
+  const recall = (uid: string) => seen.get(uid);
+  const binder = new Binder({ state, client, strategy: strategy.name, recall, lease, signal });
   const registry = createRegistry();
   const live = new LiveStrategy(strategy, ledger);
   const classes = new Classes(ledger, live);
@@ -74,12 +90,13 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
     classes: () => classes.looks,
     watches: () => Object.entries(reflectors).map(([kind, { silence, faults }]) => ({ kind, silence, faults })),
     lag: () => binder.lag(),
+    lease: () => lease.isHeld,
   });
   const comparer = new Comparer({
     client,
     ledger,
     relist: () => {
-      for (const reflector of Object.values(reflectors)) reflector.listAgain();
+      for (const reflector of Object.values(reflectors)) void reflector.listAgain();
     },
     pause: () => sleep(CATCH_UP_MS, undefined, { signal, ref: false }),
     signal,
@@ -96,12 +113,14 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
     classes,
     narrowing,
     binder,
+    lease,
     comparisons,
     metrics,
     secondLook: new SecondLook({ ledger, classes, client, log, signal }),
     seen,
   });
   const url = await server.listen({ host, port });
+  await lease.look();
   for (const reflector of Object.values(reflectors)) reflector.start();
   if (compareMs > 0) void ready.then(() => comparisons.every(compareMs, signal));
 
@@ -112,6 +131,7 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
     async close() {
       // Answer what has been asked, then let go of the API server.
       await server.close();
+      await lease.release();
       stopping.abort();
       await Promise.all(Object.values(reflectors).map((reflector) => reflector.stop()));
       client.close();

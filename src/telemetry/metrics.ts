@@ -23,6 +23,8 @@ export interface ClusterFigures {
   readonly watches: () => Iterable<{ readonly kind: string; readonly silence: number; readonly faults: number }>;
   /** ms for which the oldest Binding that was answered has not been seen in the watch; 0 if all have. */
   readonly lag: () => number;
+  /** Whether this extender holds the Lease. */
+  readonly lease: () => boolean;
 }
 
 export function extenderMetrics(registry: Registry, figures: ClusterFigures) {
@@ -52,6 +54,14 @@ export function extenderMetrics(registry: Registry, figures: ClusterFigures) {
       this.reset();
       this.inc({ result: 'hit' }, hits);
       this.inc({ result: 'miss' }, misses);
+    },
+  });
+  new Gauge({
+    name: 'gpu_autoscaler_extender_lease_held',
+    help: '1 while this extender holds the Lease that only one may hold; idle ones let it lapse.',
+    registers: [registry],
+    collect() {
+      this.set(figures.lease() ? 1 : 0);
     },
   });
   new Gauge({

@@ -1,5 +1,6 @@
 /** A control plane with our webhook and extender at work in this process. */
 
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { strategyByName } from '../../src/core/strategies/registry.ts';
 import { type RunningExtender, startExtender } from '../../src/extender/start.ts';
@@ -60,7 +61,8 @@ export async function startInProcessExtender(
   if (!strategy) throw new RangeError(`no strategy is called ${strategyName}`);
   const { kubeConfig, dir } = cluster;
   const log = createLogger('extender', 'debug', join(dir, 'logs', 'extender.log'));
-  return startExtender({ kubeConfig, host: '127.0.0.1', port, strategy, log, random: Math.random });
+  const identity = randomUUID();
+  return startExtender({ kubeConfig, host: '127.0.0.1', port, strategy, identity, log, random: Math.random });
 }
 
 /** Starts the webhook, registers it, and waits until the API server asks it. */

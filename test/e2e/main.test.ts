@@ -28,6 +28,7 @@ const CASES: readonly [args: string[], code: number, says: RegExp][] = [
   [['extender', '--extender-port', 'http'], 2, /--extender-port: "http" is not a port, 0 to 65535/],
   [['extender', '--extender-port', '70000'], 2, /--extender-port: /],
   [['extender', '--compare-interval', 'often'], 2, /--compare-interval: "often" is no number of seconds/],
+  [['extender', '--lease-namespace', 'No Such'], 2, /--lease-namespace: "No Such" is not the name of a namespace/],
   [['extender', '--narrowing', 'maybe'], 2, /--narrowing: "maybe" is not on or off/],
   [['extender', '--log-level', 'loud'], 2, /--log-level: /],
   [['webhook', '--disable', 'mig,magic'], 2, /--disable: "magic" is not one of mig, mps, timeslicing/],

@@ -51,7 +51,8 @@ export function makeExtender(options: MakeOptions = {}): Made {
   };
   const seen = new LRUCache<string, GpuRequest>({ max: 100 });
   const signal = new AbortController().signal;
-  const binder = new Binder({ state, client, strategy: name, recall: (uid) => seen.get(uid), signal });
+  const lease = { hold: () => undefined, term: 0 };
+  const binder = new Binder({ state, client, strategy: name, recall: (uid) => seen.get(uid), lease, signal });
   const registry = createRegistry();
   const live = new LiveStrategy(strategy, state.ledger);
   const classes = new Classes(state.ledger, live);
@@ -61,6 +62,7 @@ export function makeExtender(options: MakeOptions = {}): Made {
     classes: () => classes.looks,
     watches: () => [],
     lag: () => binder.lag(),
+    lease: () => true,
   });
   const log = pino({ level: 'silent' });
   const secondLook = new SecondLook({ ledger: state.ledger, classes, client, log, signal });
@@ -74,6 +76,7 @@ export function makeExtender(options: MakeOptions = {}): Made {
     classes,
     narrowing,
     binder,
+    lease,
     comparisons: { now: async () => [] },
     metrics,
     secondLook,

@@ -139,3 +139,27 @@ tap.test('hundreds may be in doubt, without a warning, and all are settled once 
   process.off('warning', onWarning);
   t.strictSame(warnings, []);
 });
+
+tap.test(
+  'once somebody else has held the Lease in between, the Binding is not made again, and the slot let go',
+  async (t) => {
+    const { api, wake, free, lease, nodeOf } = await setUp(t, 'unsent');
+    lease.term += 1;
+    await wake();
+    t.notOk(api.calls.includes('POST a'));
+    t.equal(nodeOf('a'), undefined);
+    t.equal(free(), 1);
+  },
+);
+
+tap.test('while somebody else holds the Lease, it stays in doubt', async (t) => {
+  const { api, wake, free, lease } = await setUp(t, 'unsent');
+  lease.hold = () => Promise.reject(new Error('another extender holds it'));
+  await wake();
+  await wake();
+  t.notOk(api.calls.includes('POST a'));
+  t.equal(free(), 0);
+  lease.hold = () => undefined;
+  await wake();
+  t.ok(api.calls.includes('POST a'));
+});

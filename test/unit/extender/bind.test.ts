@@ -211,3 +211,13 @@ tap.test('bind never rejects, whatever the client throws', async (t) => {
   };
   t.match(await bind('b', OTHER), { result: 'failed', why: /^never/ });
 });
+
+tap.test('without the Lease nothing is reserved, and no Binding is made', async (t) => {
+  const { api, bind, free, lease } = setUp(t);
+  lease.hold = () => Promise.reject(new Error('another extender, x, holds the Lease'));
+  t.strictSame(await bind('a'), { result: 'failed', why: 'another extender, x, holds the Lease' });
+  t.strictSame(api.calls, []);
+  t.equal(free(), 1);
+  lease.hold = () => Promise.resolve();
+  t.strictSame(await bind('a'), BOUND);
+});

@@ -53,11 +53,13 @@ export function setUp(t: Test, { gpus = 1, pods = ['a'], remembered = true, asle
     naps.push(ms);
     return new Promise<void>((resolve) => sleepers.push(resolve));
   };
+  const lease: { hold: () => Promise<void> | undefined; term: number } = { hold: () => undefined, term: 0 };
   const binder = new Binder({
     state,
     client: api,
     strategy: 'bestfit',
     recall: (uid) => memory.get(uid),
+    lease,
     signal: stopping.signal,
     ...(asleep && { sleep }),
   });
@@ -72,5 +74,5 @@ export function setUp(t: Test, { gpus = 1, pods = ['a'], remembered = true, asle
     for (const resolve of sleepers.splice(0)) resolve();
     await turn();
   };
-  return { state, ledger: state.ledger, api, bind, nodeOf, free, watch, stopping, naps, wake };
+  return { state, ledger: state.ledger, api, bind, nodeOf, free, watch, stopping, naps, wake, lease };
 }

@@ -1,0 +1,220 @@
+/**
+ * Only one at a time: whoever holds the Lease may act. It is taken when somebody asks for that, renewed
+ * only while somebody does, and given back at the end: an idle cluster sees no write.
+ *
+ * Others judge whether it has lapsed by how long they have seen it unchanged, on a clock of their own
+ * that never goes back, as client-go does: wrong or jumping wall clocks do no harm.
+ */
+
+import { z } from 'zod';
+import { type KubeClient, KubeError } from './kube-client.ts';
+
+export interface LeaseOptions {
+  readonly client: Pick<KubeClient, 'json'>;
+  readonly namespace: string;
+  readonly name: string;
+  /** Of this process alone. */
+  readonly identity: string;
+  /** Somebody else held it since we last knew: learns all that they did. */
+  readonly takeOver: () => Promise<void>;
+  readonly log: (message: string, details: Record<string, unknown>) => void;
+  /** ms of a clock that never goes back. */
+  readonly now?: () => number;
+  /** What stands in the Lease, for people. */
+  readonly date?: () => Date;
+}
+
+/** It cannot be had now; the message says why, and what will end that. */
+export class LeaseError extends Error {
+  override readonly name = 'LeaseError';
+}
+
+/** Others take it after so long without a change, ms. */
+const DURATION_MS = 10_000;
+/** We act on it for so long after we asked for it: what is sent at the last moment arrives before others may act. */
+const VALID_MS = 8_000;
+const RENEW_MS = 3_000;
+/** Somebody else may be quicker, but not time and again. */
+const ATTEMPTS = 3;
+
+const leaseSchema = z.object({
+  metadata: z.object({ resourceVersion: z.string() }),
+  spec: z.object({ holderIdentity: z.string().nullish(), leaseTransitions: z.int().nullish() }).default({}),
+});
+type StoredLease = z.infer<typeof leaseSchema>;
+
+/** The version of a Lease that is not there. */
+const ABSENT = '';
+
+export class Lease {
+  readonly #options: LeaseOptions;
+  readonly #path: string;
+  readonly #now: () => number;
+  /** The version that we wrote, or saw in nobody's hands. */
+  #known: string | undefined;
+  /** Whether others may have done something that we do not know of. */
+  #behind = true;
+  #term = 0;
+  #until = Number.NEGATIVE_INFINITY;
+  #renewedAt = Number.NEGATIVE_INFINITY;
+  #transitions = 0;
+  #busy: Promise<void> | undefined;
+  /** The version last seen in others' hands, and since when. */
+  #seen: { readonly version: string; readonly at: number } | undefined;
+
+  constructor(options: LeaseOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#path = `/apis/coordination.k8s.io/v1/namespaces/${options.namespace}/leases`;
+  }
+
+  get isHeld(): boolean {
+    return !this.#behind && this.#now() < this.#until;
+  }
+
+  /** Moves whenever somebody else held it in between. */
+  get term(): number {
+    return this.#term;
+  }
+
+  /**
+   * Before anything is listed: if nobody holds it now, and nobody takes it before we do, what is listed
+   * from here on is all that others did. Whoever holds it is watched from now on.
+   */
+  async look(): Promise<void> {
+    const lease = await this.#get().catch(() => undefined);
+    if (!lease) return;
+    const nobodys = lease === 'absent' || !lease.spec.holderIdentity;
+    if (nobodys) this.#known = lease === 'absent' ? ABSENT : lease.metadata.resourceVersion;
+    else this.#isFree(lease);
+    this.#behind = !nobodys;
+  }
+
+  /**
+   * Undefined if it is held, as it is nearly always: nobody waits for a renewal.
+   * @throws LeaseError (later) if somebody else holds it, or it cannot be written
+   */
+  hold(): Promise<void> | undefined {
+    if (!this.isHeld) return this.#once(() => this.#acquire());
+    if (this.#now() - this.#renewedAt > RENEW_MS) {
+      this.#once(() => this.#renew()).catch((error: Error) => {
+        this.#options.log('the Lease cannot be renewed', { error: error.message });
+      });
+    }
+    return undefined;
+  }
+
+  /** Gives it back, so that others need not wait. */
+  async release(): Promise<void> {
+    await this.#busy?.catch(() => {});
+    if (!this.isHeld) return;
+    this.#until = Number.NEGATIVE_INFINITY;
+    await this.#write('').catch((error: Error) => {
+      this.#options.log('the Lease cannot be given back', { error: error.message });
+    });
+  }
+
+  #once(work: () => Promise<void>): Promise<void> {
+    this.#busy ??= work().finally(() => {
+      this.#busy = undefined;
+    });
+    return this.#busy;
+  }
+
+  async #acquire(): Promise<void> {
+    try {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await this.#tryToAcquire();
+        } catch (error) {
+          if (!(error instanceof KubeError) || error.status !== 409 || attempt === ATTEMPTS) throw error;
+        }
+      }
+    } catch (error) {
+      if (error instanceof LeaseError) throw error;
+      const { namespace, name } = this.#options;
+      throw new LeaseError(`the Lease ${namespace}/${name} cannot be taken: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async #tryToAcquire(): Promise<void> {
+    const { identity, takeOver, log } = this.#options;
+    const lease = await this.#get();
+    const version = lease === 'absent' ? ABSENT : lease.metadata.resourceVersion;
+    // A write of ours that got no answer may have succeeded: then nobody else came in between.
+    if (version !== this.#known && (lease === 'absent' || lease.spec.holderIdentity !== identity)) {
+      if (lease !== 'absent' && !this.#isFree(lease)) throw this.#heldByAnother(lease);
+      this.#transitions = (lease === 'absent' ? 0 : (lease.spec.leaseTransitions ?? 0)) + 1;
+      this.#behind = true;
+    }
+    await this.#write(identity, version);
+    if (!this.#behind) return;
+    log('the Lease was in other hands: learning what they did', {});
+    await takeOver();
+    // That may have taken long: a second write shows that nobody came in between.
+    if (this.#now() - this.#renewedAt > RENEW_MS) await this.#write(identity);
+    this.#behind = false;
+    this.#term += 1;
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      await this.#write(this.#options.identity);
+    } catch (error) {
+      // Somebody else wrote it, though it was ours: whatever they think, we stop.
+      if (error instanceof KubeError && error.status === 409) this.#until = Number.NEGATIVE_INFINITY;
+      throw error;
+    }
+  }
+
+  /** @param version that it must still have */
+  async #write(holder: string, version = this.#known): Promise<void> {
+    const { client, name, namespace, date = () => new Date() } = this.#options;
+    const at = this.#now();
+    const time = date().toISOString().replace('Z', '000Z');
+    const body = {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { name, namespace, ...(version && { resourceVersion: version }) },
+      spec: {
+        holderIdentity: holder,
+        leaseDurationSeconds: DURATION_MS / 1000,
+        renewTime: time,
+        leaseTransitions: this.#transitions,
+      },
+    };
+    const path = version ? `${this.#path}/${name}` : this.#path;
+    const stored = leaseSchema.parse(await client.json(version ? 'PUT' : 'POST', path, { body }));
+    this.#known = stored.metadata.resourceVersion;
+    this.#renewedAt = at;
+    if (holder) this.#until = at + VALID_MS;
+  }
+
+  async #get(): Promise<StoredLease | 'absent'> {
+    const { client, name } = this.#options;
+    try {
+      return leaseSchema.parse(await client.json('GET', `${this.#path}/${name}`));
+    } catch (error) {
+      if (error instanceof KubeError && error.status === 404) return 'absent';
+      throw error;
+    }
+  }
+
+  /** Given back, or not renewed for as long as we have looked. */
+  #isFree({ metadata, spec }: StoredLease): boolean {
+    if (!spec.holderIdentity) return true;
+    const now = this.#now();
+    if (this.#seen?.version !== metadata.resourceVersion) this.#seen = { version: metadata.resourceVersion, at: now };
+    return now - this.#seen.at >= DURATION_MS;
+  }
+
+  #heldByAnother({ spec }: StoredLease): LeaseError {
+    const { namespace, name } = this.#options;
+    return new LeaseError(
+      `another extender, ${spec.holderIdentity}, holds the Lease ${namespace}/${name}: ` +
+        `it is free ${DURATION_MS / 1000} s after nobody has asked that one any more`,
+    );
+  }
+}
