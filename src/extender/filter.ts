@@ -44,6 +44,7 @@ export function filter({ ledger, table, names, narrow }: FilterOptions): Filtere
     } else if (node) passed.push(node);
   }
   const narrowed = narrow && passed.length > 1;
+  if (passed.length === names.length && !narrowed) return { passed: names, refused, reasons, narrowed };
   const chosen = narrowed ? table.best(passed, 1) : passed;
   return { passed: chosen.map(({ name }) => name), refused, reasons, narrowed };
 }

@@ -108,11 +108,13 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
 
   const answerFilter = ({ Pod, NodeNames, Nodes }: ExtenderArgs): string => {
     const { pod, uid, key, request } = readPod(Pod);
+    const table = classes.of(request);
     if (uid && !seen.has(uid)) live.observe(request);
-    if (uid) seen.set(uid, request);
+    // The request of the class, not of the pod: thousands of these live on for a while.
+    if (uid) seen.set(uid, table.request);
     const names = given('NodeNames', NodeNames, Nodes);
     const narrow = narrowing && mayNarrow(pod, state);
-    const filtered = filter({ ledger, table: classes.of(request), names, narrow });
+    const filtered = filter({ ledger, table, names, narrow });
     if (uid) secondLook.filtered({ uid, key, request }, filtered.passed.length === 0, names);
     for (const [reason, count] of filtered.reasons) metrics.refusals.inc({ reason }, count);
     metrics.decisions.inc({ strategy: strategy.name, result: resultOf(filtered) });

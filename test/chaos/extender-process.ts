@@ -28,6 +28,7 @@ export class ExtenderProcess {
   readonly #kubeconfigFile = join(this.#processes.dir, 'kubeconfig');
   readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 256 });
   #running: Running | undefined;
+  #starts = 0;
 
   private constructor(port: number, kubeConfig: KubeConfig) {
     this.#port = port;
@@ -44,7 +45,11 @@ export class ExtenderProcess {
 
   /** Resolves once it can answer. */
   async start(): Promise<void> {
-    const flags = ['--kubeconfig', this.#kubeconfigFile, '--extender-port', String(this.#port), '--log-level', 'warn'];
+    // Both ways of answering filter, in turns: callers that choose among all nodes, and callers that follow our choice.
+    const narrowing = this.#starts % 2 === 0 ? 'off' : 'on';
+    this.#starts += 1;
+    const address = ['--kubeconfig', this.#kubeconfigFile, '--extender-port', String(this.#port)];
+    const flags = [...address, '--log-level', 'warn', '--narrowing', narrowing];
     const running = this.#processes.start(process.execPath, [MAIN, 'extender', ...flags]);
     this.#running = running;
     await waitFor(
