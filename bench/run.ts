@@ -12,11 +12,12 @@ import type { Scenario } from './scenario.ts';
 import { coldStart } from './scenarios/cold-start.ts';
 import { decisionCost } from './scenarios/decision-cost.ts';
 import { filterLatency } from './scenarios/filter-latency.ts';
+import { jsonCost } from './scenarios/json-cost.ts';
 import { migLayout } from './scenarios/mig-layout.ts';
 import { openb } from './scenarios/openb.ts';
 import { throughput } from './scenarios/throughput.ts';
 
-const SCENARIOS: readonly Scenario[] = [filterLatency, throughput, coldStart, migLayout, openb, decisionCost];
+const SCENARIOS: readonly Scenario[] = [filterLatency, jsonCost, throughput, coldStart, migLayout, openb, decisionCost];
 const RESULTS = join(import.meta.dirname, 'results');
 
 const wanted = process.argv.slice(2);

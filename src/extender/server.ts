@@ -107,6 +107,7 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
   });
 
   const answerFilter = ({ Pod, NodeNames, Nodes }: ExtenderArgs): string => {
+    const started = performance.now();
     const { pod, uid, key, request } = readPod(Pod);
     const table = classes.of(request);
     if (uid && !seen.has(uid)) live.observe(request);
@@ -118,12 +119,15 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
     if (uid) secondLook.filtered({ uid, key, request }, filtered.passed.length === 0, names);
     for (const [reason, count] of filtered.reasons) metrics.refusals.inc({ reason }, count);
     metrics.decisions.inc({ strategy: strategy.name, result: resultOf(filtered) });
-    note(key, request, filtered);
+    note(key, request, filtered, performance.now() - started);
     return filterReply(filtered);
   };
 
-  const note = (pod: string, request: GpuRequest, { passed, refused, reasons, narrowed }: Filtered) => {
-    const counts = { passed: passed.length, refused: Object.fromEntries(reasons) };
+  const note = (pod: string, request: GpuRequest, filtered: Filtered, took: number) => {
+    const { passed, refused, reasons, narrowed } = filtered;
+    if (passed.length > 0 && !log.isLevelEnabled('debug')) return;
+    const ms = Math.round(took * 100) / 100;
+    const counts = { passed: passed.length, refused: Object.fromEntries(reasons), ms };
     if (passed.length === 0) log.info({ pod, ...counts }, 'no node fits');
     if (!log.isLevelEnabled('debug')) return;
     const why = refused.slice(0, NODES_EXPLAINED).map(([node]) => [node, explainGpus(ledger, node, request)]);
