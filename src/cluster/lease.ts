@@ -106,8 +106,9 @@ export class Lease {
 
   /** Gives it back, so that others need not wait. */
   async release(): Promise<void> {
-    await this.#busy?.catch(() => {});
+    // Somebody who is still taking it over may be at that for ever.
     if (!this.isHeld) return;
+    await this.#busy?.catch(() => {});
     this.#until = Number.NEGATIVE_INFINITY;
     await this.#write('').catch((error: Error) => {
       this.#options.log('the Lease cannot be given back', { error: error.message });

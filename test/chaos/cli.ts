@@ -15,7 +15,7 @@ import { startCluster } from '../cluster/start.ts';
 import { fleet } from './fleet.ts';
 import { type ChaosReport, runChaos } from './run.ts';
 
-const KILL_EVERY_MS = 25_000;
+const KILL_EVERY_MS = 90_000;
 const STALE_LISTS = 0.5;
 
 const { values } = parseArgs({

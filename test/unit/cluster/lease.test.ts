@@ -188,6 +188,18 @@ tap.test('what others did cannot be learnt: not held, and tried again', async (t
   t.equal(held, false, 'nobody acts while it learns');
 });
 
+tap.test('whoever is still learning can be ended', async (t) => {
+  const { lease, clock, api } = setUp();
+  await lease('a').hold();
+  const b = lease('b', () => new Promise(() => {}));
+  await b.look();
+  clock.ms = 10_000;
+  void b.hold();
+  await settle();
+  await b.release();
+  t.equal(api.holder, 'b', 'others wait 10 s for it');
+});
+
 tap.test('to learn may take longer than the Lease lasts: it is written again, or was lost', async (t) => {
   const { lease, clock, api } = setUp();
   await lease('a').hold();
