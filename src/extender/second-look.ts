@@ -11,6 +11,7 @@ import type { KubeClient } from '../cluster/kube-client.ts';
 import type { Ledger } from '../core/ledger.ts';
 import type { GpuRequest } from '../core/request.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { ExtenderMetrics } from '../telemetry/metrics.ts';
 import type { Classes } from './classes.ts';
 
 export interface SecondLookOptions {
@@ -18,6 +19,7 @@ export interface SecondLookOptions {
   readonly classes: Pick<Classes, 'of'>;
   readonly client: Pick<KubeClient, 'json'>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
+  readonly metrics: Pick<ExtenderMetrics, 'secondLooks'>;
   /** Ends all looks. */
   readonly signal: AbortSignal;
   readonly now?: () => Date;
@@ -72,7 +74,7 @@ export class SecondLook {
 
   /** Any change of its status has kube-scheduler try a pod again that we refused, and none but that pod. */
   async #touch({ uid, key }: RefusedPod, node: string): Promise<void> {
-    const { client, log, now = () => new Date() } = this.#options;
+    const { client, log, metrics, now = () => new Date() } = this.#options;
     const [namespace = '', name = ''] = key.split('/').map(encodeURIComponent);
     const condition = {
       type: CONDITIONS.secondLook,
@@ -86,8 +88,10 @@ export class SecondLook {
     const contentType = 'application/strategic-merge-patch+json';
     try {
       await client.json('PATCH', `/api/v1/namespaces/${namespace}/pods/${name}/status`, { body, contentType });
+      metrics.secondLooks.inc({ result: 'told' });
       log.info({ pod: key, node }, 'refused too early, kube-scheduler will try again');
     } catch (error) {
+      metrics.secondLooks.inc({ result: 'failed' });
       log.warn({ pod: key, node, why: (error as Error).message }, 'refused too early, and it could not be told');
     }
   }

@@ -116,7 +116,7 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
     lease,
     comparisons,
     metrics,
-    secondLook: new SecondLook({ ledger, classes, client, log, signal }),
+    secondLook: new SecondLook({ ledger, classes, client, log, metrics, signal }),
     seen,
   });
   const url = await server.listen({ host, port });

@@ -104,6 +104,12 @@ export function extenderMetrics(registry: Registry, figures: ClusterFigures) {
       labelNames: ['kind'] as const,
       registers: [registry],
     }),
+    secondLooks: new Counter({
+      name: 'gpu_autoscaler_extender_second_looks_total',
+      help: 'Pods refused before the watch told of room: kube-scheduler was told to try again, or that failed.',
+      labelNames: ['result'] as const,
+      registers: [registry],
+    }),
     decisions: new Counter({
       name: 'gpu_autoscaler_extender_decisions_total',
       help: 'Answers of filter: narrowed (to the best node), listed (all that fit) or none (no node fits).',

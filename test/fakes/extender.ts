@@ -11,7 +11,7 @@ import { Binder } from '../../src/extender/bind.ts';
 import { Classes } from '../../src/extender/classes.ts';
 import { SecondLook } from '../../src/extender/second-look.ts';
 import { createExtenderServer } from '../../src/extender/server.ts';
-import { createRegistry, extenderMetrics } from '../../src/telemetry/metrics.ts';
+import { type ClusterFigures, createRegistry, extenderMetrics } from '../../src/telemetry/metrics.ts';
 import { takeList } from './listing.ts';
 
 export interface Made {
@@ -65,7 +65,7 @@ export function makeExtender(options: MakeOptions = {}): Made {
     lease: () => true,
   });
   const log = pino({ level: 'silent' });
-  const secondLook = new SecondLook({ ledger: state.ledger, classes, client, log, signal });
+  const secondLook = new SecondLook({ ledger: state.ledger, classes, client, log, metrics, signal });
   const server = createExtenderServer({
     log,
     registry,
@@ -92,6 +92,16 @@ function aged(node: object, age: number): object {
     metadata: { ...metadata, creationTimestamp: new Date(Date.UTC(2026, 0, 1, 0, age)).toISOString() },
   };
 }
+
+/** For metrics that nobody looks at. */
+export const NO_FIGURES: ClusterFigures = {
+  nodes: () => 0,
+  reservations: () => 0,
+  classes: () => ({ hits: 0, misses: 0 }),
+  watches: () => [],
+  lag: () => 0,
+  lease: () => false,
+};
 
 /** A pod as the API server would show it. */
 export function livePod(manifest: object, uid: string, more: { nodeName?: string } = {}): object {

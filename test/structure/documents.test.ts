@@ -6,20 +6,14 @@ import tap from 'tap';
 import { z } from 'zod';
 import { LABELS, READ, WRITTEN } from '../../src/api/keys.ts';
 import { createRegistry, extenderMetrics, webhookMetrics } from '../../src/telemetry/metrics.ts';
+import { NO_FIGURES } from '../fakes/extender.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
 tap.test('every metric of ours is in docs/reference/metrics.md, and no other', async (t) => {
   const registry = createRegistry();
-  extenderMetrics(registry, {
-    nodes: () => 0,
-    reservations: () => 0,
-    classes: () => ({ hits: 0, misses: 0 }),
-    watches: () => [],
-    lag: () => 0,
-    lease: () => true,
-  });
+  extenderMetrics(registry, NO_FIGURES);
   webhookMetrics(registry);
   const ours = registry.getMetricsAsArray().map(({ name }) => name);
   const documented = [...read('docs/reference/metrics.md').matchAll(/`(gpu_autoscaler_\w+)`/g)].map(([, name]) => name);

@@ -10,9 +10,10 @@ import { bestFit } from '../../../src/core/strategies/best-fit.ts';
 import { LiveStrategy } from '../../../src/core/strategies/live.ts';
 import { Classes } from '../../../src/extender/classes.ts';
 import { SecondLook } from '../../../src/extender/second-look.ts';
+import { createRegistry, extenderMetrics } from '../../../src/telemetry/metrics.ts';
 import { mpsNode } from '../../cluster/gpu-nodes.ts';
 import { gpuPod } from '../../cluster/pods.ts';
-import { livePod } from '../../fakes/extender.ts';
+import { livePod, NO_FIGURES } from '../../fakes/extender.ts';
 import { takeList } from '../../fakes/listing.ts';
 import { request } from '../make.ts';
 
@@ -38,6 +39,8 @@ function setUp(t: Test, { broken = false } = {}) {
   };
   const said: object[] = [];
   const log = pino({ level: 'info' }, { write: (line: string) => void said.push(JSON.parse(line)) });
+  const registry = createRegistry();
+  const { secondLooks } = extenderMetrics(registry, NO_FIGURES);
   const stopping = new AbortController();
   const naps: number[] = [];
   const sleepers: (() => void)[] = [];
@@ -48,17 +51,28 @@ function setUp(t: Test, { broken = false } = {}) {
   const now = () => new Date('2026-01-01T00:00:00Z');
   const { ledger } = state;
   const classes = new Classes(ledger, new LiveStrategy(bestFit, ledger));
-  const second = new SecondLook({ ledger, classes, client, log, signal: stopping.signal, now, sleep });
+  const second = new SecondLook({
+    ledger,
+    classes,
+    client,
+    log,
+    metrics: { secondLooks },
+    signal: stopping.signal,
+    now,
+    sleep,
+  });
+  const counted = async (result: string) =>
+    (await secondLooks.get()).values.find(({ labels }) => labels.result === result)?.value;
   const wake = async () => {
     for (const resolve of sleepers.splice(0)) resolve();
     await turn();
   };
   const free = () => state.pods.deleted(holder);
-  return { second, state, calls, said, naps, wake, free, stopping };
+  return { second, state, calls, said, counted, naps, wake, free, stopping };
 }
 
 tap.test('room that the watch brings after the refusal: the status is touched, once', async (t) => {
-  const { second, calls, naps, wake, free } = setUp(t);
+  const { second, calls, counted, naps, wake, free } = setUp(t);
   second.filtered(POD, true, ['a', 'b']);
   free();
   await wake();
@@ -80,6 +94,7 @@ tap.test('room that the watch brings after the refusal: the status is touched, o
   await wake();
   t.equal(calls.length, 1);
   t.same(naps, [300]);
+  t.equal(await counted('told'), 1);
 });
 
 tap.test('room that comes late is seen at the second look, after which there is none', async (t) => {
@@ -139,11 +154,12 @@ tap.test('tried again and refused again, it is looked at once, from the later tr
 });
 
 tap.test('an API server that refuses is no fault of ours: it is said, and that is all', async (t) => {
-  const { second, said, wake, free } = setUp(t, { broken: true });
+  const { second, said, counted, wake, free } = setUp(t, { broken: true });
   second.filtered(POD, true, ['a']);
   free();
   await wake();
   t.match(said, [{ pod: 'team/pod', node: 'a', why: 'the API server is on fire' }]);
+  t.equal(await counted('failed'), 1);
 });
 
 tap.test('no more than 200 are looked after at once', async (t) => {
