@@ -14,6 +14,7 @@ const TABLE = {
   UnknownPath: { status: 404, message: 'there is no such path or verb here' },
   BodyTooLarge: { status: 413, message: 'the body is larger than this server reads' },
   UnsupportedMediaType: { status: 415, message: 'the content type must be application/json' },
+  ApiServerAway: { status: 502, message: 'the API server cannot be asked' },
   NotReady: { status: 503, message: 'the cluster has not been listed yet' },
   Internal: { status: 500, message: 'an unexpected error; the log has the details' },
 } as const;

@@ -11,10 +11,14 @@ const port = z
   })
   .transform(Number);
 
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
 export const commonSettingsSchema = z.object({
   /** Path of a kubeconfig; else KUBECONFIG, ~/.kube/config, or the pod's service account. */
   kubeconfig: z.string().optional(),
-  logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  logLevel: z
+    .enum(LOG_LEVELS, { error: ({ input }) => `${JSON.stringify(input)} is not one of ${LOG_LEVELS.join(', ')}` })
+    .default('info'),
 });
 
 export const extenderSettingsSchema = z.object({

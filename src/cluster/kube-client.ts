@@ -44,6 +44,15 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** ms without a byte in either direction; default 10,000. */
   readonly idleMs?: number;
+  /** Asked right before anything is sent: false, and nothing is (NotSentError). */
+  readonly maySend?: () => boolean;
+}
+
+/** The call was not made: it surely had no effect. */
+export class NotSentError extends KubeError {
+  override get refused(): boolean {
+    return true;
+  }
 }
 
 /** How long one reading of the credentials is used, ms: tokens on disk change, but not for each call. */
@@ -126,11 +135,12 @@ export class KubeClient {
     credentials: Credentials,
     method: Method,
     path: string,
-    { body, contentType = 'application/json', signal, idleMs = 10_000 }: CallOptions,
+    { body, contentType = 'application/json', signal, idleMs = 10_000, maySend = () => true }: CallOptions,
   ): Promise<IncomingMessage> {
     try {
       const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
       const identity = await credentials.options;
+      if (!maySend()) throw new NotSentError(`${method} ${path}: too late to be sent`);
       return await new Promise((resolve, reject) => {
         const outgoing = request({
           ...identity,
@@ -157,6 +167,7 @@ export class KubeClient {
         outgoing.end(payload);
       });
     } catch (error) {
+      if (error instanceof NotSentError) throw error;
       throw new KubeError(`${method} ${path}: ${(error as Error).message}`, undefined, undefined, { cause: error });
     }
   }

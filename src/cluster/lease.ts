@@ -2,8 +2,9 @@
  * Only one at a time: whoever holds the Lease may act. It is taken when somebody asks for that, renewed
  * only while somebody does, and given back at the end: an idle cluster sees no write.
  *
- * Others judge whether it has lapsed by how long they have seen it unchanged, on a clock of their own
- * that never goes back, as client-go does: wrong or jumping wall clocks do no harm.
+ * Others judge whether it has lapsed by how long they have seen it unchanged, look by look, on a clock of
+ * their own that never goes back: wrong or jumping wall clocks do no harm, nor does an API server that
+ * was frozen for a while.
  */
 
 import { z } from 'zod';
@@ -29,19 +30,36 @@ export class LeaseError extends Error {
   override readonly name = 'LeaseError';
 }
 
-/** Others take it after so long without a change, ms. */
-const DURATION_MS = 10_000;
-/** We act on it for so long after we asked for it: what is sent at the last moment arrives before others may act. */
+/** We act on it for so long after we asked for it, ms. */
 const VALID_MS = 8_000;
+/** What is sent at the last moment is given up after so long without an answer, ms. */
+export const LAST_WORD_MS = 5_000;
+/** Others take it after so long without a change, ms: longer than both together. */
+const DURATION_MS = 15_000;
 const RENEW_MS = 3_000;
+/** Whoever does not hold it looks so often, ms; looks farther apart than that and a little more begin anew. */
+const LOOK_MS = 3_000;
+const LONGEST_GAP_MS = 6_000;
+/** leaseDurationSeconds of a Lease that was given back in order: nothing of its holder is under way. */
+const GIVEN_BACK_S = 1;
+/** What fits into the field. */
+const MOST_TRANSITIONS = 2 ** 31;
 /** Somebody else may be quicker, but not time and again. */
 const ATTEMPTS = 3;
 
 const leaseSchema = z.object({
   metadata: z.object({ resourceVersion: z.string() }),
-  spec: z.object({ holderIdentity: z.string().nullish(), leaseTransitions: z.int().nullish() }).default({}),
+  spec: z
+    .object({
+      holderIdentity: z.string().nullish(),
+      leaseDurationSeconds: z.int().nullish(),
+      leaseTransitions: z.int().nullish(),
+    })
+    .nullish()
+    .transform((spec) => spec ?? {}),
 });
 type StoredLease = z.infer<typeof leaseSchema>;
+type Found = StoredLease | 'absent';
 
 /** The version of a Lease that is not there. */
 const ABSENT = '';
@@ -59,8 +77,8 @@ export class Lease {
   #renewedAt = Number.NEGATIVE_INFINITY;
   #transitions = 0;
   #busy: Promise<void> | undefined;
-  /** The version last seen in others' hands, and since when. */
-  #seen: { readonly version: string; readonly at: number } | undefined;
+  /** The version last seen in others' hands, since when, and when it was last looked at. */
+  #seen: { readonly version: string; readonly since: number; readonly at: number } | undefined;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
@@ -79,15 +97,25 @@ export class Lease {
 
   /**
    * Before anything is listed: if nobody holds it now, and nobody takes it before we do, what is listed
-   * from here on is all that others did. Whoever holds it is watched from now on.
+   * from here on is all that others did.
    */
   async look(): Promise<void> {
     const lease = await this.#get().catch(() => undefined);
-    if (!lease) return;
-    const nobodys = lease === 'absent' || !lease.spec.holderIdentity;
-    if (nobodys) this.#known = lease === 'absent' ? ABSENT : lease.metadata.resourceVersion;
-    else this.#isFree(lease);
-    this.#behind = !nobodys;
+    if (!lease || !this.#isFree(lease)) return;
+    this.#known = versionOf(lease);
+    this.#behind = false;
+  }
+
+  /** Keeps an eye on it while others hold it, so that it can be taken as soon as they have been silent for long enough. */
+  async watchOver(sleep: (ms: number) => Promise<void>, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(LOOK_MS).catch(() => {});
+      if (signal.aborted || this.isHeld || this.#busy) continue;
+      await this.#get().then(
+        (lease) => void this.#isFree(lease),
+        () => {},
+      );
+    }
   }
 
   /**
@@ -143,11 +171,12 @@ export class Lease {
   async #tryToAcquire(): Promise<void> {
     const { identity, takeOver, log } = this.#options;
     const lease = await this.#get();
-    const version = lease === 'absent' ? ABSENT : lease.metadata.resourceVersion;
+    const version = versionOf(lease);
+    const holder = lease === 'absent' ? undefined : lease.spec.holderIdentity;
     // A write of ours that got no answer may have succeeded: then nobody else came in between.
-    if (version !== this.#known && (lease === 'absent' || lease.spec.holderIdentity !== identity)) {
-      if (lease !== 'absent' && !this.#isFree(lease)) throw this.#heldByAnother(lease);
-      this.#transitions = (lease === 'absent' ? 0 : (lease.spec.leaseTransitions ?? 0)) + 1;
+    if (version !== this.#known && holder !== identity) {
+      if (!this.#isFree(lease)) throw this.#heldByAnother(holder);
+      this.#transitions = ((lease === 'absent' ? 0 : (lease.spec.leaseTransitions ?? 0)) + 1) % MOST_TRANSITIONS;
       this.#behind = true;
     }
     await this.#write(identity, version);
@@ -164,8 +193,9 @@ export class Lease {
     try {
       await this.#write(this.#options.identity);
     } catch (error) {
-      // Somebody else wrote it, though it was ours: whatever they think, we stop.
-      if (error instanceof KubeError && error.status === 409) this.#until = Number.NEGATIVE_INFINITY;
+      // Somebody else wrote it or took it away, though it was ours: whatever they think, we stop.
+      if (error instanceof KubeError && (error.status === 409 || error.status === 404))
+        this.#until = Number.NEGATIVE_INFINITY;
       throw error;
     }
   }
@@ -181,41 +211,64 @@ export class Lease {
       metadata: { name, namespace, ...(version && { resourceVersion: version }) },
       spec: {
         holderIdentity: holder,
-        leaseDurationSeconds: DURATION_MS / 1000,
+        leaseDurationSeconds: holder ? DURATION_MS / 1000 : GIVEN_BACK_S,
         renewTime: time,
         leaseTransitions: this.#transitions,
       },
     };
     const path = version ? `${this.#path}/${name}` : this.#path;
-    const stored = leaseSchema.parse(await client.json(version ? 'PUT' : 'POST', path, { body }));
+    const options = { body, idleMs: LAST_WORD_MS };
+    const stored = leaseSchema.parse(await client.json(version ? 'PUT' : 'POST', path, options));
     this.#known = stored.metadata.resourceVersion;
     this.#renewedAt = at;
     if (holder) this.#until = at + VALID_MS;
   }
 
-  async #get(): Promise<StoredLease | 'absent'> {
+  async #get(): Promise<Found> {
     const { client, name } = this.#options;
     try {
-      return leaseSchema.parse(await client.json('GET', `${this.#path}/${name}`));
+      return leaseSchema.parse(await client.json('GET', `${this.#path}/${name}`, { idleMs: LAST_WORD_MS }));
     } catch (error) {
       if (error instanceof KubeError && error.status === 404) return 'absent';
       throw error;
     }
   }
 
-  /** Given back, or not renewed for as long as we have looked. */
-  #isFree({ metadata, spec }: StoredLease): boolean {
-    if (!spec.holderIdentity) return true;
+  /**
+   * Given back in order, never made, or seen unchanged look by look for long enough. One that was taken
+   * away or emptied by hand is no different from one that was renewed: its holder may not know yet.
+   */
+  #isFree(lease: Found): boolean {
+    if (lease === 'absent' ? !this.#seen : isGivenBack(lease)) {
+      this.#seen = undefined;
+      return true;
+    }
     const now = this.#now();
-    if (this.#seen?.version !== metadata.resourceVersion) this.#seen = { version: metadata.resourceVersion, at: now };
-    return now - this.#seen.at >= DURATION_MS;
+    const version = versionOf(lease);
+    const goesOn = this.#seen?.version === version && now - this.#seen.at <= LONGEST_GAP_MS;
+    const since = goesOn && this.#seen ? this.#seen.since : now;
+    this.#seen = { version, since, at: now };
+    return now - since >= DURATION_MS;
   }
 
-  #heldByAnother({ spec }: StoredLease): LeaseError {
+  #heldByAnother(holder: string | null | undefined): LeaseError {
     const { namespace, name } = this.#options;
     return new LeaseError(
-      `another extender, ${spec.holderIdentity}, holds the Lease ${namespace}/${name}: ` +
-        `it is free ${DURATION_MS / 1000} s after nobody has asked that one any more`,
+      `another extender, ${holder || 'unknown'}, is at work on this cluster (Lease ${namespace}/${name}); ` +
+        `this one takes over once that one has been silent for ${DURATION_MS / 1000} s`,
     );
   }
+}
+
+/** Resolves while it is held: a promise to hold it may be kept too late. @throws LeaseError */
+export async function holding(lease: Pick<Lease, 'hold'>): Promise<void> {
+  for (let wait = lease.hold(); wait; wait = lease.hold()) await wait;
+}
+
+function versionOf(lease: Found): string {
+  return lease === 'absent' ? ABSENT : lease.metadata.resourceVersion;
+}
+
+function isGivenBack({ spec }: StoredLease): boolean {
+  return !spec.holderIdentity && spec.leaseDurationSeconds === GIVEN_BACK_S;
 }

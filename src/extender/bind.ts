@@ -11,7 +11,7 @@ import { WRITTEN } from '../api/keys.ts';
 import { faults, podSchema } from '../api/kubernetes.ts';
 import type { ClusterState } from '../cluster/cluster-state.ts';
 import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
-import type { Lease } from '../cluster/lease.ts';
+import { holding, LAST_WORD_MS, type Lease } from '../cluster/lease.ts';
 import { projectPod } from '../cluster/projection.ts';
 import { fit } from '../core/fit.ts';
 import type { GpuRequest } from '../core/request.ts';
@@ -29,7 +29,7 @@ export interface BinderOptions {
   /** What filter has seen of a pod, which the watch may not have brought yet. */
   readonly recall: (uid: string) => GpuRequest | undefined;
   /** Without it nothing is reserved, and no Binding is made. */
-  readonly lease: Pick<Lease, 'hold' | 'term'>;
+  readonly lease: Pick<Lease, 'hold' | 'isHeld' | 'term'>;
   /** Ends the search for what became of pods. */
   readonly signal: AbortSignal;
   /** Resolves after so many ms, or rejects when the signal aborts. */
@@ -68,6 +68,11 @@ export class Binder {
     return 0;
   }
 
+  /** Whether a Binding is under way, or nobody knows what became of one. */
+  get isBusy(): boolean {
+    return this.#underWay.size > 0 || this.#inDoubt.size > 0;
+  }
+
   /** Never throws: whatever goes wrong is an outcome. */
   bind(args: BindingArgs): Promise<BindOutcome> {
     const { PodUID: uid, Node: node } = args;
@@ -86,11 +91,9 @@ export class Binder {
     const { ledger } = state;
     const { PodUID: uid, Node: node } = args;
     const request = await this.#requestOf(args);
+    await holding(this.#options.lease);
     // kube-scheduler sends pods by the names of resources, a count of 0 included: they hold nothing.
     if (request.resources.length === 0) return this.#write(args, binding(args, undefined));
-
-    const notYet = this.#options.lease.hold();
-    if (notYet) await notYet;
 
     // From here to the reservation nothing waits, so that no two pods can pass the check together.
     const held = ledger.allocationOf(uid);
@@ -131,7 +134,9 @@ export class Binder {
   }
 
   async #post(args: BindingArgs, body: object): Promise<BindOutcome> {
-    await this.#options.client.json('POST', `${podPath(args)}/binding`, { body });
+    const { client, lease } = this.#options;
+    const maySend = () => lease.isHeld;
+    await client.json('POST', `${podPath(args)}/binding`, { body, maySend, idleMs: LAST_WORD_MS });
     this.#seeThrough(args);
     return BOUND;
   }
@@ -163,7 +168,7 @@ export class Binder {
       return BOUND;
     }
     if (found === UNBOUND && again) {
-      await this.#options.lease.hold();
+      await holding(this.#options.lease);
       const body = again();
       if (body) return this.#post(args, body);
     }

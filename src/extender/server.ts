@@ -15,7 +15,7 @@ import {
 } from '../api/extender.ts';
 import { faults, type Pod, podSchema } from '../api/kubernetes.ts';
 import type { ClusterState } from '../cluster/cluster-state.ts';
-import type { Lease } from '../cluster/lease.ts';
+import { holding, type Lease } from '../cluster/lease.ts';
 import { type PodRecord, projectPod } from '../cluster/projection.ts';
 import { explainGpus } from '../core/explain.ts';
 import type { GpuRequest } from '../core/request.ts';
@@ -48,7 +48,7 @@ export interface ExtenderServerOptions extends Pick<HttpOptions, 'log' | 'regist
   /** Whether filter answers with the best node alone where nobody else has a say. */
   readonly narrowing: boolean;
   readonly binder: Binder;
-  readonly lease: Pick<Lease, 'hold'>;
+  readonly lease: Pick<Lease, 'hold' | 'isHeld'>;
   readonly comparisons: Pick<Comparisons, 'now'>;
   readonly metrics: ExtenderMetrics;
   readonly secondLook: SecondLook;
@@ -96,10 +96,9 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
   };
 
   verb('filter', extenderArgsSchema, (args, reply) => {
-    const notYet = lease.hold();
-    if (!notYet) return reply.type('application/json').send(answerFilter(args));
+    if (lease.isHeld && !lease.hold()) return reply.type('application/json').send(answerFilter(args));
     // Said in the reply: kube-scheduler shows that in the pod's event, and of other statuses only the number.
-    return notYet.then(
+    return holding(lease).then(
       () => reply.type('application/json').send(answerFilter(args)),
       (error: Error) =>
         reply.type('application/json').send(filterReply({ passed: [], refused: [], error: error.message })),
@@ -163,7 +162,9 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
 
   server.post('/compare', async () => {
     mustBeReady();
-    const differences = await comparisons.now();
+    const differences = await comparisons.now().catch((error: Error) => {
+      throw new ApiError('ApiServerAway', error.message, { cause: error });
+    });
     return { total: differences.length, differences: differences.slice(0, DIFFERENCES_SHOWN) };
   });
 

@@ -121,6 +121,7 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
   });
   const url = await server.listen({ host, port });
   await lease.look();
+  void lease.watchOver((ms) => sleep(ms, undefined, { signal, ref: false }), signal);
   for (const reflector of Object.values(reflectors)) reflector.start();
   if (compareMs > 0) void ready.then(() => comparisons.every(compareMs, signal));
 
@@ -131,7 +132,8 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
     async close() {
       // Answer what has been asked, then let go of the API server.
       await server.close();
-      await lease.release();
+      // Others may act at once then: not while anything of ours may still arrive.
+      if (!binder.isBusy) await lease.release();
       stopping.abort();
       await Promise.all(Object.values(reflectors).map((reflector) => reflector.stop()));
       client.close();

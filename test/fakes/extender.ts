@@ -51,7 +51,7 @@ export function makeExtender(options: MakeOptions = {}): Made {
   };
   const seen = new LRUCache<string, GpuRequest>({ max: 100 });
   const signal = new AbortController().signal;
-  const lease = { hold: () => undefined, term: 0 };
+  const lease = { hold: () => undefined, isHeld: true, term: 0 };
   const binder = new Binder({ state, client, strategy: name, recall: (uid) => seen.get(uid), lease, signal });
   const registry = createRegistry();
   const live = new LiveStrategy(strategy, state.ledger);

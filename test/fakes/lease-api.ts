@@ -12,6 +12,8 @@ export class FakeLeaseApi {
   stored: (Body & { readonly spec: { readonly holderIdentity: string } }) | undefined;
   /** What the next calls meet: refused, or done without an answer. */
   readonly faults: (number | 'lost reply')[] = [];
+  /** Happens during each call. */
+  before: () => void = () => {};
   #version = 100;
 
   /** A client of `Lease`. */
@@ -21,6 +23,7 @@ export class FakeLeaseApi {
     { body }: { readonly body?: unknown } = {},
   ): Promise<unknown> => {
     this.calls.push(`${method} ${path.replace(/^.*leases/, 'leases')}`);
+    this.before();
     const fault = this.faults.shift();
     if (typeof fault === 'number') throw new KubeError(`a planned ${fault}`, fault);
     const reply = method === 'GET' ? this.#get() : this.#write(method, body as Body);
@@ -30,6 +33,14 @@ export class FakeLeaseApi {
 
   get holder(): string | undefined {
     return this.stored?.spec.holderIdentity;
+  }
+
+  /** As somebody does by hand. */
+  edit(spec: object): void {
+    if (!this.stored) return;
+    this.#version += 1;
+    const metadata = { ...this.stored.metadata, resourceVersion: String(this.#version) };
+    this.stored = { ...this.stored, metadata, spec: { ...this.stored.spec, ...spec } };
   }
 
   #get(): object {

@@ -93,7 +93,7 @@ class World {
     const remembered = PODS.filter((name) => !plan.forgotten.includes(name));
     const requests = new Map(remembered.map((name) => [name, request(WHOLE_GPU, 1)]));
     this.#binder = new Binder({
-      lease: { hold: () => undefined, term: 0 },
+      lease: { hold: () => undefined, isHeld: true, term: 0 },
       state,
       client: api,
       strategy: 'bestfit',

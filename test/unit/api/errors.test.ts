@@ -15,6 +15,7 @@ const statuses: Record<ErrorCode, number> = {
   UnknownPath: 404,
   BodyTooLarge: 413,
   UnsupportedMediaType: 415,
+  ApiServerAway: 502,
   NotReady: 503,
   Internal: 500,
 };

@@ -253,3 +253,18 @@ tap.test('a configuration without a server, or with one that is not https, is re
   config.loadFromClusterAndUser({ name: 'x', server: 'http://127.0.0.1:1', skipTLSVerify: false }, { name: 'test' });
   t.throws(() => new KubeClient(config), { name: 'KubeError', message: /https only/ });
 });
+
+tap.test('whoever may not send any more once the credentials are there sends nothing', async (t) => {
+  const { server, client } = await setUp(t);
+  const error = await failure(t, client.json('POST', `${NODES}`, { body: {}, maySend: () => false }));
+  t.ok(error.refused, 'it surely had no effect');
+  t.strictSame(server.requests, []);
+  server.token = 'second';
+  let asked = 0;
+  const once = () => {
+    asked += 1;
+    return asked === 1;
+  };
+  t.match(await failure(t, client.json('GET', NODES, { maySend: once })), { message: /too late to be sent/ });
+  t.equal(asked, 2, 'asked again before it is sent again with other credentials');
+});

@@ -218,6 +218,35 @@ tap.test('without the Lease nothing is reserved, and no Binding is made', async 
   t.strictSame(await bind('a'), { result: 'failed', why: 'another extender, x, holds the Lease' });
   t.strictSame(api.calls, []);
   t.equal(free(), 1);
-  lease.hold = () => Promise.resolve();
+  let asked = 0;
+  lease.hold = () => {
+    asked += 1;
+    return asked < 3 ? Promise.resolve() : undefined;
+  };
   t.strictSame(await bind('a'), BOUND);
+});
+
+tap.test('a promise to hold the Lease may be kept too late: it is asked again until it holds', async (t) => {
+  const { api, bind, lease } = setUp(t);
+  let asked = 0;
+  lease.hold = () => {
+    asked += 1;
+    return asked < 3 ? Promise.resolve() : undefined;
+  };
+  t.strictSame(await bind('a'), BOUND);
+  t.equal(asked, 3);
+  t.strictSame(api.calls, ['POST a']);
+});
+
+tap.test('while a Binding is under way or in doubt it is busy: the Lease must not be given back', async (t) => {
+  const { api, bind, binder, wake } = setUp(t, { asleep: true });
+  t.notOk(binder.isBusy);
+  api.meet(/POST/, 'lost reply');
+  api.meet(/GET/, 'unsent');
+  const binding = bind('a');
+  t.ok(binder.isBusy);
+  await binding;
+  t.ok(binder.isBusy, 'in doubt');
+  await wake();
+  t.notOk(binder.isBusy);
 });

@@ -53,7 +53,11 @@ export function setUp(t: Test, { gpus = 1, pods = ['a'], remembered = true, asle
     naps.push(ms);
     return new Promise<void>((resolve) => sleepers.push(resolve));
   };
-  const lease: { hold: () => Promise<void> | undefined; term: number } = { hold: () => undefined, term: 0 };
+  const lease: { hold: () => Promise<void> | undefined; isHeld: boolean; term: number } = {
+    hold: () => undefined,
+    isHeld: true,
+    term: 0,
+  };
   const binder = new Binder({
     state,
     client: api,
@@ -74,5 +78,5 @@ export function setUp(t: Test, { gpus = 1, pods = ['a'], remembered = true, asle
     for (const resolve of sleepers.splice(0)) resolve();
     await turn();
   };
-  return { state, ledger: state.ledger, api, bind, nodeOf, free, watch, stopping, naps, wake, lease };
+  return { state, ledger: state.ledger, api, bind, nodeOf, free, watch, stopping, naps, wake, lease, binder };
 }
