@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { KubeClient } from '../../src/cluster/kube-client.ts';
-import { mpsNode } from '../../test/cluster/gpu-nodes.ts';
 import { gpuPod } from '../../test/cluster/pods.ts';
 import { createAll, startCluster } from '../../test/cluster/start.ts';
+import { nodeNames, sharedNodes } from '../fleet.ts';
 import { median, type Scenario } from '../scenario.ts';
 import { startLiveExtender } from '../servers/live-extender.ts';
 
@@ -68,13 +68,9 @@ export const coldStart: Scenario = {
 };
 
 async function fill(client: KubeClient, log: (line: string) => void): Promise<void> {
-  const names = Array.from({ length: NODES }, (_, i) => `gpu-node-${String(i).padStart(5, '0')}`);
+  const names = nodeNames(NODES);
   const started = performance.now();
-  await createAll(
-    client,
-    '/api/v1/nodes',
-    names.map((name) => mpsNode({ name, gpus: 8, replicas: 4 })),
-  );
+  await createAll(client, '/api/v1/nodes', sharedNodes(names));
   log(`${NODES} nodes after ${seconds(performance.now() - started)}`);
   // As long as real ones: with what controllers and sidecars add.
   const annotations = { 'example.com/configuration': 'x'.repeat(1_500) };

@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import { gpuPod } from '../../test/cluster/pods.ts';
 import { livePod } from '../../test/fakes/extender.ts';
+import { nodeNames } from '../fleet.ts';
 import { median, quantile, type Scenario, type Table } from '../scenario.ts';
 import { type Server, startServer } from '../servers/start.ts';
 
@@ -47,7 +48,7 @@ export const filterLatency: Scenario = {
 /** Requests for one new pod after the other; all have the same names. */
 function requests(nodes: number): (uid: string) => Buffer {
   const Pod = JSON.stringify(livePod(gpuPod({ name: 'pod', resources: { 'nvidia.com/gpu.shared': 1 } }), 'THE-UID'));
-  const NodeNames = JSON.stringify(Array.from({ length: nodes }, (_, i) => `gpu-node-${String(i).padStart(5, '0')}`));
+  const NodeNames = JSON.stringify(nodeNames(nodes));
   return (uid) => Buffer.from(`{"Pod":${Pod.replace('THE-UID', uid)},"Nodes":null,"NodeNames":${NodeNames}}`);
 }
 

@@ -2,6 +2,7 @@ import fastJsonStringify from 'fast-json-stringify';
 import { extenderArgsSchema, filterReply } from '../../src/api/extender.ts';
 import { gpuPod } from '../../test/cluster/pods.ts';
 import { livePod } from '../../test/fakes/extender.ts';
+import { nodeNames } from '../fleet.ts';
 import { quantile, type Scenario } from '../scenario.ts';
 
 const NODES = 5_000;
@@ -23,7 +24,7 @@ export const jsonCost: Scenario = {
   question: `What do the parts of a request and a reply with ${NODES} names cost?`,
   method: `in one process, without network; ${CALLS} calls of each after ${WARM_UP} to warm up, on names parsed anew each time, one part after the other in turns.`,
   async run() {
-    const names = Array.from({ length: NODES }, (_, i) => `gpu-node-${String(i).padStart(5, '0')}`);
+    const names = nodeNames(NODES);
     const Pod = livePod(gpuPod({ name: 'pod', resources: { 'nvidia.com/gpu.shared': 1 } }), 'uid');
     const body = Buffer.from(JSON.stringify({ Pod, Nodes: null, NodeNames: names }));
     const reply = (NodeNames: readonly string[]) => ({

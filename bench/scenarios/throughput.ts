@@ -3,11 +3,11 @@ import { z } from 'zod';
 import { SCHEDULER_NAME } from '../../src/api/keys.ts';
 import type { KubeClient } from '../../src/cluster/kube-client.ts';
 import { Reflector } from '../../src/cluster/reflector.ts';
-import { mpsNode } from '../../test/cluster/gpu-nodes.ts';
 import { gpuPod } from '../../test/cluster/pods.ts';
 import type { ShippedConfig } from '../../test/cluster/scheduler-config.ts';
 import { type Cluster, createAll, startCluster } from '../../test/cluster/start.ts';
 import { waitFor } from '../../test/cluster/wait.ts';
+import { nodeNames, sharedNodes } from '../fleet.ts';
 import { median, type Scenario } from '../scenario.ts';
 import { startLiveExtender } from '../servers/live-extender.ts';
 import { startServer } from '../servers/start.ts';
@@ -80,7 +80,11 @@ export const throughput: Scenario = {
   async run(log) {
     const rows: string[][] = [];
     for (const nodes of SIZES) {
-      const cluster = await startCluster({ kubelets: false, label: 'throughput', nodes: fleet(nodes) });
+      const cluster = await startCluster({
+        kubelets: false,
+        label: 'throughput',
+        nodes: sharedNodes(nodeNames(nodes)),
+      });
       try {
         const results = VARIANTS.map(() => [] as Result[]);
         for (let round = 1; round <= ROUNDS; round += 1) {
@@ -108,12 +112,6 @@ export const throughput: Scenario = {
     return { head: ['nodes', 'scheduler', 'pods/s', 'range', 'ratio', 'writes a pod'], rows };
   },
 };
-
-function fleet(nodes: number): object[] {
-  return Array.from({ length: nodes }, (_, i) =>
-    mpsNode({ name: `gpu-node-${String(i).padStart(5, '0')}`, gpus: 8, replicas: 4 }),
-  );
-}
 
 interface Result {
   readonly podsPerSecond: number;

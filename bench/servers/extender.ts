@@ -1,13 +1,13 @@
 /** Our extender over N nodes with four GPU pods each; arguments: N, and whether it narrows (`on`, `off`). */
 
-import { mpsNode } from '../../test/cluster/gpu-nodes.ts';
 import { gpuPod } from '../../test/cluster/pods.ts';
 import { livePod, makeExtender } from '../../test/fakes/extender.ts';
 import { takeList } from '../../test/fakes/listing.ts';
+import { nodeNames, sharedNodes } from '../fleet.ts';
 
 const count = Number(process.argv[2]);
-const names = Array.from({ length: count }, (_, i) => `gpu-node-${String(i).padStart(5, '0')}`);
-const nodes = names.map((name) => mpsNode({ name, gpus: 8, replicas: 4 }));
+const names = nodeNames(count);
+const nodes = sharedNodes(names);
 const { server, state } = makeExtender({ nodes, narrowing: process.argv[3] === 'on' });
 const resources = { 'nvidia.com/gpu.shared': 1 };
 takeList(

@@ -101,7 +101,7 @@ export class Lease {
    */
   async look(): Promise<void> {
     const lease = await this.#get().catch(() => undefined);
-    if (!lease || !this.#isFree(lease)) return;
+    if (!lease || !this.#observe(lease)) return;
     this.#known = versionOf(lease);
     this.#behind = false;
   }
@@ -112,7 +112,7 @@ export class Lease {
       await sleep(LOOK_MS).catch(() => {});
       if (signal.aborted || this.isHeld || this.#busy) continue;
       await this.#get().then(
-        (lease) => void this.#isFree(lease),
+        (lease) => void this.#observe(lease),
         () => {},
       );
     }
@@ -175,7 +175,7 @@ export class Lease {
     const holder = lease === 'absent' ? undefined : lease.spec.holderIdentity;
     // A write of ours that got no answer may have succeeded: then nobody else came in between.
     if (version !== this.#known && holder !== identity) {
-      if (!this.#isFree(lease)) throw this.#heldByAnother(holder);
+      if (!this.#observe(lease)) throw this.#heldByAnother(holder);
       this.#transitions = ((lease === 'absent' ? 0 : (lease.spec.leaseTransitions ?? 0)) + 1) % MOST_TRANSITIONS;
       this.#behind = true;
     }
@@ -235,20 +235,21 @@ export class Lease {
   }
 
   /**
-   * Given back in order, never made, or seen unchanged look by look for long enough. One that was taken
-   * away or emptied by hand is no different from one that was renewed: its holder may not know yet.
+   * Takes note of how it looks now; true if it is free: given back in order, never made, or seen unchanged
+   * look by look for long enough. One that was taken away or emptied by hand is no different from one
+   * that was renewed: its holder may not know yet.
    */
-  #isFree(lease: Found): boolean {
+  #observe(lease: Found): boolean {
     if (lease === 'absent' ? !this.#seen : isGivenBack(lease)) {
       this.#seen = undefined;
       return true;
     }
-    const now = this.#now();
+    const at = this.#now();
     const version = versionOf(lease);
-    const goesOn = this.#seen?.version === version && now - this.#seen.at <= LONGEST_GAP_MS;
-    const since = goesOn && this.#seen ? this.#seen.since : now;
-    this.#seen = { version, since, at: now };
-    return now - since >= DURATION_MS;
+    const before = this.#seen;
+    const since = before?.version === version && at - before.at <= LONGEST_GAP_MS ? before.since : at;
+    this.#seen = { version, since, at };
+    return at - since >= DURATION_MS;
   }
 
   #heldByAnother(holder: string | null | undefined): LeaseError {

@@ -13,12 +13,6 @@ export interface Filtered extends FilterResult {
   readonly narrowed: boolean;
 }
 
-const UNKNOWN: Refusal = {
-  code: 'UnknownNode',
-  text: 'UnknownNode: the node is unknown or offers no GPU',
-  resolvable: false,
-};
-
 export interface FilterOptions {
   readonly ledger: Ledger;
   readonly table: ClassTable;
@@ -37,7 +31,7 @@ export function filter({ ledger, table, names, narrow }: FilterOptions): Filtere
   // No iterator: this is the one loop over thousands of nodes that every pod waits for.
   for (let i = 0; i < nodes.length; i += 1) {
     const node = nodes[i];
-    const refusal = node ? table.refusalOf(node) : UNKNOWN;
+    const refusal = table.refusalOf(node);
     if (refusal) {
       refused.push([names[i] ?? '', refusal]);
       reasons.set(refusal.code, (reasons.get(refusal.code) ?? 0) + 1);

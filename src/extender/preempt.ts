@@ -13,10 +13,7 @@ export function preempt(
   table: ClassTable,
   candidates: Readonly<Record<string, MetaVictims>>,
 ): Record<string, MetaVictims> {
-  const helps = (name: string) => {
-    if (table.request.resources.length === 0) return true;
-    const node = ledger.find(name);
-    return node !== undefined && (table.refusalOf(node)?.resolvable ?? true);
-  };
+  const asksForNone = table.request.resources.length === 0;
+  const helps = (name: string) => asksForNone || (table.refusalOf(ledger.find(name))?.resolvable ?? true);
   return Object.fromEntries(Object.entries(candidates).filter(([node]) => helps(node)));
 }

@@ -56,7 +56,8 @@ tap.test('on one control plane', async (t) => {
     return filterSchema.parse(reply);
   };
 
-  await test('a deleted pod frees its slot at once (HAMi #2923, #1458), and who waits for it gets it (HAMi #1368, #1875)', async (t) => {
+  /** A node whose two slots are held by `first` and `second`, and a third pod that waits for one. */
+  const fullNode = async (t: Test) => {
     await createNode(client, mpsNode({ name: 'a', gpus: 1, replicas: 2 }));
     for (const name of ['first', 'second']) {
       await create(name);
@@ -64,18 +65,16 @@ tap.test('on one control plane', async (t) => {
     }
     await create('waits');
     t.match(await refusalOf(client, 'waits'), INSUFFICIENT);
+  };
+
+  await test('a deleted pod frees its slot at once (HAMi #2923, #1458), and who waits for it gets it (HAMi #1368, #1875)', async (t) => {
+    await fullNode(t);
     await deletePod(client, 'first');
     t.equal(await nodeOf(client, 'waits', SOON), 'a');
   });
 
   await test('a pod that has failed frees its slot, and blocks nobody (HAMi #3047, #1367)', async (t) => {
-    await createNode(client, mpsNode({ name: 'a', gpus: 1, replicas: 2 }));
-    for (const name of ['first', 'second']) {
-      await create(name);
-      await nodeOf(client, name);
-    }
-    await create('waits');
-    t.match(await refusalOf(client, 'waits'), INSUFFICIENT);
+    await fullNode(t);
     await patchPod(client, 'first', { status: { phase: 'Failed' } }, '/status');
     t.equal(await nodeOf(client, 'waits', SOON), 'a');
   });

@@ -4,7 +4,7 @@
  * costs two reads.
  */
 
-import { type FitCode, fit } from '../fit.ts';
+import { type Fit, type FitCode, fit } from '../fit.ts';
 import type { NodeInventory } from '../inventory.ts';
 import type { Ledger, LedgerNode } from '../ledger.ts';
 import type { Demand } from '../packing/node.ts';
@@ -34,6 +34,8 @@ export class ClassTable {
   readonly #refusals: (Refusal | undefined)[] = [];
   /** The same refusal is the same object. */
   readonly #known = new Map<string, Refusal>();
+  /** What a node that is not there says. */
+  readonly #unknown: Refusal | undefined;
   /** By index of the node, NaN if not known. */
   #scores = new Float64Array(0);
   #scorer: Scorer | undefined;
@@ -45,6 +47,7 @@ export class ClassTable {
     this.request = request;
     this.#ledger = ledger;
     this.#live = live;
+    this.#unknown = this.#refusal(fit(undefined, () => 0, request));
   }
 
   /** Nodes judged so far: all other looks found what was known. */
@@ -52,8 +55,9 @@ export class ClassTable {
     return this.#judgements;
   }
 
-  /** Undefined if the node has room. */
-  refusalOf(node: LedgerNode): Refusal | undefined {
+  /** Undefined if the node has room; a node that is not in the ledger has none. */
+  refusalOf(node: LedgerNode | undefined): Refusal | undefined {
+    if (!node) return this.#unknown;
     if (this.#judged[node.index] !== node.version) this.#judge(node);
     return this.#refusals[node.index];
   }
@@ -75,7 +79,7 @@ export class ClassTable {
     const { name, index, version, inventory } = node;
     this.#makeRoom(index);
     const verdict = fit(inventory, (resource) => this.#ledger.freeSlots(name, resource), this.request);
-    this.#refusals[index] = verdict.fits ? undefined : this.#same(verdict);
+    this.#refusals[index] = this.#refusal(verdict);
     this.#judged[index] = version;
     this.#scores[index] = Number.NaN;
     this.#judgements += 1;
@@ -107,7 +111,9 @@ export class ClassTable {
     this.#scores.fill(Number.NaN);
   }
 
-  #same({ code, message, resolvable }: { code: FitCode; message: string; resolvable: boolean }): Refusal {
+  #refusal(verdict: Fit): Refusal | undefined {
+    if (verdict.fits) return undefined;
+    const { code, message, resolvable } = verdict;
     const text = `${code}: ${message}`;
     const key = `${resolvable} ${text}`;
     let refusal = this.#known.get(key);
