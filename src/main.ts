@@ -8,10 +8,18 @@ import { createSecureContext } from 'node:tls';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Command } from 'commander';
 import { z } from 'zod';
-import { commonSettingsSchema, extenderSettingsSchema, webhookSettingsSchema } from './api/settings.ts';
+import {
+  commonSettingsSchema,
+  controllerSettingsSchema,
+  extenderSettingsSchema,
+  webhookSettingsSchema,
+} from './api/settings.ts';
+import { addDecide } from './cli/decide/command.ts';
 import { InputError } from './cli/input-error.ts';
 import { addSimulate } from './cli/simulate/command.ts';
+import { ConfigurationError } from './cluster/configuration-watch.ts';
 import { KubeError } from './cluster/kube-client.ts';
+import { startController } from './controller/start.ts';
 import { strategyNames } from './core/strategies/registry.ts';
 import { startExtender } from './extender/start.ts';
 import { createLogger } from './telemetry/logger.ts';
@@ -29,6 +37,7 @@ const program = new Command('gpu-autoscaler')
   .showHelpAfterError('(--help tells what there is)')
   .exitOverride((exit) => process.exit(exit.exitCode === 0 ? 0 : 2))
   .option('--kubeconfig <file>', 'kubeconfig (default: KUBECONFIG, ~/.kube/config, or the service account)')
+  .option('--config <file>', 'configuration, YAML: binPacking, sharing, admissionWebhook; read again when it changes')
   .option('--log-level <level>', 'fatal, error, warn, info, debug, trace or silent (default: info)');
 
 withExtenderOptions(program.command('extender').description('Scheduler extender: filter, prioritize, bind.')).action(
@@ -37,11 +46,17 @@ withExtenderOptions(program.command('extender').description('Scheduler extender:
 withWebhookOptions(program.command('webhook').description('Admission webhook: decides how a pod may share.')).action(
   (_options, command: Command) => run(command, [webhook]),
 );
-withWebhookOptions(
-  withExtenderOptions(program.command('all').description('Extender and webhook in one process.')),
-).action((_options, command: Command) => run(command, [extender, webhook]));
+withControllerOptions(
+  withInstallationOptions(
+    program.command('controller').description('Keeps the status of policies, finds missed pods.'),
+  ),
+).action((_options, command: Command) => run(command, [controller]));
+withControllerOptions(
+  withWebhookOptions(withExtenderOptions(program.command('all').description('All of them in one process.'))),
+).action((_options, command: Command) => run(command, [extender, webhook, controller]));
 
 addSimulate(program, process.env);
+addDecide(program, { kubeConfig, now: () => new Date() });
 
 function withExtenderOptions(command: Command): Command {
   return command
@@ -56,18 +71,24 @@ function withExtenderOptions(command: Command): Command {
     );
 }
 
-function withWebhookOptions(command: Command): Command {
+function withControllerOptions(command: Command): Command {
   return command
+    .option('--controller-host <address>', 'address of its metrics (default: 0.0.0.0)')
+    .option('--controller-port <port>', 'port of its metrics (default: 8080)');
+}
+
+function withInstallationOptions(command: Command): Command {
+  return command
+    .option('--scheduler-name <name>', 'scheduler that optimized pods get (default: gpu-autoscaler-scheduler)')
+    .option('--namespace <name>', 'where it runs itself, which is always exempt (default: gpu-autoscaler-system)');
+}
+
+function withWebhookOptions(command: Command): Command {
+  return withInstallationOptions(command)
     .option('--webhook-host <address>', 'address to listen on (default: 0.0.0.0)')
     .option('--webhook-port <port>', 'port to listen on (default: 8443)')
     .option('--tls-cert-file <file>', 'certificate, PEM (default: /etc/gpu-autoscaler/tls/tls.crt)')
-    .option('--tls-key-file <file>', 'its key, PEM (default: /etc/gpu-autoscaler/tls/tls.key)')
-    .option('--scheduler-name <name>', 'scheduler that optimized pods get (default: gpu-autoscaler-scheduler)')
-    .option(
-      '--exempt-namespaces <list>',
-      'namespaces whose pods are left alone, comma-separated (default: kube-system)',
-    )
-    .option('--disable <list>', 'ways of sharing never used: mig, mps, timeslicing, comma-separated');
+    .option('--tls-key-file <file>', 'its key, PEM (default: /etc/gpu-autoscaler/tls/tls.key)');
 }
 
 async function extender(flags: unknown): Promise<Running> {
@@ -100,18 +121,31 @@ async function webhook(flags: unknown): Promise<Running> {
     const files = `${settings.tlsCertFile} and ${settings.tlsKeyFile}`;
     throw new InputError(`${files} are no certificate and key: ${(error as Error).message}`, { cause: error });
   }
-  const modes = (['mig', 'mps', 'timeslicing'] as const).filter((mode) => !settings.disable.includes(mode));
   return startWebhook({
     kubeConfig: await kubeConfig(common.kubeconfig),
     host: settings.webhookHost,
     port: settings.webhookPort,
     tls,
-    settings: {
-      schedulerName: settings.schedulerName,
-      exemptNamespaces: settings.exemptNamespaces,
-      enabledModes: new Set(modes),
-    },
+    namespace: settings.namespace,
+    schedulerName: settings.schedulerName,
+    ...(common.config !== undefined && { configurationFile: common.config }),
     log: createLogger('webhook', common.logLevel),
+    random: Math.random,
+    now: () => new Date(),
+  });
+}
+
+async function controller(flags: unknown): Promise<Running> {
+  const common = read(commonSettingsSchema, flags);
+  const { controllerHost, controllerPort, schedulerName, namespace } = read(controllerSettingsSchema, flags);
+  return startController({
+    kubeConfig: await kubeConfig(common.kubeconfig),
+    host: controllerHost,
+    port: controllerPort,
+    schedulerName,
+    namespace,
+    ...(common.config !== undefined && { configurationFile: common.config }),
+    log: createLogger('controller', common.logLevel),
     random: Math.random,
     now: () => new Date(),
   });
@@ -181,7 +215,9 @@ async function run(command: Command, roles: readonly ((flags: unknown) => Promis
     const { message } = error as Error;
     process.stderr.write(`gpu-autoscaler ${command.name()}: ${message}\n`);
     // A KubeError this early is about the configuration.
-    await stop(error instanceof InputError || error instanceof KubeError ? 2 : 1);
+    await stop(
+      error instanceof InputError || error instanceof KubeError || error instanceof ConfigurationError ? 2 : 1,
+    );
   }
 }
 
@@ -194,7 +230,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof InputError)) throw error;
+  // What a command asks of the cluster may fail; anything else is a fault of ours.
+  if (!(error instanceof InputError || error instanceof KubeError)) throw error;
   process.stderr.write(`gpu-autoscaler: ${error.message}\n`);
-  process.exitCode = 2;
+  process.exitCode = error instanceof InputError ? 2 : 1;
 }

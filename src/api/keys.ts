@@ -28,6 +28,8 @@ export const WRITTEN = {
   strategy: `${PREFIX}optimization-strategy`,
   timestamp: `${PREFIX}optimization-timestamp`,
   reason: `${PREFIX}optimization-reason`,
+  /** The GPUSharingPolicy that governs the pod. */
+  policy: `${PREFIX}policy`,
   allocation: `${PREFIX}allocation`,
 } as const;
 
@@ -41,6 +43,16 @@ export const GFD = {
   /** mig-manager's: pending, rebooting, success or failed. */
   migConfigState: 'nvidia.com/mig.config.state',
 } as const;
+
+const CUSTOM_RESOURCES_PATH = '/apis/gpuautoscaler.io/v1alpha1';
+
+/** Paths of the kinds that are ours. */
+export const CUSTOM_RESOURCES = {
+  policies: `${CUSTOM_RESOURCES_PATH}/gpusharingpolicies`,
+} as const;
+
+/** The configuration of an installation. */
+export const CONFIG_MAP = { name: 'gpu-autoscaler-config', key: 'config.yaml' } as const;
 
 export const SCHEDULER_NAME = 'gpu-autoscaler-scheduler';
 export const SYSTEM_NAMESPACE = 'gpu-autoscaler-system';

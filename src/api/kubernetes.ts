@@ -7,7 +7,7 @@ const stringMap = z.record(z.string(), z.string()).nullish();
 /** The API server always sends strings; hand-written JSON may hold a number. */
 const quantities = z.record(z.string(), z.union([z.string(), z.number().transform(String)])).nullish();
 
-const container = z.object({
+export const containerSchema = z.object({
   name: z.string().optional(),
   restartPolicy: z.string().nullish(),
   resources: z.object({ requests: quantities, limits: quantities }).nullish(),
@@ -62,13 +62,13 @@ export const podSchema = z.object({
     tolerations: z.array(toleration).nullish(),
     topologySpreadConstraints: z.array(z.object({ whenUnsatisfiable: z.string().nullish() })).nullish(),
     resourceClaims: entries,
-    containers: z.array(container).min(1),
-    initContainers: z.array(container).nullish(),
+    containers: z.array(containerSchema).min(1),
+    initContainers: z.array(containerSchema).nullish(),
   }),
   status: z.object({ phase: z.string().nullish() }).nullish(),
 });
 export type Pod = z.infer<typeof podSchema>;
-export type Container = z.infer<typeof container>;
+export type Container = z.infer<typeof containerSchema>;
 
 export const nodeSchema = z.object({
   metadata: metadata.extend({ name: z.string() }),

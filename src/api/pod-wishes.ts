@@ -1,13 +1,25 @@
 /** What a pod's labels and annotations ask of us, parsed once. Faults are sentences for its author. */
 
-import type { PodFacts, SharedMode, WorkloadType } from '../core/admission/facts.ts';
+import type { PodFacts, SharedMode } from '../core/admission/facts.ts';
+import type { WorkloadType } from '../core/admission/workload-type.ts';
 import type { SharingMode } from '../core/inventory.ts';
 import { type MigProfile, parseMigProfile } from '../core/mig/profile.ts';
 import { type Parsed, parseGpuFraction, parseMiB, quote } from '../core/units.ts';
 import { LABELS, READ, WRITTEN } from './keys.ts';
 
+type Wished =
+  | 'workloadType'
+  | 'optimize'
+  | 'alreadyDecided'
+  | 'sharingDisabled'
+  | 'explicitMode'
+  | 'explicitProfile'
+  | 'disabledModes'
+  | 'memoryMiB'
+  | 'fractionMilli';
+
 /** What the admission decision needs of them, and two things more. */
-export interface PodWishes extends Omit<PodFacts, 'namespace' | 'requested' | 'schedulerName'> {
+export interface PodWishes extends Pick<PodFacts, Wished> {
   /** The mode that admission promised, for the scheduler. */
   readonly promisedMode: SharingMode | undefined;
   /** One sentence for each value that cannot be read; such a pod is admitted unchanged. */

@@ -11,11 +11,17 @@ const port = z
   })
   .transform(Number);
 
+const namespace = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, {
+  error: ({ input }) => `${JSON.stringify(input)} is not the name of a namespace`,
+});
+
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 export const commonSettingsSchema = z.object({
   /** Path of a kubeconfig; else KUBECONFIG, ~/.kube/config, or the pod's service account. */
   kubeconfig: z.string().optional(),
+  /** Path of the configuration file. */
+  config: z.string().optional(),
   logLevel: z
     .enum(LOG_LEVELS, { error: ({ input }) => `${JSON.stringify(input)} is not one of ${LOG_LEVELS.join(', ')}` })
     .default('info'),
@@ -30,12 +36,7 @@ export const extenderSettingsSchema = z.object({
     .enum(['on', 'off'], { error: ({ input }) => `${JSON.stringify(input)} is not on or off` })
     .default('on')
     .transform((word) => word === 'on'),
-  leaseNamespace: z
-    .string()
-    .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, {
-      error: ({ input }) => `${JSON.stringify(input)} is not the name of a namespace`,
-    })
-    .default('kube-system'),
+  leaseNamespace: namespace.default('kube-system'),
   /** Seconds between two comparisons of the ledger with the API server; 0 for none. */
   compareInterval: z
     .string()
@@ -65,25 +66,12 @@ export const webhookSettingsSchema = z.object({
   tlsCertFile: z.string().default('/etc/gpu-autoscaler/tls/tls.crt'),
   tlsKeyFile: z.string().default('/etc/gpu-autoscaler/tls/tls.key'),
   schedulerName: z.string().min(1).default(SCHEDULER_NAME),
-  /** The release's own namespace is always exempt: our own pods must start without us. */
-  exemptNamespaces: z
-    .string()
-    .default('kube-system')
-    .transform((list) => new Set([SYSTEM_NAMESPACE, ...list.split(',').map((name) => name.trim())].filter(Boolean))),
-  disable: z
-    .string()
-    .default('')
-    .transform((list) =>
-      list
-        .split(',')
-        .map((mode) => mode.trim())
-        .filter(Boolean),
-    )
-    .pipe(
-      z.array(
-        z.enum(['mig', 'mps', 'timeslicing'], {
-          error: ({ input }) => `${JSON.stringify(input)} is not one of mig, mps, timeslicing`,
-        }),
-      ),
-    ),
+  namespace: namespace.default(SYSTEM_NAMESPACE),
+});
+
+export const controllerSettingsSchema = z.object({
+  controllerHost: z.string().default('0.0.0.0'),
+  controllerPort: port.default(8080),
+  schedulerName: z.string().min(1).default(SCHEDULER_NAME),
+  namespace: namespace.default(SYSTEM_NAMESPACE),
 });

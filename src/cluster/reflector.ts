@@ -32,6 +32,8 @@ export interface ReflectorOptions {
   readonly now?: () => number;
   /** Objects in one page of a list. */
   readonly pageSize?: number;
+  /** The kind may not be installed: then there are none of it, until it is. Default false: it is waited for. */
+  readonly optional?: boolean;
 }
 
 const eventSchema = z.object({ type: z.string(), object: z.unknown() });
@@ -43,6 +45,8 @@ const SLICE = 50;
 const WATCH_IDLE_MS = 150_000;
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 10_000;
+/** How often a kind that is not installed is asked for. */
+const ABSENT_MS = 15_000;
 /** Failures in a row after which the version is given up: whatever is wrong with it, a list sets it right. */
 const RESUMES = 5;
 
@@ -61,6 +65,7 @@ export class Reflector {
   #stale = 0;
   #heardAt: number;
   #faults = 0;
+  #absent = false;
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
@@ -152,6 +157,7 @@ export class Reflector {
         version = resourceVersion;
       }
       list.done();
+      this.#absent = false;
       this.#stale = 0;
       this.#newest = version;
       this.#firstList.resolve();
@@ -159,8 +165,19 @@ export class Reflector {
       return version;
     } catch (error) {
       if (asked) void this.listAgain().then(asked.resolve);
+      if (this.#options.optional && error instanceof KubeError && error.status === 404) this.#nothing();
       throw error;
     }
+  }
+
+  /** The API server does not know the kind. */
+  #nothing(): void {
+    const { log, path, listing } = this.#options;
+    this.#heardAt = this.#now();
+    if (!this.#absent) log('the API server does not know this kind (yet): there are none', { path });
+    this.#absent = true;
+    listing().done();
+    this.#firstList.resolve();
   }
 
   /**
@@ -216,8 +233,9 @@ export class Reflector {
 
   async #pause(failures: number, fault: unknown): Promise<void> {
     const { log, path, random } = this.#options;
-    const delayMs = Math.round(Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures) * (0.5 + random()));
-    if (fault instanceof Error) {
+    const base = this.#absent ? ABSENT_MS : Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures);
+    const delayMs = Math.round(base * (0.5 + random()));
+    if (fault instanceof Error && !this.#absent) {
       this.#faults += 1;
       log('no usable answer from the API server, trying again', { path, delayMs, error: fault.message });
     }

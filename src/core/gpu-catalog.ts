@@ -130,3 +130,6 @@ export function allMigProfiles(): string[] {
   );
   return [...new Set(names)].sort();
 }
+
+/** Memory of the largest GPU that we know. */
+export const LARGEST_GPU_MIB = 1024 * Math.max(...PRODUCTS.flatMap(({ gib }) => gib));

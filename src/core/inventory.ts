@@ -4,6 +4,7 @@
  */
 
 import { gpuModelOf, migClassOf } from './gpu-catalog.ts';
+import { instanceMilli, namedMiB } from './mig/profile.ts';
 import { migProfileOf, SHARED_GPU, WHOLE_GPU } from './resources.ts';
 
 /** How the GPUs behind a pool are shared; the words are those of the API (annotations, records). */
@@ -111,8 +112,8 @@ function poolOf(facts: NodeFacts, resource: string, slots: number, gpus: number,
       mode: 'mig',
       slots,
       slotsPerGpu: spread(slots, gpus, whole),
-      slotMilli: Math.floor((1000 * Math.min(profile.computeSlices, computeSlices)) / computeSlices),
-      slotMiB: facts.migMiB.get(resource) ?? Math.floor(profile.gib * 1024 * LEAST_OF_NAMED),
+      slotMilli: instanceMilli(profile, computeSlices),
+      slotMiB: facts.migMiB.get(resource) ?? namedMiB(profile),
     };
   }
   // Labels lag allocatable: more slots than they explain are a finer cut, never more GPU.
@@ -126,9 +127,6 @@ function poolOf(facts: NodeFacts, resource: string, slots: number, gpus: number,
     slotMiB: facts.gpuMiB === undefined ? undefined : Math.floor(facts.gpuMiB / perGpu),
   };
 }
-
-/** The memory in a profile's name is rounded; an instance has at least this much of it (1g.5gb: 4864 MiB). Source: MIG user guide. */
-const LEAST_OF_NAMED = 0.95;
 
 /** No label ties the instances of a profile to GPUs: expect an even spread over those that are not whole. */
 function spread(slots: number, gpus: number, whole: number): number[] {

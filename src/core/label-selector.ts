@@ -2,11 +2,12 @@
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** One condition; all of a selector must hold. Source: Kubernetes, `LabelSelectorRequirement`. */
+/** One condition; all of a selector must hold. Source: Kubernetes, `LabelSelectorRequirement`, `NodeSelectorRequirement`. */
 export interface Requirement {
   readonly key: string;
-  readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
-  /** Of `In` and `NotIn`. */
+  /** `Gt` and `Lt` are of node affinity alone. */
+  readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
+  /** Of `In` and `NotIn`; of `Gt` and `Lt` one integer. */
   readonly values: readonly string[];
 }
 
@@ -29,7 +30,16 @@ function holds({ key, operator, values }: Requirement, labels: Labels): boolean 
       return value !== undefined;
     case 'DoesNotExist':
       return value === undefined;
+    case 'Gt':
+      return integer(value) > integer(values[0]);
+    case 'Lt':
+      return integer(value) < integer(values[0]);
   }
+}
+
+/** NaN, which is neither more nor less than anything, if it is none. */
+function integer(text: string | undefined): number {
+  return /^-?\d{1,15}$/.test(text ?? '') ? Number(text) : Number.NaN;
 }
 
 /** `{environment: staging}` as a selector. */

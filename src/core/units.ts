@@ -77,6 +77,11 @@ export function parseMiB(text: string): Parsed<number> {
   };
 }
 
+/** `8Gi`, `4864Mi`: as people write it. */
+export function formatMiB(mib: number): string {
+  return mib % 1024 === 0 ? `${mib / 1024}Gi` : `${mib}Mi`;
+}
+
 /** A share of one GPU, `0.25` or `250m`, in milli-GPU: more than 0, at most 1000. */
 export function parseGpuFraction(text: string): Parsed<number> {
   const quantity = parseQuantity(text);

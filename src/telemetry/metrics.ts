@@ -139,6 +139,49 @@ export function extenderMetrics(registry: Registry, figures: ClusterFigures) {
 }
 export type ExtenderMetrics = ReturnType<typeof extenderMetrics>;
 
+export function configurationMetrics(registry: Registry) {
+  return new Counter({
+    name: 'gpu_autoscaler_configuration_reloads_total',
+    help: 'Changes of the configuration file: taken, or refused because it cannot be used.',
+    labelNames: ['result'] as const,
+    registers: [registry],
+  });
+}
+
+export function historyMetrics(registry: Registry) {
+  return {
+    refreshes: new Counter({
+      name: 'gpu_autoscaler_history_refreshes_total',
+      help: 'Times that Prometheus was asked how workloads used their GPUs: answered or failed.',
+      labelNames: ['result'] as const,
+      registers: [registry],
+    }),
+    workloads: new Gauge({
+      name: 'gpu_autoscaler_history_workloads',
+      help: 'Names of workloads that something is known of.',
+      registers: [registry],
+    }),
+  };
+}
+export type HistoryMetrics = ReturnType<typeof historyMetrics>;
+
+export function controllerMetrics(registry: Registry) {
+  return {
+    missed: new Gauge({
+      name: 'gpu_autoscaler_missed_pods',
+      help: 'Pods that slipped past the webhook and hold a whole GPU that they could share, by how they would.',
+      labelNames: ['strategy'] as const,
+      registers: [registry],
+    }),
+    statusWrites: new Counter({
+      name: 'gpu_autoscaler_policy_status_writes_total',
+      help: 'Writes of the status of a GPUSharingPolicy: only when it changes.',
+      registers: [registry],
+    }),
+  };
+}
+export type ControllerMetrics = ReturnType<typeof controllerMetrics>;
+
 export function webhookMetrics(registry: Registry) {
   return {
     requests: new Histogram({

@@ -1,14 +1,15 @@
 /**
- * A decision, carried out on a pod: resources, scheduler and annotations. Works on the pod as it
+ * A decision, carried out on a pod: resources, scheduler, environment and annotations. Works on the pod as it
  * came, so that nothing we do not know is lost.
  */
 
-import { WRITTEN } from '../api/keys.ts';
-import type { Decision } from '../core/admission/facts.ts';
+import { READ, WRITTEN } from '../api/keys.ts';
+import type { Decision, Shared } from '../core/admission/facts.ts';
 import { isGpuResource, WHOLE_GPU } from '../core/resources.ts';
+import { formatMiB } from '../core/units.ts';
 
 export interface Mutation {
-  /** The pod as JSON, as `podSchema` has accepted it; it is not changed. */
+  /** The pod as JSON, as `admissionPodSchema` has accepted it; it is not changed. */
   readonly pod: unknown;
   readonly decision: Exclude<Decision, { action: 'leave' }>;
   readonly schedulerName: string;
@@ -25,9 +26,13 @@ export function mutate({ pod, decision, schedulerName, originalRequest, now }: M
   const { metadata, spec } = copy;
   spec.schedulerName = schedulerName;
   for (const list of [spec.initContainers, spec.containers]) {
-    for (const container of (list ?? []) as Json[]) rewriteResources(container, decision);
+    for (const container of (list ?? []) as Json[]) rewriteContainer(container, decision);
+  }
+  if (Object.keys(decision.nodeSelector).length > 0) {
+    spec.nodeSelector = { ...decision.nodeSelector, ...(spec.nodeSelector as Json | null) };
   }
   if (decision.action === 'share' || decision.decided) {
+    const { assumedMiB } = decision.action === 'share' ? decision : {};
     metadata.annotations = {
       ...(metadata.annotations as Json | undefined),
       [WRITTEN.originalGpuRequest]: String(originalRequest),
@@ -35,22 +40,34 @@ export function mutate({ pod, decision, schedulerName, originalRequest, now }: M
       [WRITTEN.strategy]: decision.action === 'share' ? decision.mode : 'exclusive',
       [WRITTEN.timestamp]: now.toISOString(),
       [WRITTEN.reason]: decision.reasons.join('; '),
+      ...(decision.policy !== undefined && { [WRITTEN.policy]: decision.policy }),
+      // The scheduler must count on it as well.
+      ...(assumedMiB !== undefined && { [READ.gpuMemory]: formatMiB(assumedMiB) }),
     };
   }
   return copy;
 }
 
 /** Extended resources must have request = limit; people write only one of them. */
-function rewriteResources(container: Json, decision: Mutation['decision']): void {
+function rewriteContainer(container: Json, decision: Mutation['decision']): void {
   const resources = container.resources as { requests?: Json | null; limits?: Json | null } | null | undefined;
   if (!resources) return;
   const { requests, limits } = resources;
   for (const name of Object.keys({ ...limits, ...requests }).filter(isGpuResource)) {
-    const target = decision.action === 'share' && name === WHOLE_GPU ? decision.resource : name;
+    const isShared = decision.action === 'share' && name === WHOLE_GPU;
+    const target = isShared ? decision.resource : name;
     // Where both are given and differ, the API server says so: that is not ours to mend.
     resources.requests = { ...without(resources.requests, name), [target]: requests?.[name] ?? limits?.[name] };
     resources.limits = { ...without(resources.limits, name), [target]: limits?.[name] ?? requests?.[name] };
+    if (isShared) limitMps(container, decision);
   }
+}
+
+/** What the author has set stays. */
+function limitMps(container: Json, { mpsLimits }: Shared): void {
+  const env = (container.env ?? []) as readonly Json[];
+  const added = Object.entries(mpsLimits).filter(([name]) => !env.some((variable) => variable.name === name));
+  if (added.length > 0) container.env = [...env, ...added.map(([name, value]) => ({ name, value }))];
 }
 
 function without(resources: Json | null | undefined, name: string): Json {

@@ -1,13 +1,13 @@
 /** The webhook's HTTPS face. */
 
 import type { FastifyInstance } from 'fastify';
-import { admissionReviewSchema } from '../api/admission-review.ts';
+import { type AdmissionRequest, admissionReviewSchema } from '../api/admission-review.ts';
 import { ApiError } from '../api/errors.ts';
 import { WEBHOOK_PATH } from '../api/keys.ts';
 import { faults } from '../api/kubernetes.ts';
 import type { WebhookMetrics } from '../telemetry/metrics.ts';
 import { createServer, type HttpOptions } from '../telemetry/server.ts';
-import { admitUndecided, type ReviewContext, review } from './review.ts';
+import { admitUndecided, type ReviewContext, type Reviewed, review } from './review.ts';
 
 /** The API server takes objects of up to 3 MiB; a review may hold the pod twice. */
 const BODY_LIMIT = 7 * 1024 * 1024;
@@ -21,6 +21,17 @@ export interface WebhookServerOptions extends Omit<HttpOptions, 'bodyLimit'> {
 export function createWebhookServer(options: WebhookServerOptions): FastifyInstance {
   const { log, metrics, waitsFor, context } = options;
   const server = createServer({ ...options, bodyLimit: BODY_LIMIT });
+
+  /** A fault of ours must keep no pod from being made. */
+  const safely = (request: AdmissionRequest): Reviewed => {
+    try {
+      return review(request, context());
+    } catch (error) {
+      log.error({ err: error, uid: request.uid }, 'unexpected error: pod admitted as it is');
+      const why = 'an unexpected error, which the log of the webhook tells';
+      return { reply: admitUndecided(request, why), strategy: 'error', pod: '', reasons: [why] };
+    }
+  };
 
   server.post(WEBHOOK_PATH, {
     onResponse: (_request, reply, done) => {
@@ -37,9 +48,9 @@ export function createWebhookServer(options: WebhookServerOptions): FastifyInsta
         log.warn({ uid: request.uid, why: missing }, 'no optimization: pod admitted as it is');
         return admitUndecided(request, missing);
       }
-      const { reply, strategy, pod, reasons } = review(request, context());
+      const { reply, strategy, pod, reasons, policy } = safely(request);
       metrics.decisions.inc({ strategy });
-      log[strategy === 'error' ? 'warn' : 'info']({ pod, strategy, reasons }, 'optimization decided');
+      log[strategy === 'error' ? 'warn' : 'info']({ pod, strategy, policy, reasons }, 'optimization decided');
       return reply;
     },
   });

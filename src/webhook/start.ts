@@ -1,12 +1,16 @@
-/** The webhook role: nodes → what they offer → decisions, behind one HTTPS server. */
+/** The webhook role: nodes, policies and namespaces → decisions, behind one HTTPS server. */
 
 import type { KubeConfig } from '@kubernetes/client-node';
-import { ClusterState } from '../cluster/cluster-state.ts';
+import { admissionConfigurationOf } from '../api/admission-settings.ts';
+import type { Configuration } from '../api/configuration.ts';
+import { CUSTOM_RESOURCES } from '../api/keys.ts';
+import { AdmissionState } from '../cluster/admission-state.ts';
+import { ConfigurationWatch } from '../cluster/configuration-watch.ts';
 import { KubeClient } from '../cluster/kube-client.ts';
 import { Reflector } from '../cluster/reflector.ts';
-import { type AdmissionSettings, type Offer, offersOf } from '../core/admission/facts.ts';
+import { CurrentHistory } from '../telemetry/history/current.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { createRegistry, webhookMetrics } from '../telemetry/metrics.ts';
+import { configurationMetrics, createRegistry, historyMetrics, webhookMetrics } from '../telemetry/metrics.ts';
 import { createWebhookServer } from './server.ts';
 
 export interface WebhookOptions {
@@ -16,7 +20,11 @@ export interface WebhookOptions {
   readonly port: number;
   /** PEM. */
   readonly tls: { readonly cert: string; readonly key: string };
-  readonly settings: AdmissionSettings;
+  /** Where we run ourselves: always exempt. */
+  readonly namespace: string;
+  readonly schedulerName: string;
+  /** Of the configuration; the defaults hold without one. */
+  readonly configurationFile?: string;
   readonly log: Logger;
   readonly random: () => number;
   readonly now: () => Date;
@@ -25,53 +33,72 @@ export interface WebhookOptions {
 export interface RunningWebhook {
   /** `https://127.0.0.1:8443` */
   readonly url: string;
-  /** Resolves once nodes have been listed. */
+  /** Resolves once everything has been listed. */
   readonly ready: Promise<void>;
   close(): Promise<void>;
 }
 
+/** @throws ConfigurationError */
 export async function startWebhook(options: WebhookOptions): Promise<RunningWebhook> {
-  const { kubeConfig, host, port, tls, settings, log, random, now } = options;
+  const { kubeConfig, host, port, tls, namespace, schedulerName, configurationFile: file, log, random, now } = options;
   const client = new KubeClient(kubeConfig);
-  const state = new ClusterState((message, details) => log.warn(details, message));
-  const reflector = new Reflector({
-    client,
-    path: '/api/v1/nodes',
-    ...state.nodes,
-    random,
-    log: (message, details) => log.warn(details, message),
-  });
-  let listed = false;
-  const ready = reflector.synced.then(() => {
-    listed = true;
-    log.info('webhook ready');
-  });
-
-  let offers: { readonly version: number; readonly list: readonly Offer[] } | undefined;
-  const currentOffers = () => {
-    if (offers?.version !== state.ledger.offersVersion) {
-      offers = { version: state.ledger.offersVersion, list: offersOf(state.ledger.nodes()) };
-    }
-    return offers.list;
-  };
   const registry = createRegistry();
+  const reloads = configurationMetrics(registry);
+  const settingsOf = (configuration: Configuration) =>
+    admissionConfigurationOf(configuration, namespace, schedulerName);
+  const configuration = new ConfigurationWatch({
+    file,
+    changed: (changed) => {
+      state.configure(settingsOf(changed));
+      histories.take(changed);
+      reloads.inc({ result: 'taken' });
+      log.info({ file }, 'the configuration has changed, and holds from now on');
+    },
+    refused: (faults) => {
+      reloads.inc({ result: 'refused' });
+      log.error({ file, faults }, 'the changed configuration cannot be used; the one from before holds');
+    },
+  });
+  const warn = (message: string, details: Record<string, unknown>) => log.warn(details, message);
+  const monotonic = () => performance.now();
+  const histories = new CurrentHistory({ log, metrics: historyMetrics(registry), fetch, now: monotonic });
+  const state = new AdmissionState(settingsOf(configuration.current), warn);
+  const reflect = (path: string, feed: AdmissionState['nodes'], optional = false) =>
+    new Reflector({ client, path, ...feed, optional, random, log: warn });
+  const reflectors = {
+    nodes: reflect('/api/v1/nodes', state.nodes),
+    namespaces: reflect('/api/v1/namespaces', state.namespaces),
+    policies: reflect(CUSTOM_RESOURCES.policies, state.policies, true),
+  };
+  const missing = new Set(Object.keys(reflectors));
+  for (const [kind, { synced }] of Object.entries(reflectors)) void synced.then(() => missing.delete(kind));
+  const ready = Promise.all(Object.values(reflectors).map(({ synced }) => synced)).then(() =>
+    log.info('webhook ready'),
+  );
+
   const server = createWebhookServer({
     log,
     registry,
     tls,
     metrics: webhookMetrics(registry),
-    waitsFor: () => (listed ? undefined : 'waiting for the list of nodes'),
-    context: () => ({ offers: currentOffers(), settings, now: now() }),
+    waitsFor: () => (missing.size > 0 ? `waiting for the list of ${[...missing].join(' and ')}` : undefined),
+    context: () => ({ view: state.view((workload) => histories.current?.of(workload)), now: now() }),
   });
   const url = await server.listen({ host, port });
-  reflector.start();
+  for (const reflector of Object.values(reflectors)) reflector.start();
+  configuration.start();
+  histories.take(configuration.current);
 
   return {
     url,
     ready,
     async close() {
       await server.close();
-      await reflector.stop();
+      await Promise.all([
+        configuration.stop(),
+        histories.stop(),
+        ...Object.values(reflectors).map((reflector) => reflector.stop()),
+      ]);
       client.close();
     },
   };

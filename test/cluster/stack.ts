@@ -74,11 +74,8 @@ export async function startInProcessWebhook(cluster: Cluster): Promise<RunningWe
     host: '127.0.0.1',
     port: 0,
     tls,
-    settings: {
-      schedulerName: 'gpu-autoscaler-scheduler',
-      exemptNamespaces: new Set(['kube-system', 'gpu-autoscaler-system']),
-      enabledModes: new Set(['mig', 'mps', 'timeslicing']),
-    },
+    namespace: 'gpu-autoscaler-system',
+    schedulerName: 'gpu-autoscaler-scheduler',
     log: createLogger('webhook', 'debug', join(dir, 'logs', 'webhook.log')),
     random: Math.random,
     now: () => new Date(),

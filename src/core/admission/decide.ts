@@ -6,25 +6,39 @@
  */
 
 import { WHOLE_GPU } from '../resources.ts';
-import type { AdmissionFacts, Decision, Offer, SharedMode } from './facts.ts';
+import { formatMiB } from '../units.ts';
+import type { AdmissionFacts, Decision, Scheduled, Shared, SharedMode } from './facts.ts';
+import { mpsLimits } from './mps-limits.ts';
+import type { Offer } from './offers.ts';
+import { governing } from './policies.ts';
+import type { SharingPolicy } from './policy.ts';
+import { burstiness, optimalReplicas } from './replicas.ts';
+import { describeSlot, findSlot, memoryOf, type Terms, termsOf } from './slots.ts';
+import type { WorkloadType } from './workload-type.ts';
 
 /** "Small" for the MIG rule: the specification's 20 GB, read as GiB. */
 const SMALL_MIB = 20 * 1024;
 
-interface Trail {
+const NAMES: Readonly<Record<SharedMode, string>> = { mig: 'MIG', mps: 'MPS', timeslicing: 'time-slicing' };
+const SWITCHES: Readonly<Record<SharedMode, string>> = {
+  mig: 'mig-enabled',
+  mps: 'mps-enabled',
+  timeslicing: 'time-slicing-enabled',
+};
+
+interface Case {
+  readonly facts: AdmissionFacts;
+  readonly terms: Terms;
   readonly reasons: string[];
   readonly warnings: string[];
 }
-type Verdict =
-  | { readonly action: 'leave' }
-  | { readonly action: 'schedule'; readonly decided: boolean }
-  | { readonly action: 'share'; readonly offer: Offer };
-type Rule = (facts: AdmissionFacts, trail: Trail) => Verdict | undefined;
+type Verdict = { readonly action: 'leave' } | Scheduled | Shared;
+type Rule = (case_: Case) => Verdict | undefined;
 
 const LEAVE: Verdict = { action: 'leave' };
-const EXCLUSIVE: Verdict = { action: 'schedule', decided: true };
+const EXCLUSIVE: Scheduled = { action: 'schedule', decided: true, nodeSelector: {} };
 
-const RULES: readonly Rule[] = [
+const BEFORE_POLICIES: readonly Rule[] = [
   noGpu,
   alreadyDecided,
   exemptNamespace,
@@ -36,79 +50,105 @@ const RULES: readonly Rule[] = [
   severalGpus,
   explicitChoice,
   training,
-  // GPUSharingPolicy objects speak here, between the training rule and the flow.
-  smallMemory,
-  inference,
-  batch,
-  development,
 ];
+/** The specification's decision flow. */
+const FLOW: readonly Rule[] = [looksLike, busy, smallMemory, inference, batch, development];
 
 export function decide(facts: AdmissionFacts): Decision {
-  const trail: Trail = { reasons: [], warnings: [] };
-  for (const rule of RULES) {
-    const verdict = rule(facts, trail);
-    if (verdict) return conclude(verdict, trail);
+  const reasons: string[] = [];
+  const warnings: string[] = [];
+  const usual: Case = { facts, terms: termsOf(facts), reasons, warnings };
+  const settled = firstVerdict(BEFORE_POLICIES, usual);
+  if (settled) return conclude(settled, usual);
+
+  const policy = governing(facts.policies, facts.pod.labels, facts.namespaceLabels);
+  if (facts.namespaceLabels === undefined && facts.policies.some((each) => each.namespaceSelector.length > 0)) {
+    reasons.push('the labels of the namespace are not known: policies that ask for them are left out');
   }
-  trail.reasons.push('no rule shares this pod: it keeps a whole GPU');
-  return conclude(EXCLUSIVE, trail);
+  if (!policy) return flow(usual);
+  const governed: Case = { ...usual, terms: termsOf(facts, policy) };
+  const verdict = byPolicy(policy, governed);
+  if (verdict === 'flow') return flow(policy.strategy === 'auto' ? governed : usual);
+  return { ...conclude(verdict, governed), policy: policy.name };
 }
 
-function conclude(verdict: Verdict, { reasons, warnings }: Trail): Decision {
-  if (verdict.action !== 'share') return { ...verdict, reasons, warnings };
-  const { mode, resource } = verdict.offer;
-  return { action: 'share', mode, resource, reasons, warnings };
+function flow(case_: Case): Decision {
+  const decision = conclude(firstVerdict(FLOW, case_) ?? none(case_), case_);
+  return case_.terms.policy === undefined ? decision : { ...decision, policy: case_.terms.policy };
 }
 
-function noGpu({ pod }: AdmissionFacts, { reasons }: Trail): Verdict | undefined {
+function firstVerdict(rules: readonly Rule[], case_: Case): Verdict | undefined {
+  for (const rule of rules) {
+    const verdict = rule(case_);
+    if (verdict) return verdict;
+  }
+  return undefined;
+}
+
+function none({ facts, reasons }: Case): Verdict {
+  if (typeOf(facts) === undefined) reasons.push('its workload type is not known (label workload-type)');
+  reasons.push('no rule shares this pod: it keeps a whole GPU');
+  return EXCLUSIVE;
+}
+
+function conclude(verdict: Verdict, { facts, reasons, warnings }: Case): Decision {
+  if (verdict.action === 'share' && !facts.settings.rewriteRequests) {
+    reasons.push('rewriteRequests is off: it keeps a whole GPU');
+    return { ...EXCLUSIVE, reasons, warnings };
+  }
+  return { ...verdict, reasons, warnings };
+}
+
+function noGpu({ facts: { pod }, reasons }: Case): Verdict | undefined {
   if (pod.requested.size > 0) return undefined;
   reasons.push('the pod asks for no GPU');
   return LEAVE;
 }
 
-function alreadyDecided({ pod }: AdmissionFacts, { reasons }: Trail): Verdict | undefined {
+function alreadyDecided({ facts: { pod }, reasons }: Case): Verdict | undefined {
   if (!pod.alreadyDecided) return undefined;
   reasons.push('the pod carries a decision already');
   return LEAVE;
 }
 
-function exemptNamespace({ pod, settings }: AdmissionFacts, { reasons }: Trail): Verdict | undefined {
+function exemptNamespace({ facts: { pod, settings }, reasons }: Case): Verdict | undefined {
   if (!settings.exemptNamespaces.has(pod.namespace)) return undefined;
   reasons.push(`namespace ${pod.namespace} is exempt`);
   return LEAVE;
 }
 
-function optedOut({ pod }: AdmissionFacts, { reasons }: Trail): Verdict | undefined {
+function optedOut({ facts: { pod }, reasons }: Case): Verdict | undefined {
   if (pod.optimize) return undefined;
   reasons.push('the pod opted out (optimize: "false")');
   return LEAVE;
 }
 
-function otherScheduler({ pod, settings }: AdmissionFacts, { reasons }: Trail): Verdict | undefined {
+function otherScheduler({ facts: { pod, settings }, reasons }: Case): Verdict | undefined {
   if (pod.schedulerName === 'default-scheduler' || pod.schedulerName === settings.schedulerName) return undefined;
   reasons.push(`the pod chose scheduler ${pod.schedulerName}`);
   return LEAVE;
 }
 
-function pinned({ pod }: AdmissionFacts, { reasons }: Trail): Verdict | undefined {
+function pinned({ facts: { pod }, reasons }: Case): Verdict | undefined {
   if (!pod.pinned) return undefined;
   reasons.push('the pod is made for one node');
   return LEAVE;
 }
 
-function slotsByName({ pod }: AdmissionFacts, { reasons }: Trail): Verdict | undefined {
+function slotsByName({ facts: { pod }, reasons }: Case): Verdict | undefined {
   const named = [...pod.requested.keys()].filter((resource) => resource !== WHOLE_GPU);
   if (named.length === 0) return undefined;
   reasons.push(`the pod asks for ${named.join(', ')} by name`);
-  return { action: 'schedule', decided: false };
+  return { action: 'schedule', decided: false, nodeSelector: {} };
 }
 
-function sharingDisabled({ pod }: AdmissionFacts, { reasons }: Trail): Verdict | undefined {
+function sharingDisabled({ facts: { pod }, reasons }: Case): Verdict | undefined {
   if (!pod.sharingDisabled) return undefined;
   reasons.push('sharing: disabled');
   return EXCLUSIVE;
 }
 
-function severalGpus({ pod }: AdmissionFacts, { reasons, warnings }: Trail): Verdict | undefined {
+function severalGpus({ facts: { pod }, reasons, warnings }: Case): Verdict | undefined {
   const count = pod.requested.get(WHOLE_GPU) ?? 0;
   if (count === 1) return undefined;
   reasons.push(`the pod asks for ${count} GPUs, and only single-GPU pods share`);
@@ -120,7 +160,8 @@ function severalGpus({ pod }: AdmissionFacts, { reasons, warnings }: Trail): Ver
 }
 
 /** Whoever names a mode gets that mode or a whole GPU, never another way of sharing. */
-function explicitChoice(facts: AdmissionFacts, { reasons, warnings }: Trail): Verdict | undefined {
+function explicitChoice(case_: Case): Verdict | undefined {
+  const { facts, terms, reasons, warnings } = case_;
   const { explicitMode, explicitProfile } = facts.pod;
   const mode = explicitMode ?? (explicitProfile ? 'mig' : undefined);
   if (!mode) return undefined;
@@ -132,10 +173,10 @@ function explicitChoice(facts: AdmissionFacts, { reasons, warnings }: Trail): Ve
   }
   const wish = profile ? `MIG profile ${profile.name}` : `sharing-mode: ${mode}`;
   const refused = refusal(facts, mode);
-  const offer = refused ? undefined : smallestOffer(facts, mode, profile?.name);
+  const offer = refused ? undefined : findSlot(facts, terms, mode, profile?.name);
   if (offer) {
-    reasons.push(`${wish} was asked for: ${describe(offer)}`);
-    return { action: 'share', offer };
+    reasons.push(`${wish} was asked for: ${describeSlot(offer)}`);
+    return share(case_, mode, offer);
   }
   const why = `${wish} was asked for, but ${refused ?? 'no node offers a slot that holds the pod'}: it keeps a whole GPU`;
   reasons.push(why);
@@ -143,76 +184,149 @@ function explicitChoice(facts: AdmissionFacts, { reasons, warnings }: Trail): Ve
   return EXCLUSIVE;
 }
 
-function training({ pod }: AdmissionFacts, { reasons }: Trail): Verdict | undefined {
+function training({ facts: { pod }, reasons }: Case): Verdict | undefined {
   if (pod.workloadType !== 'training') return undefined;
   reasons.push('training keeps a whole GPU');
   return EXCLUSIVE;
 }
 
-function smallMemory(facts: AdmissionFacts, { reasons }: Trail): Verdict | undefined {
-  const { memoryMiB } = facts.pod;
-  if (memoryMiB === undefined) {
+/**
+ * What the policy says, on its terms. It governs: where it cannot be carried out the pod keeps a whole GPU, rather
+ * than sharing in a way that nobody chose for it. Only the pod's own switch gives the word back to the flow.
+ */
+function byPolicy(policy: SharingPolicy, case_: Case): Verdict | 'flow' {
+  const { facts, terms, reasons } = case_;
+  const { name, strategy, priority } = policy;
+  if (strategy !== 'auto' && strategy !== 'exclusive' && facts.pod.disabledModes.has(strategy)) {
+    reasons.push(`policy ${name} (priority ${priority}) passed over: ${refusal(facts, strategy)}`);
+    return 'flow';
+  }
+  reasons.push(`policy ${name} (priority ${priority}) applied`);
+  if (strategy === 'auto') return 'flow';
+  if (strategy === 'exclusive') return wholeGpuOn(case_);
+  const why = memoryOf(facts, terms, strategy)?.words ?? 'GPU memory unknown';
+  const { profile, autoSelectProfile = true } = (strategy === 'mig' && policy.mig) || {};
+  const verdict =
+    (profile && tryMode(case_, strategy, why, profile)) ||
+    ((!profile || autoSelectProfile) && tryMode(case_, strategy, why));
+  if (verdict) return verdict;
+  reasons.push(`policy ${terms.policy} cannot be carried out: it keeps a whole GPU`);
+  return EXCLUSIVE;
+}
+
+/** On the policy's nodes, if there are any with whole GPUs: else the pod would wait for nothing. */
+function wholeGpuOn({ facts, terms, reasons }: Case): Verdict {
+  const { nodeSelector } = terms;
+  const selects = Object.keys(nodeSelector).length > 0;
+  if (selects && !facts.offersOn(nodeSelector).some(({ mode }) => mode === 'exclusive')) {
+    reasons.push('no node that its nodeSelector selects offers whole GPUs: any node will do');
+    return EXCLUSIVE;
+  }
+  return { ...EXCLUSIVE, nodeSelector };
+}
+
+/** A label outweighs what the pod looks like. */
+function typeOf({ pod, guess, settings }: AdmissionFacts): WorkloadType | undefined {
+  return pod.workloadType ?? (settings.autoDetectWorkloadType ? guess?.type : undefined);
+}
+
+function looksLike({ facts, reasons }: Case): Verdict | undefined {
+  const { pod, guess, settings } = facts;
+  if (pod.workloadType !== undefined || !guess || !settings.autoDetectWorkloadType) return undefined;
+  const { type, confidence, evidence } = guess;
+  reasons.push(`looks like ${type} (${Math.round(confidence * 100)}%: ${evidence.join(', ')})`);
+  if (type !== 'training') return undefined;
+  reasons.push('training keeps a whole GPU');
+  return EXCLUSIVE;
+}
+
+/** Who has kept a GPU busy so far would only slow others down. */
+function busy({ facts: { history, noHistory }, reasons }: Case): Verdict | undefined {
+  if (!history) {
+    if (noHistory !== undefined) reasons.push(`no history: ${noHistory}`);
+    return undefined;
+  }
+  const replicas = optimalReplicas(history);
+  const percent = (share: number) => `${Math.round(share * 100)}%`;
+  const used = `history: ${percent(history.mean)} of a GPU on average, burstiness ${percent(burstiness(history))}`;
+  if (replicas > 1) {
+    reasons.push(`${used}: up to ${replicas} may share one`);
+    return undefined;
+  }
+  reasons.push(`${used}: too much to share`);
+  return EXCLUSIVE;
+}
+
+function smallMemory(case_: Case): Verdict | undefined {
+  const { facts, terms, reasons } = case_;
+  const memory = memoryOf(facts, terms, 'mig');
+  if (memory === undefined) {
     reasons.push('skipped MIG: no GPU memory is declared');
     return undefined;
   }
-  if (memoryMiB >= SMALL_MIB) {
-    reasons.push(`skipped MIG: declared ${memoryMiB} MiB is not under ${SMALL_MIB} MiB`);
+  if (memory.mib >= SMALL_MIB) {
+    reasons.push(`skipped MIG: ${memory.words} is not under ${formatMiB(SMALL_MIB)}`);
     return undefined;
   }
-  return tryMode(facts, 'mig', `declared ${memoryMiB} MiB is small`, reasons);
+  return tryMode(case_, 'mig', memory.words);
 }
 
-function inference(facts: AdmissionFacts, { reasons }: Trail): Verdict | undefined {
-  if (facts.pod.workloadType !== 'inference') return undefined;
-  return tryMode(facts, 'mps', 'inference', reasons);
+function inference(case_: Case): Verdict | undefined {
+  const { facts, reasons } = case_;
+  if (typeOf(facts) !== 'inference') return undefined;
+  if (facts.history?.suitsMps === false) {
+    reasons.push('skipped MPS: history says that it keeps a GPU too busy for that');
+    return undefined;
+  }
+  return tryMode(case_, 'mps', 'inference');
 }
 
-/** A batch pod takes MIG at any declared size that a profile holds; the small ones were served above. */
-function batch(facts: AdmissionFacts, { reasons }: Trail): Verdict | undefined {
-  const { workloadType, memoryMiB } = facts.pod;
-  if (workloadType !== 'batch') return undefined;
-  const mig = memoryMiB !== undefined && memoryMiB >= SMALL_MIB && tryMode(facts, 'mig', 'batch', reasons);
-  return mig || tryMode(facts, 'timeslicing', 'batch', reasons);
+/** A batch pod takes MIG at any size that a profile holds; the small ones were served above. */
+function batch(case_: Case): Verdict | undefined {
+  const { facts, terms } = case_;
+  if (typeOf(facts) !== 'batch') return undefined;
+  const memory = memoryOf(facts, terms, 'mig');
+  const mig = memory !== undefined && memory.mib >= SMALL_MIB && tryMode(case_, 'mig', 'batch');
+  return mig || tryMode(case_, 'timeslicing', 'batch');
 }
 
-function development(facts: AdmissionFacts, { reasons }: Trail): Verdict | undefined {
-  if (facts.pod.workloadType !== 'development') return undefined;
-  return tryMode(facts, 'timeslicing', 'development', reasons);
+function development(case_: Case): Verdict | undefined {
+  if (typeOf(case_.facts) !== 'development') return undefined;
+  return tryMode(case_, 'timeslicing', 'development');
 }
 
-function tryMode(facts: AdmissionFacts, mode: SharedMode, why: string, reasons: string[]): Verdict | undefined {
+function tryMode(case_: Case, mode: SharedMode, why: string, profile?: string): Verdict | undefined {
+  const { facts, terms, reasons } = case_;
   const refused = refusal(facts, mode);
-  const offer = refused ? undefined : smallestOffer(facts, mode, undefined);
-  if (!offer) {
-    reasons.push(`${why}, but not by ${mode}: ${refused ?? 'no node offers a slot that holds the pod'}`);
+  if (refused) {
+    reasons.push(`considered ${NAMES[mode]}: ${refused}`);
     return undefined;
   }
-  reasons.push(`${why}: ${describe(offer)}`);
-  return { action: 'share', offer };
+  const offer = findSlot(facts, terms, mode, profile);
+  if (!offer) {
+    const what = profile ? `${profile} that holds the pod` : 'a slot that holds the pod';
+    reasons.push(`considered ${NAMES[mode]}: ${why}, but no node offers ${what}`);
+    return undefined;
+  }
+  const verb = mode === 'mig' && profile === undefined ? 'needs' : 'takes';
+  reasons.push(`considered ${NAMES[mode]}: ${why} ${verb} ${describeSlot(offer)}`);
+  return share(case_, mode, offer);
+}
+
+function share({ facts, terms }: Case, mode: SharedMode, offer: Offer): Shared {
+  const memory = memoryOf(facts, terms, mode);
+  return {
+    action: 'share',
+    mode,
+    resource: offer.resource,
+    nodeSelector: terms.nodeSelector,
+    mpsLimits: mode === 'mps' ? mpsLimits(terms.mps, offer, memory?.mib) : {},
+    assumedMiB: memory && !memory.declared ? memory.mib : undefined,
+  };
 }
 
 function refusal({ pod, settings }: AdmissionFacts, mode: SharedMode): string | undefined {
-  if (!settings.enabledModes.has(mode)) return `${mode} is switched off`;
-  if (pod.disabledModes.has(mode)) return `the pod switched ${mode} off`;
+  if (!settings.enabledModes.has(mode)) return `${NAMES[mode]} is switched off by the configuration`;
+  if (pod.disabledModes.has(mode)) return `the pod switched it off (${SWITCHES[mode]}: "false")`;
   return undefined;
-}
-
-function smallestOffer(
-  { pod, offers }: AdmissionFacts,
-  mode: SharedMode,
-  profile: string | undefined,
-): Offer | undefined {
-  return offers.find(
-    (offer) =>
-      offer.mode === mode &&
-      (profile === undefined || offer.profile?.name === profile) &&
-      // A node that does not tell its memory is given the benefit of the doubt by `fit` as well.
-      (offer.slotMiB ?? Number.POSITIVE_INFINITY) >= (pod.memoryMiB ?? 0) &&
-      offer.slotMilli >= (pod.fractionMilli ?? 0),
-  );
-}
-
-function describe({ mode, profile, resource, nodes }: Offer): string {
-  const what = profile ? `MIG ${profile.name}` : mode === 'mps' ? 'MPS' : 'time-slicing';
-  return `${what} (${resource}), offered by ${nodes} ${nodes === 1 ? 'node' : 'nodes'}`;
 }

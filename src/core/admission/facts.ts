@@ -1,21 +1,27 @@
 /** What a sharing decision is made from, and what comes out. Pure data; parsed and trusted. */
 
-import type { NodeInventory, SharingMode } from '../inventory.ts';
-import { compareMigProfiles, type MigProfile } from '../mig/profile.ts';
-import { migProfileOf } from '../resources.ts';
-
-export type WorkloadType = 'training' | 'inference' | 'development' | 'batch';
+import type { SharingMode } from '../inventory.ts';
+import type { Labels } from '../label-selector.ts';
+import type { MigProfile } from '../mig/profile.ts';
+import type { MpsLimits } from './mps-limits.ts';
+import type { Offer } from './offers.ts';
+import type { MpsConfig, SharingPolicy, TimeSlicingConfig } from './policy.ts';
+import type { WorkloadType, WorkloadTypeGuess } from './workload-type.ts';
 
 /** A shared mode: something the flow can choose besides a whole GPU. */
 export type SharedMode = Exclude<SharingMode, 'exclusive'>;
 
 export interface PodFacts {
   readonly namespace: string;
+  readonly labels: Labels;
   /** GPU resources asked for, by name: the effective request. */
   readonly requested: ReadonlyMap<string, number>;
   readonly schedulerName: string;
   /** It is made for one node (by name, or as a pod of a DaemonSet): what others offer is of no use to it. */
   readonly pinned?: boolean;
+  /** `spec.priority`, as its PriorityClass has it. */
+  readonly priority: number;
+  /** Its label. */
   readonly workloadType: WorkloadType | undefined;
   /** Annotation `optimize`. */
   readonly optimize: boolean;
@@ -27,77 +33,82 @@ export interface PodFacts {
   readonly explicitProfile: MigProfile | undefined;
   /** Modes switched off by `mig-enabled`, `mps-enabled`, `time-slicing-enabled: "false"`. */
   readonly disabledModes: ReadonlySet<SharedMode>;
+  /** Declared GPU memory. */
   readonly memoryMiB: number | undefined;
+  /** Declared share of one GPU. */
   readonly fractionMilli: number | undefined;
 }
 
-/** A kind of slot that some node offers now. */
-export interface Offer {
-  readonly mode: SharedMode;
-  readonly resource: string;
-  readonly profile: MigProfile | undefined;
-  readonly slotMiB: number | undefined;
-  readonly slotMilli: number;
-  /** Number of nodes that offer it. */
-  readonly nodes: number;
+/** How a workload used its GPUs before, over all of its pods. */
+export interface WorkloadHistory {
+  /** Mean utilisation of a GPU, 0 to 1. */
+  readonly mean: number;
+  /** 95th percentile of the same. */
+  readonly p95: number;
+  /** The most GPU memory that one of its pods used; undefined where nobody measured it. */
+  readonly peakMiB: number | undefined;
+  /** Whether MPS suits it, by its utilisation, with hysteresis: `suitsMps`. */
+  readonly suitsMps: boolean;
 }
 
 export interface AdmissionSettings {
   readonly schedulerName: string;
   readonly exemptNamespaces: ReadonlySet<string>;
   readonly enabledModes: ReadonlySet<SharedMode>;
+  /** False: pods keep their request, and the reason says what they would have got. */
+  readonly rewriteRequests: boolean;
+  /** Whether a pod without a label is judged by what it looks like. */
+  readonly autoDetectWorkloadType: boolean;
+  /** Taken where a pod does not say how much memory it needs. */
+  readonly defaultMigProfile: string | undefined;
+  readonly mps: MpsConfig;
+  readonly timeSlicing: TimeSlicingConfig;
 }
 
 export interface AdmissionFacts {
   readonly pod: PodFacts;
-  readonly offers: readonly Offer[];
+  /** Labels of its namespace; undefined if they are not known (yet). */
+  readonly namespaceLabels: Labels | undefined;
+  /** In order of precedence: `byPrecedence`. */
+  readonly policies: readonly SharingPolicy[];
+  /** What the nodes that the pod may go to, and that have these labels, offer or could offer; smallest first within a mode. */
+  readonly offersOn: (nodeSelector: Labels) => readonly Offer[];
+  readonly history: WorkloadHistory | undefined;
+  /** Why there is none, where there should be one. */
+  readonly noHistory?: string;
+  /** What the pod looks like, where it has no label. */
+  readonly guess: WorkloadTypeGuess | undefined;
   readonly settings: AdmissionSettings;
 }
 
-/** `leave`: not a byte changes. `schedule`: our scheduler places it, the request stays. `share`: the request is rewritten. */
-export type Decision =
-  | { readonly action: 'leave'; readonly reasons: readonly string[]; readonly warnings: readonly string[] }
-  | {
-      readonly action: 'schedule';
-      /** False for pods that ask for slots by name: they are placed, but nothing was decided for them. */
-      readonly decided: boolean;
-      readonly reasons: readonly string[];
-      readonly warnings: readonly string[];
-    }
-  | {
-      readonly action: 'share';
-      readonly mode: SharedMode;
-      readonly resource: string;
-      readonly reasons: readonly string[];
-      readonly warnings: readonly string[];
-    };
-
-/** The kinds of slots on offer, smallest first within a mode. */
-export function offersOf(nodes: Iterable<NodeInventory>): Offer[] {
-  const offers = new Map<string, Offer>();
-  for (const node of nodes) {
-    for (const { resource, mode, slotMiB, slotMilli } of node.pools) {
-      if (mode === 'exclusive') continue;
-      const key = `${mode} ${resource} ${slotMiB} ${slotMilli}`;
-      const nodesBefore = offers.get(key)?.nodes ?? 0;
-      offers.set(key, { mode, resource, profile: migProfileOf(resource), slotMiB, slotMilli, nodes: nodesBefore + 1 });
-    }
-  }
-  return [...offers.values()].sort(compareOffers);
+interface Said {
+  /** The trail: what was considered, in order. */
+  readonly reasons: readonly string[];
+  /** For the pod's author. */
+  readonly warnings: readonly string[];
+  /** The GPUSharingPolicy that governs the pod. */
+  readonly policy?: string;
 }
 
-/** A total order, so that all replicas of the webhook choose alike; what is unknown comes after what is known to hold a pod. */
-function compareOffers(a: Offer, b: Offer): number {
-  return (
-    compareText(a.mode, b.mode) ||
-    (a.profile && b.profile ? compareMigProfiles(a.profile, b.profile) : 0) ||
-    // Two unknowns differ by NaN, which lets the next figure speak.
-    (a.slotMiB ?? Number.POSITIVE_INFINITY) - (b.slotMiB ?? Number.POSITIVE_INFINITY) ||
-    a.slotMilli - b.slotMilli ||
-    compareText(a.resource, b.resource)
-  );
+/** A whole GPU: our scheduler places the pod, and the request stays. */
+export interface Scheduled {
+  readonly action: 'schedule';
+  /** False for pods that ask for slots by name: they are placed, but nothing was decided for them. */
+  readonly decided: boolean;
+  /** To be added to the pod's own. */
+  readonly nodeSelector: Labels;
 }
 
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+/** A slot: the request is rewritten. */
+export interface Shared {
+  readonly action: 'share';
+  readonly mode: SharedMode;
+  readonly resource: string;
+  readonly nodeSelector: Labels;
+  readonly mpsLimits: MpsLimits;
+  /** GPU memory that the decision counted on though the pod does not declare it. */
+  readonly assumedMiB: number | undefined;
 }
+
+/** `leave`: not a byte changes. */
+export type Decision = Said & ({ readonly action: 'leave' } | Scheduled | Shared);

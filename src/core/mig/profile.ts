@@ -21,3 +21,16 @@ export function parseMigProfile(name: string): MigProfile | undefined {
 export function compareMigProfiles(a: MigProfile, b: MigProfile): number {
   return a.gib - b.gib || a.computeSlices - b.computeSlices || a.name.length - b.name.length;
 }
+
+/** Its share of the compute of a GPU that has `computeSlices`, in milli-GPU, rounded down. */
+export function instanceMilli(profile: MigProfile, computeSlices: number): number {
+  return Math.floor((1000 * Math.min(profile.computeSlices, computeSlices)) / computeSlices);
+}
+
+/** The memory in a name is rounded; an instance has at least this much of it (1g.5gb: 4864 MiB). Source: MIG user guide. */
+const LEAST_OF_NAMED = 0.95;
+
+/** The memory, in MiB, that an instance has at least. */
+export function namedMiB({ gib }: MigProfile): number {
+  return Math.floor(gib * 1024 * LEAST_OF_NAMED);
+}

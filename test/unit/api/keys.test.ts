@@ -32,6 +32,7 @@ tap.test('annotations that we write', async (t) => {
     'gpu-autoscaler.io/optimization-timestamp',
     'gpu-autoscaler.io/optimized',
     'gpu-autoscaler.io/original-gpu-request',
+    'gpu-autoscaler.io/policy',
   ]);
 });
 

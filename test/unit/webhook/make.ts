@@ -2,13 +2,14 @@
 
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
-import { nodeSchema } from '../../../src/api/kubernetes.ts';
-import { projectNode } from '../../../src/cluster/projection.ts';
-import { offersOf } from '../../../src/core/admission/facts.ts';
+import { admissionConfigurationOf } from '../../../src/api/admission-settings.ts';
+import { configurationSchema } from '../../../src/api/configuration.ts';
+import { AdmissionState } from '../../../src/cluster/admission-state.ts';
 import { createRegistry, webhookMetrics } from '../../../src/telemetry/metrics.ts';
 import type { ReviewContext } from '../../../src/webhook/review.ts';
 import { createWebhookServer } from '../../../src/webhook/server.ts';
 import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
+import { takeList } from '../../fakes/listing.ts';
 
 export const NOW = new Date('2026-01-02T03:04:05.678Z');
 
@@ -24,17 +25,17 @@ const NODES = [
   }),
 ];
 
+const STATE = new AdmissionState(
+  admissionConfigurationOf(configurationSchema.parse({}), 'gpu-autoscaler-system'),
+  (why) => {
+    throw new Error(why);
+  },
+);
+takeList(STATE.nodes, NODES);
+
 /** All four ways of sharing are on offer. */
 export function context(): ReviewContext {
-  return {
-    offers: offersOf(NODES.flatMap((manifest) => projectNode(nodeSchema.parse(manifest)) ?? [])),
-    settings: {
-      schedulerName: 'gpu-autoscaler-scheduler',
-      exemptNamespaces: new Set(['kube-system', 'gpu-autoscaler-system']),
-      enabledModes: new Set(['mig', 'mps', 'timeslicing']),
-    },
-    now: NOW,
-  };
+  return { view: STATE.view(), now: NOW };
 }
 
 export function makeWebhook(waitsFor?: string): FastifyInstance {

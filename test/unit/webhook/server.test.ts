@@ -73,7 +73,7 @@ tap.test('a shared pod: the resource is renamed, request = limit, everything els
         [`${KEY}optimization-strategy`]: 'mps',
         [`${KEY}optimization-timestamp`]: NOW.toISOString(),
         [`${KEY}optimization-reason`]:
-          'skipped MIG: no GPU memory is declared; inference: MPS (nvidia.com/gpu.shared), offered by 1 node',
+          'skipped MIG: no GPU memory is declared; considered MPS: inference takes a slot of 1/8 GPU (5Gi), offered by 1 node',
       },
     },
     spec: {

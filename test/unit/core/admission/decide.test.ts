@@ -3,7 +3,8 @@
 import fc from 'fast-check';
 import tap from 'tap';
 import { decide } from '../../../../src/core/admission/decide.ts';
-import type { Decision, PodFacts, SharedMode, WorkloadType } from '../../../../src/core/admission/facts.ts';
+import type { Decision, PodFacts, SharedMode } from '../../../../src/core/admission/facts.ts';
+import type { WorkloadType } from '../../../../src/core/admission/workload-type.ts';
 import { parseMigProfile } from '../../../../src/core/mig/profile.ts';
 import { SHARED_GPU, WHOLE_GPU } from '../../../../src/core/resources.ts';
 import { admission, EVERY_KIND, instance, slot } from './make.ts';
@@ -31,20 +32,20 @@ const rules: readonly [says: string, pod: Partial<PodFacts>, decision: string, r
     'sharing-mode, named',
     { explicitMode: 'timeslicing' },
     'timeslicing gpu.shared',
-    'sharing-mode: timeslicing was asked for: time-slicing (nvidia.com/gpu.shared), offered by 3 nodes',
+    'sharing-mode: timeslicing was asked for: a slot of 1/4 GPU (10Gi), offered by 3 nodes',
   ],
   [
     'mig-profile, named',
     profile('3g.20gb'),
     'mig mig-3g.20gb',
-    'MIG profile 3g.20gb was asked for: MIG 3g.20gb (nvidia.com/mig-3g.20gb), offered by 2 nodes',
+    'MIG profile 3g.20gb was asked for: 3g.20gb, offered by 2 nodes',
   ],
   ['training', { workloadType: 'training' }, 'exclusive', 'training keeps a whole GPU'],
   [
     'little memory',
     { memoryMiB: 4_096 },
     'mig mig-1g.5gb',
-    'declared 4096 MiB is small: MIG 1g.5gb (nvidia.com/mig-1g.5gb), offered by 1 node',
+    'considered MIG: declared 4Gi needs 1g.5gb, offered by 1 node',
   ],
 ];
 
@@ -70,6 +71,7 @@ tap.test('slots asked for by name are placed, not decided', async (t) => {
   t.strictSame(decide(admission({ requested, workloadType: 'inference', sharingDisabled: true })), {
     action: 'schedule',
     decided: false,
+    nodeSelector: {},
     reasons: ['the pod asks for nvidia.com/gpu.shared, nvidia.com/mig-1g.5gb by name'],
     warnings: [],
   });
@@ -109,17 +111,17 @@ for (const [says, workloadType, memoryMiB, decision] of flow) {
 tap.test('the trail says what was tried before', async (t) => {
   t.strictSame(decide(admission({ workloadType: 'inference' })).reasons, [
     'skipped MIG: no GPU memory is declared',
-    'inference: MPS (nvidia.com/gpu.shared), offered by 1 node',
+    'considered MPS: inference takes a slot of 1/8 GPU (5Gi), offered by 1 node',
   ]);
   t.strictSame(decide(admission({ workloadType: 'inference', memoryMiB: 20 * GIB })).reasons, [
-    'skipped MIG: declared 20480 MiB is not under 20480 MiB',
-    'inference, but not by mps: no node offers a slot that holds the pod',
+    'skipped MIG: declared 20Gi is not under 20Gi',
+    'considered MPS: inference, but no node offers a slot that holds the pod',
     'no rule shares this pod: it keeps a whole GPU',
   ]);
   t.strictSame(decide(admission({ workloadType: 'batch', memoryMiB: 60 * GIB })).reasons, [
-    'skipped MIG: declared 61440 MiB is not under 20480 MiB',
-    'batch, but not by mig: no node offers a slot that holds the pod',
-    'batch, but not by timeslicing: no node offers a slot that holds the pod',
+    'skipped MIG: declared 60Gi is not under 20Gi',
+    'considered MIG: batch, but no node offers a slot that holds the pod',
+    'considered time-slicing: batch, but no node offers a slot that holds the pod',
     'no rule shares this pod: it keeps a whole GPU',
   ]);
 });
@@ -129,7 +131,7 @@ tap.test('a strategy switched off lets the next one speak', async (t) => {
   t.equal(short(decide(admission({ ...small, ...off('mig') }))), 'mps gpu.shared');
   t.equal(
     decide(admission({ ...small, ...off('mig') })).reasons[0],
-    'declared 4096 MiB is small, but not by mig: the pod switched mig off',
+    'considered MIG: the pod switched it off (mig-enabled: "false")',
   );
   t.equal(short(decide(admission({ ...small, ...off('mig', 'mps') }))), 'exclusive');
   t.equal(
@@ -143,11 +145,11 @@ tap.test('a strategy switched off lets the next one speak', async (t) => {
     ),
     'timeslicing gpu.shared',
   );
-  const settings = { enabledModes: new Set<SharedMode>(['mps']) };
-  const decision = decide(admission(small, EVERY_KIND, settings));
+  const settings = { enabledModes: new Set<SharedMode>(['mps']), autoDetectWorkloadType: false };
+  const decision = decide(admission(small, EVERY_KIND, { settings }));
   t.equal(short(decision), 'mps gpu.shared');
-  t.equal(decision.reasons[0], 'declared 4096 MiB is small, but not by mig: mig is switched off');
-  t.equal(short(decide(admission({ workloadType: 'development' }, EVERY_KIND, settings))), 'exclusive');
+  t.equal(decision.reasons[0], 'considered MIG: MIG is switched off by the configuration');
+  t.equal(short(decide(admission({ workloadType: 'development' }, EVERY_KIND, { settings }))), 'exclusive');
 });
 
 tap.test('a declared share of a GPU needs a slot of that share', async (t) => {
@@ -172,7 +174,7 @@ const refused: readonly [says: string, pod: Partial<PodFacts>, why: string][] = 
   [
     'the pod itself',
     { explicitMode: 'mps', ...off('mps') },
-    'sharing-mode: mps was asked for, but the pod switched mps off',
+    'sharing-mode: mps was asked for, but the pod switched it off (mps-enabled: "false")',
   ],
   [
     'too small slots',
@@ -195,7 +197,13 @@ for (const [says, pod, why] of refused) {
   tap.test(`an explicit wish is never answered by another way of sharing: ${says}`, async (t) => {
     const sentence = `${why}: it keeps a whole GPU`;
     const decision = decide(admission({ workloadType: 'development', ...pod }));
-    t.strictSame(decision, { action: 'schedule', decided: true, reasons: [sentence], warnings: [sentence] });
+    t.strictSame(decision, {
+      action: 'schedule',
+      decided: true,
+      nodeSelector: {},
+      reasons: [sentence],
+      warnings: [sentence],
+    });
   });
 }
 
@@ -222,7 +230,13 @@ tap.test('of two wishes that contradict, sharing-mode counts, and the author is 
 
 tap.test('sharing-mode: exclusive is a wish like any other', async (t) => {
   const decision = decide(admission({ explicitMode: 'exclusive', workloadType: 'inference', memoryMiB: 1 * GIB }));
-  t.strictSame(decision, { action: 'schedule', decided: true, reasons: ['sharing-mode: exclusive'], warnings: [] });
+  t.strictSame(decision, {
+    action: 'schedule',
+    decided: true,
+    nodeSelector: {},
+    reasons: ['sharing-mode: exclusive'],
+    warnings: [],
+  });
 });
 
 tap.test('sharing-mode: mig takes the smallest profile, unless mig-profile names one', async (t) => {
@@ -258,8 +272,9 @@ tap.test('whatever the facts, a decision has a reason, and a pod that shares get
   );
   fc.assert(
     fc.property(anyFacts, ([facts, offers, enabled]) => {
-      const { pod, settings } = admission(facts, offers, { enabledModes: new Set(enabled) });
-      const decision = decide({ pod, offers, settings });
+      const given = admission(facts, offers, { settings: { enabledModes: new Set(enabled) } });
+      const { pod, settings } = given;
+      const decision = decide(given);
       if (decision.action !== 'share') return decision.reasons.length > 0;
       const { mode, resource, reasons } = decision;
       const holds = offers.some(

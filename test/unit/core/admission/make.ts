@@ -1,24 +1,26 @@
 /** Facts for decisions: a pod that asks for one GPU, and a cluster that offers every kind of slot. */
 
-import type {
-  AdmissionFacts,
-  AdmissionSettings,
-  Offer,
-  PodFacts,
-  SharedMode,
-} from '../../../../src/core/admission/facts.ts';
+import type { AdmissionFacts, AdmissionSettings, PodFacts, SharedMode } from '../../../../src/core/admission/facts.ts';
+import type { Offer } from '../../../../src/core/admission/offers.ts';
+import type { SharingPolicy } from '../../../../src/core/admission/policy.ts';
 import { parseMigProfile } from '../../../../src/core/mig/profile.ts';
 import { migResource, SHARED_GPU, WHOLE_GPU } from '../../../../src/core/resources.ts';
 
 export function slot(mode: SharedMode, slotMiB: number | undefined, slotMilli: number, nodes = 1): Offer {
-  return { mode, resource: SHARED_GPU, profile: undefined, slotMiB, slotMilli, nodes };
+  return { mode, resource: SHARED_GPU, profile: undefined, slotMiB, slotMilli, nodes, possible: 0 };
 }
 
 export function instance(profile: string, slotMiB: number, slotMilli: number, nodes = 1): Offer {
-  return { mode: 'mig', resource: migResource(profile), profile: parseMigProfile(profile), slotMiB, slotMilli, nodes };
+  const resource = migResource(profile);
+  return { mode: 'mig', resource, profile: parseMigProfile(profile), slotMiB, slotMilli, nodes, possible: 0 };
 }
 
-/** Smallest first within a mode, as `offersOf` gives them. */
+/** No node offers it, but some could be configured to. */
+export function possible(offer: Offer, nodes = 1): Offer {
+  return { ...offer, nodes: 0, possible: nodes };
+}
+
+/** Smallest first within a mode, as `countOffers` gives them. */
 export const EVERY_KIND: readonly Offer[] = [
   instance('1g.5gb', 4_864, 142),
   instance('3g.20gb', 19_968, 428, 2),
@@ -32,12 +34,19 @@ const SETTINGS: AdmissionSettings = {
   schedulerName: 'gpu-autoscaler-scheduler',
   exemptNamespaces: new Set(['kube-system', 'production']),
   enabledModes: new Set(['mig', 'mps', 'timeslicing']),
+  rewriteRequests: true,
+  autoDetectWorkloadType: true,
+  defaultMigProfile: undefined,
+  mps: { maxClients: 16, defaultActiveThreads: 100, memoryLimitMiB: undefined },
+  timeSlicing: { replicasPerGpu: 4, sliceMs: 100, fairnessMode: 'roundrobin' },
 };
 
 const POD: PodFacts = {
   namespace: 'team',
+  labels: {},
   requested: new Map([[WHOLE_GPU, 1]]),
   schedulerName: 'default-scheduler',
+  priority: 0,
   workloadType: undefined,
   optimize: true,
   alreadyDecided: false,
@@ -49,10 +58,38 @@ const POD: PodFacts = {
   fractionMilli: undefined,
 };
 
+export interface Circumstances extends Partial<Omit<AdmissionFacts, 'pod' | 'settings'>> {
+  readonly settings?: Partial<AdmissionSettings>;
+}
+
 export function admission(
   pod: Partial<PodFacts>,
   offers: readonly Offer[] = EVERY_KIND,
-  settings: Partial<AdmissionSettings> = {},
+  { settings, ...facts }: Circumstances = {},
 ): AdmissionFacts {
-  return { pod: { ...POD, ...pod }, offers, settings: { ...SETTINGS, ...settings } };
+  return {
+    pod: { ...POD, ...pod },
+    namespaceLabels: {},
+    policies: [],
+    offersOn: () => offers,
+    history: undefined,
+    guess: undefined,
+    ...facts,
+    settings: { ...SETTINGS, ...settings },
+  };
+}
+
+export function policy(strategy: SharingPolicy['strategy'], more: Partial<SharingPolicy> = {}): SharingPolicy {
+  return {
+    name: `by-${strategy}`,
+    strategy,
+    priority: 0,
+    podSelector: [],
+    namespaceSelector: [],
+    nodeSelector: {},
+    mig: undefined,
+    mps: undefined,
+    timeSlicing: undefined,
+    ...more,
+  };
 }

@@ -2,18 +2,19 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { offersOf } from '../../../../src/core/admission/facts.ts';
+import { countOffers, offeredBy } from '../../../../src/core/admission/offers.ts';
 import type { NodeInventory } from '../../../../src/core/inventory.ts';
 import { SHARED_GPU, WHOLE_GPU } from '../../../../src/core/resources.ts';
 import { node, sharedNode } from '../../make.ts';
 
+const offersOf = (nodes: readonly NodeInventory[]) => countOffers(nodes.flatMap(offeredBy));
 const migNode = (...profiles: string[]) =>
   node({ allocatable: new Map(profiles.map((profile) => [`nvidia.com/mig-${profile}`, 4])) });
 
 tap.test('an offer is a kind of slot, and the number of nodes that have it', async (t) => {
   t.strictSame(offersOf([sharedNode('mps', 4), sharedNode('mps', 4), sharedNode('mps', 8)]), [
-    { mode: 'mps', resource: SHARED_GPU, profile: undefined, slotMiB: 5_120, slotMilli: 125, nodes: 1 },
-    { mode: 'mps', resource: SHARED_GPU, profile: undefined, slotMiB: 10_240, slotMilli: 250, nodes: 2 },
+    { mode: 'mps', resource: SHARED_GPU, profile: undefined, slotMiB: 5_120, slotMilli: 125, nodes: 1, possible: 0 },
+    { mode: 'mps', resource: SHARED_GPU, profile: undefined, slotMiB: 10_240, slotMilli: 250, nodes: 2, possible: 0 },
   ]);
 });
 
@@ -26,12 +27,13 @@ tap.test('a MIG offer names its profile', async (t) => {
       slotMiB: 4_864,
       slotMilli: 142,
       nodes: 1,
+      possible: 0,
     },
   ]);
 });
 
-tap.test('whole GPUs, and nodes whose plugin is away, offer nothing to share', async (t) => {
-  t.strictSame(offersOf([node(), node({ allocatable: new Map() })]), []);
+tap.test('whole GPUs are on offer too; a node whose plugin is away offers nothing', async (t) => {
+  t.match(offersOf([node(), node({ allocatable: new Map() })]), [{ mode: 'exclusive', nodes: 1 }]);
   t.strictSame(offersOf([]), []);
 });
 

@@ -1,0 +1,86 @@
+/** What admission reads of a pod: more than the scheduler's half does, and only once in a pod's life. */
+
+import { z } from 'zod';
+import type { Placement } from '../core/admission/offer-book.ts';
+import type { PodLooks } from '../core/admission/workload-type.ts';
+import { equalTo, type Requirement } from '../core/label-selector.ts';
+import { containerSchema, podSchema } from './kubernetes.ts';
+
+const strings = z.array(z.string()).nullish();
+
+const container = containerSchema.extend({
+  image: z.string().nullish(),
+  command: strings,
+  args: strings,
+  ports: z.array(z.object({ containerPort: z.number() })).nullish(),
+  env: z.array(z.object({ name: z.string() })).nullish(),
+});
+
+const requirement = z.object({
+  key: z.string(),
+  operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt']),
+  values: strings,
+});
+const nodeSelectorTerm = z.object({
+  matchExpressions: z.array(requirement).nullish(),
+  matchFields: z.array(z.unknown()).nullish(),
+});
+
+const ownerReference = z.object({ kind: z.string(), name: z.string(), controller: z.boolean().nullish() });
+
+export const admissionPodSchema = podSchema.extend({
+  metadata: podSchema.shape.metadata.extend({ ownerReferences: z.array(ownerReference).nullish() }),
+  spec: podSchema.shape.spec.extend({
+    containers: z.array(container).min(1),
+    initContainers: z.array(container).nullish(),
+    nodeSelector: z.record(z.string(), z.string()).nullish(),
+    priority: z.number().nullish(),
+    affinity: z
+      .object({
+        nodeAffinity: z
+          .object({
+            requiredDuringSchedulingIgnoredDuringExecution: z
+              .object({ nodeSelectorTerms: z.array(nodeSelectorTerm).nullish() })
+              .nullish(),
+          })
+          .nullish(),
+      })
+      .nullish(),
+  }),
+});
+export type AdmissionPod = z.infer<typeof admissionPodSchema>;
+
+/** Where it may go by its own word: nodeSelector and required node affinity. Taints are not looked at. */
+export function placementOf({ spec }: AdmissionPod): Placement {
+  const own = equalTo(spec.nodeSelector ?? {});
+  const terms = requiredTerms(spec);
+  if (terms.length === 0) return own.length > 0 ? [own] : [];
+  return terms.map(({ matchExpressions }) => [
+    ...own,
+    ...(matchExpressions ?? []).map(({ key, operator, values }): Requirement => {
+      return { key, operator, values: values ?? [] };
+    }),
+  ]);
+}
+
+/** Bound by hand, or as a DaemonSet binds its pods: by the name of the node, as a field. */
+export function isPinned({ spec }: AdmissionPod): boolean {
+  return Boolean(spec.nodeName) || requiredTerms(spec).some(({ matchFields }) => (matchFields ?? []).length > 0);
+}
+
+function requiredTerms({ affinity }: AdmissionPod['spec']) {
+  return affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+}
+
+export function looksOf({ metadata, spec }: AdmissionPod): PodLooks {
+  return {
+    ownerKind: controllerOf(metadata)?.kind,
+    images: spec.containers.flatMap(({ image }) => image ?? []),
+    commands: spec.containers.map(({ command, args }) => [...(command ?? []), ...(args ?? [])].join(' ')),
+    ports: spec.containers.flatMap(({ ports }) => (ports ?? []).map(({ containerPort }) => containerPort)),
+  };
+}
+
+export function controllerOf({ ownerReferences }: AdmissionPod['metadata']) {
+  return ownerReferences?.find(({ controller }) => controller) ?? undefined;
+}

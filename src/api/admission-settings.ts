@@ -1,0 +1,65 @@
+/** The configuration as admission uses it. */
+
+import type { AdmissionSettings, SharedMode } from '../core/admission/facts.ts';
+import type { OfferTerms } from '../core/admission/offer-book.ts';
+import { equalTo } from '../core/label-selector.ts';
+import type { Configuration } from './configuration.ts';
+import { SCHEDULER_NAME } from './keys.ts';
+
+export interface AdmissionConfiguration {
+  readonly settings: AdmissionSettings;
+  readonly offers: OfferTerms;
+}
+
+/** Pods keep this one where ours is not installed. */
+const DEFAULT_SCHEDULER = 'default-scheduler';
+
+/**
+ * @param namespace our own, which is always exempt: our own pods must start without us
+ * @param schedulerName of our scheduler
+ */
+export function admissionConfigurationOf(
+  { binPacking, sharing, admissionWebhook }: Configuration,
+  namespace: string,
+  schedulerName: string = SCHEDULER_NAME,
+): AdmissionConfiguration {
+  const { optimization } = admissionWebhook;
+  const { mig, mps, timeSlicing } = sharing;
+  const modes: readonly [SharedMode, boolean][] = [
+    ['mig', mig.enabled && optimization.enableMIG],
+    ['mps', mps.enabled && optimization.enableMPS],
+    ['timeslicing', timeSlicing.enabled && optimization.enableTimeSlicing],
+  ];
+  return {
+    settings: {
+      schedulerName: binPacking.enabled ? schedulerName : DEFAULT_SCHEDULER,
+      exemptNamespaces: new Set([namespace, ...admissionWebhook.exemptNamespaces]),
+      enabledModes: new Set(modes.filter(([, enabled]) => enabled).map(([mode]) => mode)),
+      rewriteRequests: admissionWebhook.rewriteRequests,
+      autoDetectWorkloadType: optimization.autoDetectWorkloadType,
+      defaultMigProfile: mig.defaultProfile,
+      mps: {
+        maxClients: mps.maxClients,
+        defaultActiveThreads: mps.defaultActiveThreads,
+        memoryLimitMiB: mps.resources.memoryLimitMB,
+      },
+      timeSlicing: {
+        replicasPerGpu: timeSlicing.replicasPerGPU,
+        sliceMs: timeSlicing.sliceMs,
+        fairnessMode: timeSlicing.fairnessMode,
+      },
+    },
+    offers: {
+      onDemand: {
+        ...(mig.autoConfig && { mig: true }),
+        ...(mps.autoConfig && { mps: mps.maxClients }),
+        ...(timeSlicing.autoConfig && { timeslicing: timeSlicing.replicasPerGPU }),
+      },
+      nodes: {
+        mig: equalTo(mig.nodeSelector),
+        mps: equalTo(mps.nodeSelector),
+        timeslicing: equalTo(timeSlicing.nodeSelector),
+      },
+    },
+  };
+}

@@ -1,0 +1,132 @@
+/**
+ * The configuration file: the chart's values `binPacking`, `sharing` and `admissionWebhook`, as one schema. What of
+ * them concerns only the chart stands here too, so that a whole values.yaml may be given.
+ */
+
+import { z } from 'zod';
+import { allMigProfiles, LARGEST_GPU_MIB } from '../core/gpu-catalog.ts';
+import { strategyNames } from '../core/strategies/registry.ts';
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+const labels = z.record(z.string(), z.string()).default({});
+const anything = z.record(z.string(), z.unknown()).optional();
+const replicas = z.int().min(1).optional();
+
+const binPacking = z.strictObject({
+  enabled: z.boolean().default(true).describe('Whether optimized pods are placed by our scheduler.'),
+  strategy: z.enum(strategyNames as [string, ...string[]]).default('bestfit'),
+  narrowing: z.boolean().default(true).describe('Name the best node alone, unless the pod prefers some node itself.'),
+  analysisInterval: duration().default('5m').describe('How often consolidation is looked for.'),
+  autoConsolidate: z.boolean().default(false).describe('Act on what consolidation recommends.'),
+  replicas,
+  scheduler: anything,
+  resources: anything,
+});
+
+const mig = z.strictObject({
+  enabled: z.boolean().default(true),
+  autoConfig: z
+    .boolean()
+    .default(false)
+    .describe('Pods may be given instances that nodes could be configured to offer.'),
+  defaultProfile: z
+    .string()
+    .refine((name) => allMigProfiles().includes(name), {
+      error: ({ input }) => `${JSON.stringify(input)} is not a MIG profile of any GPU, such as 1g.5gb or 1g.10gb`,
+    })
+    .optional()
+    .describe('Given to pods that do not declare GPU memory; else the smallest on offer.'),
+  nodeSelector: labels,
+});
+
+const mps = z
+  .strictObject({
+    enabled: z.boolean().default(true),
+    autoConfig: z.boolean().default(false),
+    maxClients: z.int().min(2).max(48).default(16),
+    defaultActiveThreads: z.int().min(1).max(100).default(100).describe('Percent; 100 sets no limit of its own.'),
+    resources: z.strictObject({ memoryLimitMB: z.int().min(1).optional() }).default({}),
+    nodeSelector: labels,
+  })
+  .superRefine(({ maxClients, defaultActiveThreads, resources: { memoryLimitMB } }, context) => {
+    const share = Math.floor(100 / maxClients);
+    if (defaultActiveThreads !== 100 && defaultActiveThreads > share) {
+      const message = `${defaultActiveThreads} is above the share of each of ${maxClients} clients: at most ${share}, or 100 for no limit of its own`;
+      context.addIssue({ code: 'custom', path: ['defaultActiveThreads'], message });
+    }
+    if (memoryLimitMB !== undefined && memoryLimitMB * maxClients > LARGEST_GPU_MIB) {
+      const most = Math.floor(LARGEST_GPU_MIB / maxClients);
+      const message = `${memoryLimitMB} is above the share of each of ${maxClients} clients on any GPU: at most ${most}`;
+      context.addIssue({ code: 'custom', path: ['resources', 'memoryLimitMB'], message });
+    }
+  });
+
+const timeSlicing = z.strictObject({
+  enabled: z.boolean().default(true),
+  autoConfig: z.boolean().default(false),
+  replicasPerGPU: z.int().min(2).max(1024).default(4),
+  sliceMs: z.int().min(1).max(10_000).default(100),
+  fairnessMode: z.enum(['roundrobin', 'priority', 'weighted']).default('roundrobin'),
+  oversubscribe: z.boolean().default(false).describe('A slot may use the memory of the whole GPU.'),
+  nodeSelector: labels,
+});
+
+const admissionWebhook = z.strictObject({
+  enabled: z.boolean().default(true),
+  rewriteRequests: z
+    .boolean()
+    .default(true)
+    .describe('False: pods keep their request; the reason says what they would get.'),
+  failurePolicy: z.enum(['Ignore', 'Fail']).default('Ignore'),
+  timeoutSeconds: z.int().min(1).max(30).default(3),
+  exemptNamespaces: z.array(z.string().min(1)).default(['kube-system']),
+  optimization: z
+    .strictObject({
+      enableMIG: z.boolean().default(true),
+      enableMPS: z.boolean().default(true),
+      enableTimeSlicing: z.boolean().default(true),
+      autoDetectWorkloadType: z.boolean().default(true),
+    })
+    .prefault({}),
+  history: z
+    .strictObject({
+      prometheusUrl: z
+        .url({ protocol: /^https?$/, error: 'not the URL of a Prometheus, such as http://prometheus.monitoring:9090' })
+        .optional()
+        .describe('Prometheus that scrapes dcgm-exporter; without it history is not used.'),
+      refreshInterval: duration().default('10m'),
+    })
+    .prefault({}),
+  certificates: anything,
+  replicas,
+  resources: anything,
+});
+
+export const configurationSchema = z.strictObject({
+  binPacking: binPacking.prefault({}),
+  sharing: z
+    .strictObject({ mig: mig.prefault({}), mps: mps.prefault({}), timeSlicing: timeSlicing.prefault({}) })
+    .prefault({}),
+  admissionWebhook: admissionWebhook.prefault({}),
+  logLevel: z.enum(LOG_LEVELS).optional(),
+  image: anything,
+  imagePullSecrets: z.array(z.unknown()).optional(),
+  controller: anything,
+  global: anything,
+});
+export type Configuration = z.infer<typeof configurationSchema>;
+
+/** `5m`, `90s`, `1h`; in ms after parsing. */
+function duration() {
+  return z.string().regex(/^[1-9]\d{0,5}(s|m|h)$/, {
+    error: ({ input }) => `${JSON.stringify(input)} is not a time such as 90s, 5m or 1h`,
+  });
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** ms of `5m`. */
+export function milliseconds(text: string): number {
+  return Number(text.slice(0, -1)) * (UNITS[text.slice(-1)] ?? 0);
+}

@@ -1,0 +1,31 @@
+/** The workload that a pod belongs to: what a person made, not what Kubernetes made of it. */
+
+import { type AdmissionPod, controllerOf } from './admission-pod.ts';
+
+export interface Workload {
+  readonly namespace: string;
+  /** `Deployment`, `StatefulSet`, `Job`, …; `Pod` for a pod that nobody owns. */
+  readonly kind: string;
+  readonly name: string;
+}
+
+/**
+ * By the owner reference, and by how Kubernetes names what it makes: a ReplicaSet of a Deployment bears its name and
+ * the hash that its pods are labelled with, a Job of a CronJob its name and a time in minutes. No call is needed for that.
+ */
+export function workloadOf({ metadata }: AdmissionPod, namespace: string): Workload {
+  const owner = controllerOf(metadata);
+  if (!owner) return { namespace, kind: 'Pod', name: metadata.name ?? (metadata.generateName ?? '').replace(/-$/, '') };
+  const hash = metadata.labels?.['pod-template-hash'];
+  if (owner.kind === 'ReplicaSet' && hash !== undefined && owner.name.endsWith(`-${hash}`)) {
+    return { namespace, kind: 'Deployment', name: owner.name.slice(0, -hash.length - 1) };
+  }
+  const scheduled = owner.kind === 'Job' ? /^(.+)-\d{8,}$/.exec(owner.name)?.[1] : undefined;
+  if (scheduled !== undefined) return { namespace, kind: 'CronJob', name: scheduled };
+  return { namespace, kind: owner.kind, name: owner.name };
+}
+
+/** `team/Deployment/web` */
+export function workloadKey({ namespace, kind, name }: Workload): string {
+  return `${namespace}/${kind}/${name}`;
+}

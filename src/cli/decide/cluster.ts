@@ -1,0 +1,56 @@
+/** What `decide` knows of the cluster: listed once from the API server, or read from files. */
+
+import { z } from 'zod';
+import { CONFIG_MAP, CUSTOM_RESOURCES } from '../../api/keys.ts';
+import type { AdmissionState } from '../../cluster/admission-state.ts';
+import type { Feed } from '../../cluster/cluster-state.ts';
+import { type KubeClient, KubeError } from '../../cluster/kube-client.ts';
+import { listPages } from '../../cluster/list.ts';
+import type { Manifest } from './manifests.ts';
+
+/** @throws KubeError */
+export async function listCluster(state: AdmissionState, client: KubeClient): Promise<void> {
+  await Promise.all([
+    takeAll(state.nodes, client, '/api/v1/nodes'),
+    takeAll(state.namespaces, client, '/api/v1/namespaces'),
+    takeAll(state.policies, client, CUSTOM_RESOURCES.policies).catch((error: unknown) => {
+      // Without the CRD there are none.
+      if (!(error instanceof KubeError) || error.status !== 404) throw error;
+    }),
+  ]);
+}
+
+async function takeAll(feed: Feed, client: KubeClient, path: string): Promise<void> {
+  const list = feed.listing();
+  for await (const { items } of listPages({ client, path })) list.page(items);
+  list.done();
+}
+
+/** Takes what a snapshot, or a manifest beside the pods, tells of the cluster; the objects that say nothing of it. */
+export function takeManifests(state: AdmissionState, manifests: readonly Manifest[]): Manifest[] {
+  return manifests.filter((manifest) => {
+    const feed = feedOf(state, manifest);
+    feed?.changed(manifest);
+    return !feed;
+  });
+}
+
+function feedOf(state: AdmissionState, { kind }: Manifest): Feed | undefined {
+  if (kind === 'Node') return state.nodes;
+  if (kind === 'Namespace') return state.namespaces;
+  if (kind === 'GPUSharingPolicy') return state.policies;
+  return undefined;
+}
+
+const configMapSchema = z.object({ data: z.record(z.string(), z.string()).nullish() });
+
+/** The configuration that the webhook in the cluster has; undefined if it cannot be seen. */
+export async function installedConfiguration(client: KubeClient, namespace: string): Promise<string | undefined> {
+  const path = `/api/v1/namespaces/${namespace}/configmaps/${CONFIG_MAP.name}`;
+  try {
+    return configMapSchema.parse(await client.json('GET', path)).data?.[CONFIG_MAP.key];
+  } catch (error) {
+    if (error instanceof KubeError && (error.status === 404 || error.status === 403)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,67 @@
+/** A decision for people, and for programs. */
+
+import type { Judged } from '../../cluster/judge.ts';
+import { WHOLE_GPU } from '../../core/resources.ts';
+
+export interface Report {
+  readonly file: string;
+  /** `Deployment web`; what the manifest holds. */
+  readonly object: string;
+  readonly judged: Judged;
+  /** What the pod becomes; undefined if it stays as it is. */
+  readonly pod: unknown;
+  readonly schedulerName: string;
+}
+
+export function asText({ file, object, judged, schedulerName }: Report): string {
+  const lines = [`${object} (${file})`];
+  if (!judged.ok) {
+    lines.push(...judged.faults.map((fault) => `  ! ${fault}`), '  → admitted as it is, with a warning');
+    return lines.join('\n');
+  }
+  const { decision } = judged;
+  lines.push(...decision.reasons.map((reason, i) => `  ${i + 1}. ${reason}`));
+  lines.push(...decision.warnings.map((warning) => `  ! warning to its author: ${warning}`));
+  lines.push(...outcome(judged, schedulerName));
+  return lines.join('\n');
+}
+
+function outcome({ decision, requested }: Extract<Judged, { ok: true }>, schedulerName: string): string[] {
+  if (decision.action === 'leave') return ['  → left as it is'];
+  const selector = Object.entries(decision.nodeSelector).map(([key, value]) => `    nodeSelector ${key}: ${value}`);
+  const scheduler = `    placed by ${schedulerName}`;
+  if (decision.action === 'schedule') {
+    const count = requested.get(WHOLE_GPU) ?? 0;
+    const whole = count === 1 ? 'a whole GPU' : `${count} whole GPUs`;
+    return [`  → ${decision.decided ? whole : 'keeps what it asks for by name'}`, scheduler, ...selector];
+  }
+  return [
+    `  → shares a GPU by ${decision.mode}: ${decision.resource}: 1 instead of ${WHOLE_GPU}: 1`,
+    scheduler,
+    ...selector,
+    ...Object.entries(decision.mpsLimits).map(([name, value]) => `    env ${name}=${value}`),
+  ];
+}
+
+/** Stable: fields are added, never changed. */
+export function asJson(reports: readonly Report[]): string {
+  const items = reports.map(({ file, object, judged, pod }) => {
+    if (!judged.ok) return { file, object, action: 'error', faults: judged.faults };
+    const { action, reasons, warnings, policy } = judged.decision;
+    const shared = judged.decision.action === 'share' ? judged.decision : undefined;
+    return {
+      file,
+      object,
+      action,
+      strategy:
+        shared?.mode ??
+        (action === 'schedule' && 'decided' in judged.decision && judged.decision.decided ? 'exclusive' : 'none'),
+      resource: shared?.resource ?? null,
+      policy: policy ?? null,
+      reasons,
+      warnings,
+      pod: pod ?? null,
+    };
+  });
+  return `${JSON.stringify({ apiVersion: 'gpu-autoscaler.io/v1', kind: 'DecisionList', items }, null, 2)}\n`;
+}

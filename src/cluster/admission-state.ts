@@ -1,0 +1,104 @@
+/** What the API server says of nodes, policies and namespaces, as admission sees it. Fed by reflectors, read by `judge`. */
+
+import { z } from 'zod';
+import type { AdmissionConfiguration } from '../api/admission-settings.ts';
+import { faults, nodeSchema } from '../api/kubernetes.ts';
+import { parseSharingPolicy } from '../api/sharing-policy.ts';
+import { OfferBook, type OfferingNode } from '../core/admission/offer-book.ts';
+import { byPrecedence } from '../core/admission/policies.ts';
+import type { SharingPolicy } from '../core/admission/policy.ts';
+import type { Labels } from '../core/label-selector.ts';
+import type { Complain, Feed } from './cluster-state.ts';
+import type { AdmissionView, HistoryOf } from './judge.ts';
+import { projectNode } from './projection.ts';
+import { recordFeed } from './record-feed.ts';
+
+const namespaceSchema = z.object({
+  metadata: z.object({ name: z.string(), labels: z.record(z.string(), z.string()).nullish() }),
+});
+const namedSchema = z.object({ metadata: z.object({ name: z.string() }) });
+
+export class AdmissionState {
+  readonly nodes: Feed;
+  readonly policies: Feed;
+  readonly namespaces: Feed;
+  readonly #book: OfferBook;
+  readonly #policies = new Map<string, SharingPolicy>();
+  readonly #namespaces = new Map<string, Labels>();
+  #configuration: AdmissionConfiguration;
+  #inOrder: readonly SharingPolicy[] | undefined;
+
+  /** @param changed told after each change */
+  constructor(configuration: AdmissionConfiguration, complain: Complain, changed: () => void = () => {}) {
+    this.#configuration = configuration;
+    this.#book = new OfferBook(configuration.offers);
+    this.nodes = recordFeed<OfferingNode>({
+      read: (object) => {
+        const parsed = nodeSchema.safeParse(object);
+        if (!parsed.success) {
+          complain('a node cannot be read and is left out', { faults: faults(parsed.error) });
+          return undefined;
+        }
+        const { metadata } = parsed.data;
+        const inventory = projectNode(parsed.data);
+        return { key: metadata.name, record: inventory && { inventory, labels: metadata.labels ?? {} } };
+      },
+      set: (_name, node) => {
+        this.#book.set(node);
+        changed();
+      },
+      delete: (name) => {
+        this.#book.delete(name);
+        changed();
+      },
+    });
+    this.policies = recordFeed<SharingPolicy>({
+      read: (object) => {
+        const named = namedSchema.safeParse(object);
+        if (!named.success) return undefined;
+        const { name } = named.data.metadata;
+        const parsed = parseSharingPolicy(object);
+        // Its status says so as well: whoever wrote it looks there.
+        if (!parsed.ok) complain('a GPUSharingPolicy cannot be read and is left out', { name, faults: parsed.reason });
+        return { key: name, record: parsed.ok ? parsed.value : undefined };
+      },
+      set: (name, policy) => {
+        this.#policies.set(name, policy);
+        this.#inOrder = undefined;
+        changed();
+      },
+      delete: (name) => {
+        this.#policies.delete(name);
+        this.#inOrder = undefined;
+        changed();
+      },
+    });
+    this.namespaces = recordFeed<Labels>({
+      read: (object) => {
+        const parsed = namespaceSchema.safeParse(object);
+        return parsed.success
+          ? { key: parsed.data.metadata.name, record: parsed.data.metadata.labels ?? {} }
+          : undefined;
+      },
+      set: (name, labels) => void this.#namespaces.set(name, labels),
+      delete: (name) => void this.#namespaces.delete(name),
+    });
+  }
+
+  /** Takes another configuration from now on. */
+  configure(configuration: AdmissionConfiguration): void {
+    this.#configuration = configuration;
+    this.#book.setTerms(configuration.offers);
+  }
+
+  view(historyOf: HistoryOf = () => undefined): AdmissionView {
+    this.#inOrder ??= byPrecedence(this.#policies.values());
+    return {
+      settings: this.#configuration.settings,
+      offers: (placement) => this.#book.offers(placement),
+      policies: this.#inOrder,
+      namespaceLabels: (namespace) => this.#namespaces.get(namespace),
+      historyOf,
+    };
+  }
+}

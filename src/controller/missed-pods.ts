@@ -1,0 +1,43 @@
+/**
+ * Pods that slipped past the webhook while it was away, and hold a whole GPU that they would have shared. A running pod
+ * cannot be changed; what repairs it is a command for whoever owns it.
+ */
+
+import { type Workload, workloadOf } from '../api/workload.ts';
+import { type AdmissionView, judge } from '../cluster/judge.ts';
+import type { SharedMode } from '../core/admission/facts.ts';
+import type { PodNotes } from './pod-notes.ts';
+
+export interface MissedPod {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly workload: Workload;
+  /** How it would share. */
+  readonly mode: SharedMode;
+  readonly reasons: readonly string[];
+  /** What repairs it, for a shell. */
+  readonly repair: string;
+}
+
+export function findMissed(notes: PodNotes, view: AdmissionView): MissedPod[] {
+  return [...notes.undecided()].flatMap(({ uid, namespace, name, undecided }) => {
+    const judged = judge(undecided, namespace, view);
+    if (!judged.ok || judged.decision.action !== 'share') return [];
+    const { mode, reasons } = judged.decision;
+    const workload = workloadOf(undecided, namespace);
+    return [{ uid, namespace, name, workload, mode, reasons, repair: repairOf(workload, namespace, name) }];
+  });
+}
+
+const ROLLED_OUT: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet']);
+
+/** Made anew, a pod passes the webhook. */
+function repairOf({ kind, name }: Workload, namespace: string, pod: string): string {
+  const where = `-n ${namespace}`;
+  if (ROLLED_OUT.has(kind)) return `kubectl rollout restart ${kind.toLowerCase()}/${name} ${where}`;
+  // Whoever owns the pod makes another.
+  if (kind !== 'Pod') return `kubectl delete pod ${pod} ${where}`;
+  const drop = 'del(.spec.nodeName, .status, .metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp)';
+  return `kubectl get pod ${pod} ${where} -o json | jq '${drop}' | kubectl replace --force -f -`;
+}

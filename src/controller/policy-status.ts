@@ -1,0 +1,69 @@
+/** What the status of a GPUSharingPolicy should say. Pure. */
+
+import type { SharingPolicyStatus } from '../api/sharing-policy.ts';
+import type { AdmissionView } from '../cluster/judge.ts';
+import { shortcomings } from '../core/admission/enforcement.ts';
+import type { SharingPolicy } from '../core/admission/policy.ts';
+import { equalTo } from '../core/label-selector.ts';
+import type { Parsed } from '../core/units.ts';
+
+/** A policy as it is stored. */
+export interface StoredPolicy {
+  readonly name: string;
+  readonly generation: number;
+  readonly parsed: Parsed<SharingPolicy>;
+  /** As it stands; undefined if it cannot be read. */
+  readonly status: SharingPolicyStatus | undefined;
+}
+
+type Condition = NonNullable<SharingPolicyStatus['conditions']>[number];
+type Finding = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+
+/** The status to be written; undefined if what stands there is right. */
+export function dueStatus(
+  { generation, parsed, status }: StoredPolicy,
+  appliedPods: number,
+  view: AdmissionView,
+  now: Date,
+): SharingPolicyStatus | undefined {
+  const conditions = findings(parsed, view).map((finding) => conditionOf(finding, generation, status?.conditions, now));
+  const same = status?.appliedPods === appliedPods && isDeepEqual(status.conditions, conditions);
+  return same ? undefined : { appliedPods, lastUpdateTime: time(now), conditions };
+}
+
+function findings(parsed: Parsed<SharingPolicy>, { settings, offers }: AdmissionView): Finding[] {
+  if (!parsed.ok) {
+    const accepted = { type: 'Accepted', status: 'False', reason: 'Invalid', message: parsed.reason } as const;
+    return [accepted, { type: 'Enforced', status: 'False', reason: 'NotAccepted', message: 'the policy is left out' }];
+  }
+  const accepted = { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'the policy is in force' } as const;
+  const short = shortcomings(parsed.value, settings, (nodeSelector) => {
+    const selector = equalTo(nodeSelector);
+    return offers(selector.length > 0 ? [selector] : []);
+  });
+  const [first] = short;
+  if (!first) return [accepted, { type: 'Enforced', status: 'True', reason: 'Enforced', message: 'all of it is kept' }];
+  const message = short.map((each) => each.message).join('; ');
+  return [accepted, { type: 'Enforced', status: 'False', reason: first.reason, message }];
+}
+
+/** The time stays while the status does: Kubernetes's convention. */
+function conditionOf(finding: Finding, generation: number, before: readonly Condition[] = [], now: Date): Condition {
+  const same = before.find(({ type, status }) => type === finding.type && status === finding.status);
+  return { ...finding, observedGeneration: generation, lastTransitionTime: same?.lastTransitionTime ?? time(now) };
+}
+
+/** To the second, as the API server writes its own. */
+function time(date: Date): string {
+  return date.toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+function isDeepEqual(a: readonly Condition[] | undefined, b: readonly Condition[]): boolean {
+  const text = (conditions: readonly Condition[]) =>
+    JSON.stringify(
+      conditions.map(({ type, status, reason, message, observedGeneration, lastTransitionTime }) => {
+        return [type, status, reason, message, observedGeneration, lastTransitionTime];
+      }),
+    );
+  return a !== undefined && text(a) === text(b);
+}

@@ -1,0 +1,76 @@
+/** What nodes offer, by who may go where: kept up to date node by node, and counted only when asked. */
+
+import type { NodeInventory } from '../inventory.ts';
+import { type LabelSelector, type Labels, matches } from '../label-selector.ts';
+import { countOffers, type Offer, type OnDemand, offeredBy, possibleOn } from './offers.ts';
+
+/** A node in the eyes of admission. */
+export interface OfferingNode {
+  readonly inventory: NodeInventory;
+  readonly labels: Labels;
+}
+
+/** Nodes on which a mode is used; a mode that is missing is used on all. */
+export type ModeSelectors = Readonly<Partial<Record<Offer['mode'], LabelSelector>>>;
+
+export interface OfferTerms {
+  readonly onDemand: OnDemand;
+  readonly nodes: ModeSelectors;
+}
+
+/** One of these must hold: the terms of a required node affinity, with the pod's nodeSelector in each. */
+export type Placement = readonly LabelSelector[];
+
+/** Questions remembered between two changes; a cluster has few kinds of pods. */
+const REMEMBERED = 1_000;
+
+export class OfferBook {
+  readonly #nodes = new Map<string, OfferingNode & { readonly offers: readonly Offer[] }>();
+  readonly #answers = new Map<string, readonly Offer[]>();
+  #terms: OfferTerms;
+
+  constructor(terms: OfferTerms) {
+    this.#terms = terms;
+  }
+
+  set(node: OfferingNode): void {
+    this.#nodes.set(node.inventory.name, { ...node, offers: this.#offersOf(node) });
+    this.#answers.clear();
+  }
+
+  delete(name: string): void {
+    if (this.#nodes.delete(name)) this.#answers.clear();
+  }
+
+  /** Nodes known. */
+  get size(): number {
+    return this.#nodes.size;
+  }
+
+  /** What may be made on demand, and where, has changed. */
+  setTerms(terms: OfferTerms): void {
+    this.#terms = terms;
+    for (const node of [...this.#nodes.values()]) this.set(node);
+  }
+
+  /** What the nodes offer that satisfy the placement; smallest first within a mode. */
+  offers(placement: Placement): readonly Offer[] {
+    const key = JSON.stringify(placement);
+    const known = this.#answers.get(key);
+    if (known) return known;
+    const fitting = [...this.#nodes.values()].filter(
+      ({ labels }) => placement.length === 0 || placement.some((selector) => matches(selector, labels)),
+    );
+    const offers = countOffers(fitting.flatMap((node) => node.offers));
+    if (this.#answers.size >= REMEMBERED) this.#answers.clear();
+    this.#answers.set(key, offers);
+    return offers;
+  }
+
+  #offersOf({ inventory, labels }: OfferingNode): Offer[] {
+    const { onDemand, nodes } = this.#terms;
+    return [...offeredBy(inventory), ...possibleOn(inventory, onDemand)].filter(({ mode }) =>
+      matches(nodes[mode] ?? [], labels),
+    );
+  }
+}

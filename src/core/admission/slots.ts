@@ -1,0 +1,94 @@
+/** Choosing a slot for a pod: what it needs, and the smallest offer that holds it. */
+
+import type { Labels } from '../label-selector.ts';
+import { formatMiB } from '../units.ts';
+import type { AdmissionFacts, SharedMode } from './facts.ts';
+import type { Offer } from './offers.ts';
+import type { FairnessMode, MpsConfig, SharingPolicy } from './policy.ts';
+import { optimalReplicas } from './replicas.ts';
+
+/** What a decision is bound to, besides the pod: a policy's terms, or those of the configuration. */
+export interface Terms {
+  readonly policy: string | undefined;
+  /** Nodes whose slots count. */
+  readonly nodeSelector: Labels;
+  /** Slots smaller than this are too small; milli-GPU. */
+  readonly leastMilli: Readonly<Record<SharedMode, number>>;
+  readonly mps: MpsConfig;
+  /** Memory of an MPS client, declared by the policy. */
+  readonly mpsMiB: number | undefined;
+  readonly fairness: FairnessMode;
+}
+
+export function termsOf({ settings, history }: AdmissionFacts, policy?: SharingPolicy): Terms {
+  const used = history ? shareOf(optimalReplicas(history)) : 0;
+  return {
+    policy: policy?.name,
+    nodeSelector: policy?.nodeSelector ?? {},
+    leastMilli: {
+      mig: 0,
+      mps: policy?.mps ? shareOf(policy.mps.maxClients) : used,
+      timeslicing: policy?.timeSlicing ? shareOf(policy.timeSlicing.replicasPerGpu) : used,
+    },
+    mps: policy?.mps ?? settings.mps,
+    mpsMiB: policy?.mps?.memoryLimitMiB,
+    fairness: policy?.timeSlicing?.fairnessMode ?? settings.timeSlicing.fairnessMode,
+  };
+}
+
+function shareOf(replicas: number): number {
+  return Math.floor(1000 / replicas);
+}
+
+export interface Memory {
+  readonly mib: number;
+  /** `declared 8Gi` */
+  readonly words: string;
+  readonly declared: boolean;
+}
+
+/** Measured peaks are of the past: a pod is given this much more. */
+const HEADROOM = 1.2;
+
+/** GPU memory that the pod needs, by its own word, the policy's, or the past; undefined if nobody knows. */
+export function memoryOf({ pod, history }: AdmissionFacts, terms: Terms, mode: SharedMode): Memory | undefined {
+  if (pod.memoryMiB !== undefined) {
+    return { mib: pod.memoryMiB, words: `declared ${formatMiB(pod.memoryMiB)}`, declared: true };
+  }
+  if (mode === 'mps' && terms.mpsMiB !== undefined) {
+    const words = `${formatMiB(terms.mpsMiB)} by policy ${terms.policy}`;
+    return { mib: terms.mpsMiB, words, declared: false };
+  }
+  if (history?.peakMiB === undefined) return undefined;
+  const mib = Math.ceil(history.peakMiB * HEADROOM);
+  return { mib, words: `measured ${formatMiB(Math.ceil(history.peakMiB))} at most`, declared: false };
+}
+
+/** The smallest offer that holds the pod; of a pod of high priority under `fairnessMode: priority`, the largest. */
+export function findSlot(facts: AdmissionFacts, terms: Terms, mode: SharedMode, profile?: string): Offer | undefined {
+  const { pod, settings } = facts;
+  const memory = memoryOf(facts, terms, mode);
+  const leastMilli = pod.fractionMilli ?? terms.leastMilli[mode];
+  const holding = facts.offersOn(terms.nodeSelector).filter(
+    (offer) =>
+      offer.mode === mode &&
+      (profile === undefined || offer.profile?.name === profile) &&
+      // A node that does not tell its memory is given the benefit of the doubt by `fit` as well.
+      (offer.slotMiB ?? Number.POSITIVE_INFINITY) >= (memory?.mib ?? 0) &&
+      offer.slotMilli >= leastMilli,
+  );
+  if (mode === 'mig' && profile === undefined && memory === undefined) {
+    const usual = holding.find((offer) => offer.profile?.name === settings.defaultMigProfile);
+    if (usual) return usual;
+  }
+  return mode === 'timeslicing' && terms.fairness === 'priority' && pod.priority > 0 ? holding.at(-1) : holding[0];
+}
+
+/** `1g.10gb, offered by 3 nodes`; `a slot of 1/8 GPU (5Gi), which 2 nodes could offer` */
+export function describeSlot({ profile, slotMilli, slotMiB, nodes, possible }: Offer): string {
+  const memory = slotMiB === undefined ? '' : ` (${formatMiB(slotMiB)})`;
+  const slot = profile?.name ?? `a slot of 1/${Math.floor(1000 / slotMilli)} GPU${memory}`;
+  const count = nodes || possible;
+  const people = `${count} ${count === 1 ? 'node' : 'nodes'}`;
+  return nodes > 0 ? `${slot}, offered by ${people}` : `${slot}, which ${people} could be configured to offer`;
+}

@@ -1,0 +1,138 @@
+/**
+ * What a workload probably is, where nobody says so: evidence from who owns the pod, its images, commands and ports.
+ * Listed for users in docs/reference/workload-types.md.
+ */
+
+export type WorkloadType = 'training' | 'inference' | 'development' | 'batch';
+
+/** What of a pod is looked at. */
+export interface PodLooks {
+  /** Kind of its controller: `Job`, `ReplicaSet`, `PyTorchJob`, … */
+  readonly ownerKind: string | undefined;
+  /** Of all containers. */
+  readonly images: readonly string[];
+  /** Command and arguments of each container, as one line. */
+  readonly commands: readonly string[];
+  readonly ports: readonly number[];
+}
+
+export interface WorkloadTypeGuess {
+  readonly type: WorkloadType;
+  /** 0 to 1. */
+  readonly confidence: number;
+  /** What it was guessed from, strongest first. */
+  readonly evidence: readonly string[];
+}
+
+export interface Evidence {
+  readonly type: WorkloadType;
+  /** How often we would be right by this alone, 0 to 1. */
+  readonly confidence: number;
+  readonly from: 'owner' | 'image' | 'command' | 'port';
+  readonly pattern: RegExp;
+}
+
+const word = (...names: readonly string[]) => new RegExp(`(^|[^a-z0-9])(${names.join('|')})([^a-z0-9]|$)`, 'i');
+const exactly = (...names: readonly (string | number)[]) => new RegExp(`^(${names.join('|')})$`);
+
+export const EVIDENCE: readonly Evidence[] = [
+  {
+    type: 'training',
+    confidence: 0.9,
+    from: 'owner',
+    pattern: exactly('PyTorchJob', 'TFJob', 'MPIJob', 'JAXJob', 'XGBoostJob', 'PaddleJob', 'TrainJob'),
+  },
+  {
+    type: 'training',
+    confidence: 0.9,
+    from: 'command',
+    pattern: word('torchrun', 'deepspeed', 'horovodrun', 'mpirun'),
+  },
+  { type: 'training', confidence: 0.9, from: 'command', pattern: /torch\.distributed\.(run|launch)|accelerate launch/ },
+  {
+    type: 'training',
+    confidence: 0.8,
+    from: 'command',
+    pattern: /(^|[^a-z0-9])(pre)?train(er|ing)?(_[a-z0-9_]+)?\.py\b/i,
+  },
+  {
+    type: 'training',
+    confidence: 0.8,
+    from: 'command',
+    pattern: /(^|[^a-z0-9])fine-?_?tun(e|ing)(_[a-z0-9_]+)?\.py\b/i,
+  },
+  {
+    type: 'inference',
+    confidence: 0.9,
+    from: 'image',
+    pattern: word('torchserve', 'tritonserver', 'vllm-openai', 'vllm', 'text-generation-inference', 'sglang', 'ollama'),
+  },
+  {
+    type: 'inference',
+    confidence: 0.9,
+    from: 'image',
+    pattern: /text-embeddings-inference|tensorflow\/serving|tensorflow-serving|huggingface-?server|bentoml/i,
+  },
+  {
+    type: 'inference',
+    confidence: 0.9,
+    from: 'command',
+    pattern: word(
+      'torchserve',
+      'tritonserver',
+      'tensorflow_model_server',
+      'vllm serve',
+      'vllm\\.entrypoints',
+      'ollama serve',
+    ),
+  },
+  { type: 'inference', confidence: 0.5, from: 'command', pattern: word('uvicorn', 'gunicorn') },
+  { type: 'inference', confidence: 0.3, from: 'port', pattern: exactly(8000, 8001, 8080, 8500, 8501, 9000) },
+  { type: 'inference', confidence: 0.3, from: 'owner', pattern: exactly('ReplicaSet') },
+  {
+    type: 'development',
+    confidence: 0.9,
+    from: 'image',
+    pattern: word('jupyter', 'jupyterlab', 'jupyterhub', 'notebook', 'code-server', 'rstudio'),
+  },
+  {
+    type: 'development',
+    confidence: 0.9,
+    from: 'command',
+    pattern: word('jupyter', 'jupyter-lab', 'jupyter-notebook', 'start-notebook\\.(sh|py)', 'code-server'),
+  },
+  { type: 'development', confidence: 0.6, from: 'port', pattern: exactly(8888) },
+  { type: 'batch', confidence: 0.5, from: 'owner', pattern: exactly('Job') },
+  { type: 'batch', confidence: 0.8, from: 'command', pattern: word('ffmpeg') },
+  { type: 'batch', confidence: 0.8, from: 'command', pattern: /(^|[^a-z0-9])batch[a-z0-9_]*\.py\b/i },
+];
+
+/** Below this, or where another type is nearly as likely, we do not know. */
+const SURE = 0.8;
+const MARGIN = 0.2;
+
+/** What the pod looks like; undefined where we are not sure. */
+export function guessWorkloadType(looks: PodLooks): WorkloadTypeGuess | undefined {
+  const seen: Readonly<Record<Evidence['from'], readonly string[]>> = {
+    owner: looks.ownerKind === undefined ? [] : [looks.ownerKind],
+    image: looks.images,
+    command: looks.commands,
+    port: looks.ports.map(String),
+  };
+  const guesses = new Map<WorkloadType, { doubt: number; words: string[] }>();
+  for (const evidence of EVIDENCE) {
+    const match = seen[evidence.from].map((text) => evidence.pattern.exec(text)).find(Boolean);
+    if (!match) continue;
+    const guess = guesses.get(evidence.type) ?? { doubt: 1, words: [] };
+    // Independent pieces of evidence: each takes its part of the doubt that is left.
+    guess.doubt *= 1 - evidence.confidence;
+    guess.words.push(`${evidence.from} ${match[0].replace(/^[^a-z0-9]+|[^a-z0-9]+$/gi, '')}`);
+    guesses.set(evidence.type, guess);
+  }
+  const [best, second] = [...guesses].sort(([, a], [, b]) => a.doubt - b.doubt);
+  if (!best) return undefined;
+  const [type, { doubt, words }] = best;
+  const confidence = 1 - doubt;
+  if (confidence < SURE || (second && confidence - (1 - second[1].doubt) < MARGIN)) return undefined;
+  return { type, confidence, evidence: words };
+}

@@ -1,0 +1,48 @@
+/** The history that the configuration asks for, which may be another one tomorrow. */
+
+import { type Configuration, milliseconds } from '../../api/configuration.ts';
+import type { Logger } from '../logger.ts';
+import type { HistoryMetrics } from '../metrics.ts';
+import { History } from './history.ts';
+import { Prometheus } from './prometheus.ts';
+
+export interface CurrentHistoryOptions {
+  readonly log: Logger;
+  readonly metrics: HistoryMetrics;
+  readonly fetch: typeof fetch;
+  /** ms of a clock that never goes back. */
+  readonly now: () => number;
+}
+
+export class CurrentHistory {
+  readonly #options: CurrentHistoryOptions;
+  #current: History | undefined;
+  /** What it was made from. */
+  #made = '';
+
+  constructor(options: CurrentHistoryOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined where no Prometheus is configured. */
+  get current(): History | undefined {
+    return this.#current;
+  }
+
+  take({ admissionWebhook: { history } }: Configuration): void {
+    const wanted = JSON.stringify(history);
+    if (wanted === this.#made) return;
+    this.#made = wanted;
+    void this.#current?.stop();
+    this.#current = undefined;
+    const { prometheusUrl: url, refreshInterval } = history;
+    if (url === undefined) return;
+    const prometheus = new Prometheus({ url, fetch: this.#options.fetch });
+    this.#current = new History({ ...this.#options, prometheus, refreshMs: milliseconds(refreshInterval) });
+    this.#current.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#current?.stop();
+  }
+}
