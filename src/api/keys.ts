@@ -42,6 +42,10 @@ export const GFD = {
   migConfigState: 'nvidia.com/mig.config.state',
 } as const;
 
+/** Our custom resources. */
+export const API_GROUP = 'gpuautoscaler.io';
+export const API_VERSION = 'v1alpha1';
+
 export const SCHEDULER_NAME = 'gpu-autoscaler-scheduler';
 export const SYSTEM_NAMESPACE = 'gpu-autoscaler-system';
 export const WEBHOOK_NAME = 'gpu-autoscaler-webhook';

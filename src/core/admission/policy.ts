@@ -1,6 +1,6 @@
 /** A GPUSharingPolicy, parsed and trusted: which pods it governs, and how they may share. */
 
-import type { Labels, LabelSelector } from '../label-selector.ts';
+import type { LabelSelector, Labels } from '../label-selector.ts';
 
 export type PolicyStrategy = 'mig' | 'mps' | 'timeslicing' | 'exclusive' | 'auto';
 export type FairnessMode = 'roundrobin' | 'priority' | 'weighted';
