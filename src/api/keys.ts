@@ -44,11 +44,13 @@ export const GFD = {
   migConfigState: 'nvidia.com/mig.config.state',
 } as const;
 
-const CUSTOM_RESOURCES_PATH = '/apis/gpuautoscaler.io/v1alpha1';
+/** Our custom resources. */
+export const API_GROUP = 'gpuautoscaler.io';
+export const API_VERSION = 'v1alpha1';
 
 /** Paths of the kinds that are ours. */
 export const CUSTOM_RESOURCES = {
-  policies: `${CUSTOM_RESOURCES_PATH}/gpusharingpolicies`,
+  policies: `/apis/${API_GROUP}/${API_VERSION}/gpusharingpolicies`,
 } as const;
 
 /** The configuration of an installation. */

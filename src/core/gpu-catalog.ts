@@ -85,6 +85,9 @@ const PRODUCTS: readonly Product[] = [
   { pattern: named('P100'), gib: [16, 12], compute: [6, 0] },
 ];
 
+/** Memory of the largest GPU that we know, in MiB. */
+export const LARGEST_GPU_MIB = Math.max(...PRODUCTS.flatMap(({ gib }) => gib)) * 1024;
+
 function named(name: string): RegExp {
   return new RegExp(`(^|-)${name}(-|$)`);
 }
@@ -130,6 +133,3 @@ export function allMigProfiles(): string[] {
   );
   return [...new Set(names)].sort();
 }
-
-/** Memory of the largest GPU that we know. */
-export const LARGEST_GPU_MIB = 1024 * Math.max(...PRODUCTS.flatMap(({ gib }) => gib));

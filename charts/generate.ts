@@ -1,0 +1,32 @@
+/**
+ * Writes what the chart has from the program: its CustomResourceDefinitions.
+ *
+ * usage: npm run generate
+ */
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { definitionOf, NODE_CONFIGS, SHARING_POLICIES } from '../src/api/custom-resources.ts';
+
+/** Text of each generated file, by its path in the project. */
+export function generatedFiles(): Map<string, string> {
+  return new Map(
+    [SHARING_POLICIES, NODE_CONFIGS].map((resource) => [
+      `charts/gpu-autoscaler/crds/${resource.plural}.yaml`,
+      `# Written by \`npm run generate\` from src/api: change it there.\n${yaml(definitionOf(resource))}`,
+    ]),
+  );
+}
+
+/** Without anchors, which helm and kubectl read but people do not; a rule stays on its line. */
+function yaml(object: object): string {
+  return stringify(object, { aliasDuplicateObjects: false, lineWidth: 0 });
+}
+
+if (import.meta.main) {
+  for (const [path, text] of generatedFiles()) {
+    writeFileSync(join(import.meta.dirname, '..', path), text);
+    console.log(path);
+  }
+}

@@ -1,0 +1,128 @@
+/** GPUNodeConfig (`gnc`): how the GPUs of one node are to be shared. Its schema, written once. */
+
+import { z } from 'zod';
+import { SUBDOMAIN } from './labels.ts';
+import { matching, type Rule, withRules } from './rule.ts';
+import { celIsMigProfile, isMigProfile, migProfile, mpsClients, timeSlices } from './sharing-bounds.ts';
+import { conditions, count, timestamp } from './status.ts';
+
+const nodeName = withRules(z.string().min(1).max(253), [
+  matching(new RegExp(`^${SUBDOMAIN}$`), 'not the name of a node: lower-case letters, digits, "-" and "."'),
+  {
+    cel: 'self == oldSelf',
+    reason: 'FieldValueForbidden',
+    message: 'nodeName cannot change: delete this GPUNodeConfig, and create one for the other node',
+  },
+]);
+
+/**
+ * Slices that an instance takes at least, by its compute slices: 1g with double memory takes 2 of memory, but its name
+ * alone does not tell. Source: MIG user guide.
+ */
+const COMPUTE: Readonly<Record<string, number>> = { 1: 1, 2: 2, 3: 3, 4: 4, 7: 7 };
+const MEMORY: Readonly<Record<string, number>> = { 1: 1, 2: 2, 3: 4, 4: 4, 7: 8 };
+/** Of the largest GPUs. */
+const COMPUTE_SLICES = 7;
+const MEMORY_SLICES = 8;
+
+/** Layouts too large for every GPU. What is left is judged with the GPU at hand: geometry is more than sums. */
+const migProfiles = withRules(z.array(migProfile).max(COMPUTE_SLICES), [
+  {
+    ...atMost(COMPUTE_SLICES, COMPUTE),
+    message: `more than the ${COMPUTE_SLICES} compute slices of a GPU (the digit before "g"): remove profiles; the list is the layout of each GPU of the node`,
+  },
+  {
+    ...atMost(MEMORY_SLICES, MEMORY),
+    message: `more than the ${MEMORY_SLICES} memory slices of a GPU (1g takes 1, 2g 2, 3g and 4g 4, 7g all): remove profiles; the list is the layout of each GPU of the node`,
+  },
+  {
+    cel: "self.filter(name, name.endsWith('+me')).size() <= 1",
+    holds: (names) => names.filter((name) => name.endsWith('+me')).length <= 1,
+    message: 'a GPU has media engines for one instance: leave one +me profile',
+  },
+]);
+
+/** The sum over profiles, of those whose name is one. */
+function atMost(limit: number, slices: Readonly<Record<string, number>>): Pick<Rule<string[]>, 'cel' | 'holds'> {
+  const sum = `self.map(name, ${JSON.stringify(slices)}[name.substring(0, 1)]).sum()`;
+  return {
+    cel: `self.exists(name, !${celIsMigProfile('name')}) || ${sum} <= ${limit}`,
+    holds: (names) =>
+      !names.every(isMigProfile) || names.reduce((total, name) => total + (slices[name.charAt(0)] ?? 0), 0) <= limit,
+  };
+}
+
+export const nodeConfigSpec = withRules(
+  z.object({
+    nodeName: nodeName.describe('The node. Cannot change.'),
+    migEnabled: z.boolean().default(false).describe("Whether the node's GPUs are partitioned by MIG."),
+    migProfiles: migProfiles
+      .optional()
+      .describe('Instances on each GPU of the node, one entry for each: 1g.5gb twice makes two.')
+      .meta({ 'x-kubernetes-list-type': 'atomic' }),
+    mpsEnabled: z.boolean().default(false).describe("Whether the node's GPUs are shared by MPS."),
+    mpsMaxClients: mpsClients.default(16).describe('Under MPS, pods that share one GPU at most.'),
+    timeSlicingEnabled: z.boolean().default(false).describe("Whether the node's GPUs are time-sliced."),
+    timeSlicingReplicas: timeSlices.default(4).describe('Under time-slicing, pods that take turns on one GPU at most.'),
+  }),
+  [
+    {
+      cel: '!has(self.migProfiles) || self.migProfiles.size() == 0 || self.migEnabled',
+      holds: ({ migEnabled, migProfiles = [] }) => migEnabled || migProfiles.length === 0,
+      field: 'migProfiles',
+      reason: 'FieldValueForbidden',
+      message: 'migProfiles say how MIG cuts the GPUs, but migEnabled is false: set migEnabled to true, or remove them',
+    },
+    {
+      cel: '!(self.migEnabled && self.mpsEnabled)',
+      holds: ({ migEnabled, mpsEnabled }) => !(migEnabled && mpsEnabled),
+      field: 'mpsEnabled',
+      message: "NVIDIA's device plugin refuses MPS on a node with MIG: set mpsEnabled or migEnabled to false",
+    },
+    {
+      cel: '!(self.mpsEnabled && self.timeSlicingEnabled)',
+      holds: ({ mpsEnabled, timeSlicingEnabled }) => !(mpsEnabled && timeSlicingEnabled),
+      field: 'timeSlicingEnabled',
+      message:
+        "NVIDIA's device plugin drops time-slicing silently on a node with MPS: set timeSlicingEnabled or mpsEnabled to false",
+    },
+  ],
+);
+
+export const nodeConfigStatus = z.object({
+  phase: z.enum(['Pending', 'Configuring', 'Ready', 'Failed']).optional().describe('How far the configuration is.'),
+  message: z.string().max(32_768).optional().describe('The phase in a sentence.'),
+  lastUpdateTime: timestamp.optional().describe('When the status was last written.'),
+  migStatus: z
+    .object({
+      enabled: z.boolean(),
+      configuredProfiles: z
+        .array(z.string().max(64))
+        .max(64)
+        .optional()
+        .describe('MIG profiles that the node has.')
+        .meta({ 'x-kubernetes-list-type': 'atomic' }),
+      availableDevices: count.optional().describe('MIG instances that pods can ask for.'),
+    })
+    .optional()
+    .describe('MIG as it is on the node.'),
+  mpsStatus: z
+    .object({
+      enabled: z.boolean(),
+      activeClients: count.optional().describe('Pods that hold a slot.'),
+      maxClients: count.optional().describe('Slots of one GPU.'),
+    })
+    .optional()
+    .describe('MPS as it is on the node.'),
+  timeSlicingStatus: z
+    .object({
+      enabled: z.boolean(),
+      physicalGPUs: count.optional(),
+      virtualGPUs: count.optional().describe('Slots of all GPUs together.'),
+      replicasPerGPU: count.optional().describe('Slots of one GPU.'),
+    })
+    .optional()
+    .describe('Time-slicing as it is on the node.'),
+  conditions: conditions.optional(),
+});
+export type NodeConfigStatus = z.infer<typeof nodeConfigStatus>;
