@@ -205,10 +205,7 @@ function byPolicy(policy: SharingPolicy, case_: Case): Verdict | 'flow' {
   if (strategy === 'auto') return 'flow';
   if (strategy === 'exclusive') return wholeGpuOn(case_);
   const why = memoryOf(facts, terms, strategy)?.words ?? 'GPU memory unknown';
-  const { profile, autoSelectProfile = true } = (strategy === 'mig' && policy.mig) || {};
-  const verdict =
-    (profile && tryMode(case_, strategy, why, profile)) ||
-    ((!profile || autoSelectProfile) && tryMode(case_, strategy, why));
+  const verdict = tryMode(case_, strategy, why);
   if (verdict) return verdict;
   reasons.push(`policy ${terms.policy} cannot be carried out: it keeps a whole GPU`);
   return EXCLUSIVE;
@@ -295,21 +292,19 @@ function development(case_: Case): Verdict | undefined {
   return tryMode(case_, 'timeslicing', 'development');
 }
 
-function tryMode(case_: Case, mode: SharedMode, why: string, profile?: string): Verdict | undefined {
+function tryMode(case_: Case, mode: SharedMode, why: string): Verdict | undefined {
   const { facts, terms, reasons } = case_;
   const refused = refusal(facts, mode);
   if (refused) {
     reasons.push(`considered ${NAMES[mode]}: ${refused}`);
     return undefined;
   }
-  const offer = findSlot(facts, terms, mode, profile);
+  const offer = findSlot(facts, terms, mode);
   if (!offer) {
-    const what = profile ? `${profile} that holds the pod` : 'a slot that holds the pod';
-    reasons.push(`considered ${NAMES[mode]}: ${why}, but no node offers ${what}`);
+    reasons.push(`considered ${NAMES[mode]}: ${why}, but no node offers a slot that holds the pod`);
     return undefined;
   }
-  const verb = mode === 'mig' && profile === undefined ? 'needs' : 'takes';
-  reasons.push(`considered ${NAMES[mode]}: ${why} ${verb} ${describeSlot(offer)}`);
+  reasons.push(`considered ${NAMES[mode]}: ${why} ${mode === 'mig' ? 'needs' : 'takes'} ${describeSlot(offer)}`);
   return share(case_, mode, offer);
 }
 

@@ -4,7 +4,7 @@ import type { Labels } from '../label-selector.ts';
 import { formatMiB } from '../units.ts';
 import type { AdmissionFacts, SharedMode } from './facts.ts';
 import type { Offer } from './offers.ts';
-import type { FairnessMode, MpsConfig, SharingPolicy } from './policy.ts';
+import type { FairnessMode, MigConfig, MpsConfig, SharingPolicy } from './policy.ts';
 import { optimalReplicas } from './replicas.ts';
 
 /** What a decision is bound to, besides the pod: a policy's terms, or those of the configuration. */
@@ -14,6 +14,8 @@ export interface Terms {
   readonly nodeSelector: Labels;
   /** Slots smaller than this are too small; milli-GPU. */
   readonly leastMilli: Readonly<Record<SharedMode, number>>;
+  /** The profile to be preferred, and whether another will do. */
+  readonly mig: MigConfig | undefined;
   readonly mps: MpsConfig;
   /** Memory of an MPS client, declared by the policy. */
   readonly mpsMiB: number | undefined;
@@ -30,6 +32,7 @@ export function termsOf({ settings, history }: AdmissionFacts, policy?: SharingP
       mps: policy?.mps ? shareOf(policy.mps.maxClients) : used,
       timeslicing: policy?.timeSlicing ? shareOf(policy.timeSlicing.replicasPerGpu) : used,
     },
+    mig: policy?.mig,
     mps: policy?.mps ?? settings.mps,
     mpsMiB: policy?.mps?.memoryLimitMiB,
     fairness: policy?.timeSlicing?.fairnessMode ?? settings.timeSlicing.fairnessMode,
@@ -64,24 +67,37 @@ export function memoryOf({ pod, history }: AdmissionFacts, terms: Terms, mode: S
   return { mib, words: `measured ${formatMiB(Math.ceil(history.peakMiB))} at most`, declared: false };
 }
 
-/** The smallest offer that holds the pod; of a pod of high priority under `fairnessMode: priority`, the largest. */
+/**
+ * The smallest offer that holds the pod; of a pod of high priority under `fairnessMode: priority`, the largest.
+ * @param profile named by the pod: no other will do
+ */
 export function findSlot(facts: AdmissionFacts, terms: Terms, mode: SharedMode, profile?: string): Offer | undefined {
-  const { pod, settings } = facts;
+  const { pod } = facts;
   const memory = memoryOf(facts, terms, mode);
   const leastMilli = pod.fractionMilli ?? terms.leastMilli[mode];
   const holding = facts.offersOn(terms.nodeSelector).filter(
     (offer) =>
       offer.mode === mode &&
-      (profile === undefined || offer.profile?.name === profile) &&
       // A node that does not tell its memory is given the benefit of the doubt by `fit` as well.
       (offer.slotMiB ?? Number.POSITIVE_INFINITY) >= (memory?.mib ?? 0) &&
       offer.slotMilli >= leastMilli,
   );
-  if (mode === 'mig' && profile === undefined && memory === undefined) {
-    const usual = holding.find((offer) => offer.profile?.name === settings.defaultMigProfile);
-    if (usual) return usual;
-  }
+  if (mode === 'mig') return findInstance(facts, terms, holding, profile, memory !== undefined);
   return mode === 'timeslicing' && terms.fairness === 'priority' && pod.priority > 0 ? holding.at(-1) : holding[0];
+}
+
+function findInstance(
+  { settings }: AdmissionFacts,
+  { mig }: Terms,
+  holding: readonly Offer[],
+  named: string | undefined,
+  knowsMemory: boolean,
+): Offer | undefined {
+  const find = (name: string | undefined) =>
+    holding.find(({ profile }) => name !== undefined && profile?.name === name);
+  if (named !== undefined) return find(named);
+  if (mig?.autoSelectProfile === false) return find(mig.profile);
+  return find(mig?.profile) ?? (knowsMemory ? undefined : find(settings.defaultMigProfile)) ?? holding[0];
 }
 
 /** `1g.10gb, offered by 3 nodes`; `a slot of 1/8 GPU (5Gi), which 2 nodes could offer` */
