@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { columns } from '../src/cli/gpu-grid.ts';
 import { report } from './report.ts';
 import type { Scenario } from './scenario.ts';
+import { admissionLatency } from './scenarios/admission-latency.ts';
 import { coldStart } from './scenarios/cold-start.ts';
 import { decisionCost } from './scenarios/decision-cost.ts';
 import { filterLatency } from './scenarios/filter-latency.ts';
@@ -17,7 +18,16 @@ import { migLayout } from './scenarios/mig-layout.ts';
 import { openb } from './scenarios/openb.ts';
 import { throughput } from './scenarios/throughput.ts';
 
-const SCENARIOS: readonly Scenario[] = [filterLatency, jsonCost, throughput, coldStart, migLayout, openb, decisionCost];
+const SCENARIOS: readonly Scenario[] = [
+  filterLatency,
+  admissionLatency,
+  jsonCost,
+  throughput,
+  coldStart,
+  migLayout,
+  openb,
+  decisionCost,
+];
 const RESULTS = join(import.meta.dirname, 'results');
 
 const wanted = process.argv.slice(2);
