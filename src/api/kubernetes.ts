@@ -81,6 +81,12 @@ export type Node = z.infer<typeof nodeSchema>;
 export function faults(error: z.ZodError): string {
   return error.issues
     .slice(0, 3)
-    .map(({ path, message }) => `${path.length > 0 ? path.map(String).join('.') : 'body'}: ${message}`)
+    .map(({ path, message }) => `${path.length > 0 ? path.map(segment).join('.') : 'body'}: ${message}`)
     .join('; ');
+}
+
+/** A key may be of any length: it must not fill a log. */
+function segment(part: PropertyKey): string {
+  const text = String(part);
+  return text.length > 100 ? `${text.slice(0, 97)}...` : text;
 }

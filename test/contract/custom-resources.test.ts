@@ -189,6 +189,6 @@ async function servesKubectl(t: Test, { kubeconfigFile, dir }: Cluster): Promise
   t.match(kubectl('explain', 'gsp.spec.mpsConfig.maxClients').stdout, /Pods that share one GPU at most/);
   const status = kubectl('get', 'gpunodeconfig', 'status', '-o', 'jsonpath={.status.mpsStatus}').stdout;
   t.same(JSON.parse(status), { enabled: true, activeClients: 8, maxClients: 16 }, "the specification's own command");
-  const upgrade = kubectl('apply', '--server-side', '--field-manager=helm', '--force-conflicts', '-f', CRDS);
+  const upgrade = kubectl('apply', '--server-side', '--force-conflicts', '-f', CRDS);
   t.equal(upgrade.status, 0, upgrade.stderr);
 }

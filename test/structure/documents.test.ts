@@ -4,6 +4,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import tap from 'tap';
 import { z } from 'zod';
+import { definitionOf, NODE_CONFIGS, SHARING_POLICIES } from '../../src/api/custom-resources.ts';
 import { LABELS, READ, WRITTEN } from '../../src/api/keys.ts';
 import { createRegistry, extenderMetrics, webhookMetrics } from '../../src/telemetry/metrics.ts';
 import { NO_FIGURES } from '../fakes/extender.ts';
@@ -24,6 +25,57 @@ tap.test('every label and annotation of ours is in docs/reference/admission.md',
   const text = read('docs/reference/admission.md');
   for (const key of Object.values({ ...READ, ...LABELS, ...WRITTEN })) {
     t.match(text, new RegExp(`\`${key.replace('gpu-autoscaler.io/', '')}\``), key);
+  }
+});
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: Schema;
+  readonly items?: Schema;
+  readonly default?: unknown;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly 'x-kubernetes-validations'?: readonly { readonly message: string }[];
+}
+const schemaSchema: z.ZodType<Schema> = z.lazy(() =>
+  z.looseObject({
+    properties: z.record(z.string(), schemaSchema).exactOptional(),
+    additionalProperties: schemaSchema.exactOptional(),
+    items: schemaSchema.exactOptional(),
+    default: z.unknown().exactOptional(),
+    minimum: z.number().exactOptional(),
+    maximum: z.number().exactOptional(),
+    'x-kubernetes-validations': z.array(z.object({ message: z.string() })).exactOptional(),
+  }),
+);
+
+/** The schema and all within, by their paths. */
+function* schemas(schema: Schema, path: readonly string[] = []): Generator<[path: readonly string[], schema: Schema]> {
+  yield [path, schema];
+  for (const [name, property] of Object.entries(schema.properties ?? {})) yield* schemas(property, [...path, name]);
+  if (schema.items) yield* schemas(schema.items, path);
+  if (schema.additionalProperties) yield* schemas(schema.additionalProperties, path);
+}
+
+tap.test('docs/reference/custom-resources.md has every field, default, bound and rule', async (t) => {
+  const text = read('docs/reference/custom-resources.md');
+  const definition = z.object({
+    spec: z.object({ versions: z.tuple([z.object({ schema: z.object({ openAPIV3Schema: schemaSchema }) })]) }),
+  });
+  for (const resource of [SHARING_POLICIES, NODE_CONFIGS]) {
+    const { openAPIV3Schema } = definition.parse(definitionOf(resource)).spec.versions[0].schema;
+    for (const [path, schema] of schemas(openAPIV3Schema)) {
+      for (const { message } of schema['x-kubernetes-validations'] ?? [])
+        t.ok(text.includes(`| ${message} |`), message);
+      const [part, ...field] = path;
+      if (part === 'spec' && schema.default !== undefined) {
+        const values = schema.minimum === undefined ? '' : `${schema.minimum} to ${schema.maximum} |`;
+        const row = `| \`${field.join('.')}\` | ${schema.default} | ${values}`;
+        t.ok(text.includes(row), row);
+      }
+      const name = path.at(-1);
+      if (name && !path.includes('conditions')) t.match(text, new RegExp(`\\b${name}\\b`), path.join('.'));
+    }
   }
 });
 

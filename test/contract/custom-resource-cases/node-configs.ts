@@ -56,12 +56,12 @@ export const refusedNodeConfigs: readonly RefusedCase[] = [
   {
     sentence: 'MPS with MIG',
     spec: node({ migEnabled: true, mpsEnabled: true }),
-    says: "NVIDIA's device plugin refuses MPS on a node with MIG: set mpsEnabled or migEnabled to false",
+    says: "spec.mpsEnabled: Invalid value: NVIDIA's device plugin refuses MPS on a node with MIG: set mpsEnabled or migEnabled to false",
   },
   {
     sentence: 'MPS with time-slicing',
     spec: node({ mpsEnabled: true, timeSlicingEnabled: true }),
-    says: "NVIDIA's device plugin drops time-slicing silently on a node with MPS: set timeSlicingEnabled or mpsEnabled to false",
+    says: "spec.timeSlicingEnabled: Invalid value: NVIDIA's device plugin drops time-slicing silently on a node with MPS: set timeSlicingEnabled or mpsEnabled to false",
   },
   {
     sentence: 'profiles without MIG',
@@ -76,17 +76,17 @@ export const refusedNodeConfigs: readonly RefusedCase[] = [
   {
     sentence: 'too many compute slices',
     spec: layout('4g.20gb', '2g.10gb', '2g.10gb'),
-    says: 'more than the 7 compute slices of a GPU (the digit before "g"): remove profiles; the list is the layout of each GPU of the node',
+    says: 'spec.migProfiles: Invalid value: more than the 7 compute slices of a GPU (the digit before "g"): remove profiles; the list is the layout of each GPU of the node',
   },
   {
     sentence: 'too many memory slices',
     spec: layout('3g.20gb', '3g.20gb', '1g.5gb'),
-    says: 'more than the 8 memory slices of a GPU (1g takes 1, 2g 2, 3g and 4g 4, 7g all): remove profiles; the list is the layout of each GPU of the node',
+    says: 'spec.migProfiles: Invalid value: more than the 8 memory slices of a GPU (1g takes 1, 2g 2, 3g and 4g 4, 7g all): remove profiles; the list is the layout of each GPU of the node',
   },
   {
     sentence: 'media engines twice',
     spec: layout('1g.5gb+me', '1g.5gb+me'),
-    says: 'a GPU has media engines for one instance: leave one +me profile',
+    says: 'spec.migProfiles: Invalid value: a GPU has media engines for one instance: leave one +me profile',
   },
   {
     sentence: 'a profile that is none',

@@ -13,6 +13,20 @@ const labels = (n: number) => Object.fromEntries(times(n, (i) => [`key-${i}`, 'x
 const PREFIX = `${'a'.repeat(63)}.`.repeat(4).slice(0, 253);
 const LONGEST_KEY = `${PREFIX}/${'n'.repeat(63)}`;
 
+const longKey = (i: number) => LONGEST_KEY.slice(0, -2) + String(i).padStart(2, '0');
+const largestMap = Object.fromEntries(times(16, (i) => [longKey(i), 'v'.repeat(63)]));
+const largestSelector = {
+  matchLabels: largestMap,
+  matchExpressions: times(16, (i) => ({ key: longKey(i), operator: 'In', values: times(32, () => 'v'.repeat(63)) })),
+};
+/** Checking a rule costs time, of which the API server grants so much. */
+const largest = {
+  strategy: 'auto',
+  podSelector: largestSelector,
+  namespaceSelector: largestSelector,
+  nodeSelector: largestMap,
+};
+
 export const acceptedPolicies: readonly AcceptedCase[] = [
   { sentence: 'a strategy is enough', spec: { strategy: 'exclusive' }, stored: { priority: 0 } },
   { sentence: 'mig without more', spec: { strategy: 'mig' } },
@@ -61,6 +75,7 @@ export const acceptedPolicies: readonly AcceptedCase[] = [
     spec: { strategy: 'auto', nodeSelector: { [LONGEST_KEY]: 'v'.repeat(63) } },
   },
   { sentence: 'as many labels as there may be', spec: { strategy: 'auto', nodeSelector: labels(16) } },
+  { sentence: 'the largest of all', spec: largest },
   { sentence: 'a low priority', spec: { strategy: 'auto', priority: -1_000_000 } },
 ];
 
@@ -154,7 +169,7 @@ export const refusedPolicies: readonly RefusedCase[] = [
   {
     sentence: 'more threads than the share',
     spec: mps({ defaultActiveThreads: 7 }),
-    says: 'more than the share of each client, which is 100 / maxClients: lower defaultActiveThreads or maxClients, or write 100 for no limit but the share',
+    says: 'spec.mpsConfig.defaultActiveThreads: Invalid value: more than the share of each client, which is 100 / maxClients: lower defaultActiveThreads or maxClients, or write 100 for no limit but the share',
   },
   {
     sentence: 'no memory',
@@ -164,7 +179,7 @@ export const refusedPolicies: readonly RefusedCase[] = [
   {
     sentence: 'more memory than a GPU has',
     spec: mps({ memoryLimitMB: 11_521 }),
-    says: 'memoryLimitMB times maxClients is more than the 184320 MiB of the largest GPU: lower memoryLimitMB or maxClients',
+    says: 'spec.mpsConfig.memoryLimitMB: Invalid value: memoryLimitMB times maxClients is more than the 184320 MiB of the largest GPU: lower memoryLimitMB or maxClients',
   },
   {
     sentence: 'a quantity for MiB',
@@ -231,7 +246,7 @@ export const refusedPolicies: readonly RefusedCase[] = [
   {
     sentence: 'a key whose name is too long',
     spec: selected({ key: `a/${'n'.repeat(64)}`, operator: 'Exists' }),
-    says: 'not a label key',
+    says: `spec.podSelector.matchExpressions[0].key: Invalid value: "a/${'n'.repeat(64)}": not a label key`,
   },
   {
     sentence: 'a key of silly length',
@@ -261,12 +276,12 @@ export const refusedPolicies: readonly RefusedCase[] = [
   {
     sentence: 'a label whose key is none',
     spec: { strategy: 'auto', podSelector: { matchLabels: { '/app': 'x' } } },
-    says: 'a key is not a label key',
+    says: 'spec.podSelector.matchLabels: Invalid value: a key is not a label key',
   },
   {
     sentence: 'a label whose value is none',
     spec: { strategy: 'auto', namespaceSelector: { matchLabels: { app: '-x' } } },
-    says: 'not a label value',
+    says: 'spec.namespaceSelector.matchLabels[app]: Invalid value: "-x": not a label value',
   },
   {
     sentence: 'too many labels',
@@ -287,6 +302,6 @@ export const refusedPolicies: readonly RefusedCase[] = [
   {
     sentence: 'a label value that YAML takes for a boolean',
     spec: { strategy: 'auto', nodeSelector: { 'nvidia.com/mig.capable': true } },
-    says: 'must be of type string: "boolean"',
+    says: 'spec.nodeSelector.nvidia.com/mig.capable: Invalid value: "boolean": spec.nodeSelector.nvidia.com/mig.capable in body must be of type string: "boolean"',
   },
 ];
