@@ -4,10 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { createSecureContext } from 'node:tls';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Command } from 'commander';
 import { z } from 'zod';
+import { SYSTEM_NAMESPACE } from './api/keys.ts';
 import { commonSettingsSchema, extenderSettingsSchema, webhookSettingsSchema } from './api/settings.ts';
 import { InputError } from './cli/input-error.ts';
 import { addSimulate } from './cli/simulate/command.ts';
@@ -15,6 +15,8 @@ import { KubeError } from './cluster/kube-client.ts';
 import { strategyNames } from './core/strategies/registry.ts';
 import { startExtender } from './extender/start.ts';
 import { createLogger } from './telemetry/logger.ts';
+import { CertificateSettingsError } from './webhook/certificates/keeper.ts';
+import { certificateSource } from './webhook/certificates/settings.ts';
 import { startWebhook } from './webhook/start.ts';
 
 interface Running {
@@ -60,8 +62,17 @@ function withWebhookOptions(command: Command): Command {
   return command
     .option('--webhook-host <address>', 'address to listen on (default: 0.0.0.0)')
     .option('--webhook-port <port>', 'port to listen on (default: 8443)')
+    .option(
+      '--certificates <self|files>',
+      'keep the certificate ourselves, in a Secret, or read files (default: self, or files if one is named)',
+    )
     .option('--tls-cert-file <file>', 'certificate, PEM (default: /etc/gpu-autoscaler/tls/tls.crt)')
     .option('--tls-key-file <file>', 'its key, PEM (default: /etc/gpu-autoscaler/tls/tls.key)')
+    .option('--namespace <name>', "of Secret and Service (default: the pod's own, or gpu-autoscaler-system)")
+    .option('--service-name <name>', 'Service that the certificate is for (default: gpu-autoscaler-webhook)')
+    .option('--register-url <url>', 'outside of a cluster: register with the API server, to be called at this URL')
+    .option('--failure-policy <Ignore|Fail>', 'of that registration (default: Ignore)')
+    .option('--timeout-seconds <seconds>', 'of that registration, 1 to 30 (default: 3)')
     .option('--scheduler-name <name>', 'scheduler that optimized pods get (default: gpu-autoscaler-scheduler)')
     .option(
       '--exempt-namespaces <list>',
@@ -93,22 +104,18 @@ async function extender(flags: unknown): Promise<Running> {
 async function webhook(flags: unknown): Promise<Running> {
   const common = read(commonSettingsSchema, flags);
   const settings = read(webhookSettingsSchema, flags);
-  const tls = { cert: readText(settings.tlsCertFile), key: readText(settings.tlsKeyFile) };
-  try {
-    createSecureContext(tls);
-  } catch (error) {
-    const files = `${settings.tlsCertFile} and ${settings.tlsKeyFile}`;
-    throw new InputError(`${files} are no certificate and key: ${(error as Error).message}`, { cause: error });
-  }
+  const config = await kubeConfig(common.kubeconfig);
+  const namespace = settings.namespace ?? config.getContextObject('inClusterContext')?.namespace ?? SYSTEM_NAMESPACE;
+  const exemptNamespaces = new Set([namespace, ...settings.exemptNamespaces]);
   const modes = (['mig', 'mps', 'timeslicing'] as const).filter((mode) => !settings.disable.includes(mode));
   return startWebhook({
-    kubeConfig: await kubeConfig(common.kubeconfig),
+    kubeConfig: config,
     host: settings.webhookHost,
     port: settings.webhookPort,
-    tls,
+    certificates: certificateSource({ ...settings, namespace, exemptNamespaces }),
     settings: {
       schedulerName: settings.schedulerName,
-      exemptNamespaces: settings.exemptNamespaces,
+      exemptNamespaces,
       enabledModes: new Set(modes),
     },
     log: createLogger('webhook', common.logLevel),
@@ -181,7 +188,8 @@ async function run(command: Command, roles: readonly ((flags: unknown) => Promis
     const { message } = error as Error;
     process.stderr.write(`gpu-autoscaler ${command.name()}: ${message}\n`);
     // A KubeError this early is about the configuration.
-    await stop(error instanceof InputError || error instanceof KubeError ? 2 : 1);
+    const unusable = [InputError, KubeError, CertificateSettingsError].some((kind) => error instanceof kind);
+    await stop(unusable ? 2 : 1);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { strategyByName, strategyNames } from '../core/strategies/registry.ts';
-import { SCHEDULER_NAME, SYSTEM_NAMESPACE } from './keys.ts';
+import { SCHEDULER_NAME, SYSTEM_NAMESPACE, WEBHOOK_NAME } from './keys.ts';
 
 const port = z
   .union([z.string(), z.number()])
@@ -10,6 +10,19 @@ const port = z
     error: ({ input }) => `${JSON.stringify(input)} is not a port, 0 to 65535`,
   })
   .transform(Number);
+
+/** Of namespaces and Services. */
+const label = (what: string) =>
+  z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, {
+    error: ({ input }) => `${JSON.stringify(input)} is not the name of a ${what}`,
+  });
+
+const httpsUrl = z
+  .string()
+  .refine((text) => URL.canParse(text) && new URL(text).protocol === 'https:', {
+    error: ({ input }) => `${JSON.stringify(input)} is not an https:// URL`,
+  })
+  .transform((text) => new URL(text));
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
@@ -30,12 +43,7 @@ export const extenderSettingsSchema = z.object({
     .enum(['on', 'off'], { error: ({ input }) => `${JSON.stringify(input)} is not on or off` })
     .default('on')
     .transform((word) => word === 'on'),
-  leaseNamespace: z
-    .string()
-    .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, {
-      error: ({ input }) => `${JSON.stringify(input)} is not the name of a namespace`,
-    })
-    .default('kube-system'),
+  leaseNamespace: label('namespace').default('kube-system'),
   /** Seconds between two comparisons of the ledger with the API server; 0 for none. */
   compareInterval: z
     .string()
@@ -61,9 +69,29 @@ export const extenderSettingsSchema = z.object({
 export const webhookSettingsSchema = z.object({
   webhookHost: z.string().default('0.0.0.0'),
   webhookPort: port.default(8443),
-  /** PEM files. */
-  tlsCertFile: z.string().default('/etc/gpu-autoscaler/tls/tls.crt'),
-  tlsKeyFile: z.string().default('/etc/gpu-autoscaler/tls/tls.key'),
+  /** Whether the certificate is kept by us, in a Secret, or by others, in files; files if one is named. */
+  certificates: z
+    .enum(['self', 'files'], { error: ({ input }) => `${JSON.stringify(input)} is not self or files` })
+    .optional(),
+  /** PEM files; default below /etc/gpu-autoscaler/tls. */
+  tlsCertFile: z.string().optional(),
+  tlsKeyFile: z.string().optional(),
+  /** Of the Secret and the Service; default: the pod's own. */
+  namespace: label('namespace').optional(),
+  serviceName: label('Service').default(WEBHOOK_NAME),
+  /** Where the API server finds us outside of a cluster; then we register ourselves. */
+  registerUrl: httpsUrl.optional(),
+  /** Of that registration. */
+  failurePolicy: z
+    .enum(['Ignore', 'Fail'], { error: ({ input }) => `${JSON.stringify(input)} is not Ignore or Fail` })
+    .default('Ignore'),
+  timeoutSeconds: z
+    .string()
+    .default('3')
+    .refine((text) => /^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= 30, {
+      error: ({ input }) => `${JSON.stringify(input)} is no number of seconds, 1 to 30`,
+    })
+    .transform(Number),
   schedulerName: z.string().min(1).default(SCHEDULER_NAME),
   /** The release's own namespace is always exempt: our own pods must start without us. */
   exemptNamespaces: z

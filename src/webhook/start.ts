@@ -1,5 +1,6 @@
 /** The webhook role: nodes → what they offer → decisions, behind one HTTPS server. */
 
+import { Server } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { ClusterState } from '../cluster/cluster-state.ts';
 import { KubeClient } from '../cluster/kube-client.ts';
@@ -7,6 +8,7 @@ import { Reflector } from '../cluster/reflector.ts';
 import { type AdmissionSettings, type Offer, offersOf } from '../core/admission/facts.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createRegistry, webhookMetrics } from '../telemetry/metrics.ts';
+import { type CertificateSource, createKeeper } from './certificates/source.ts';
 import { createWebhookServer } from './server.ts';
 
 export interface WebhookOptions {
@@ -14,8 +16,7 @@ export interface WebhookOptions {
   readonly host: string;
   /** 0 for any free port. */
   readonly port: number;
-  /** PEM. */
-  readonly tls: { readonly cert: string; readonly key: string };
+  readonly certificates: CertificateSource;
   readonly settings: AdmissionSettings;
   readonly log: Logger;
   readonly random: () => number;
@@ -25,13 +26,14 @@ export interface WebhookOptions {
 export interface RunningWebhook {
   /** `https://127.0.0.1:8443` */
   readonly url: string;
-  /** Resolves once nodes have been listed. */
+  /** Resolves once nodes have been listed, and there is a certificate to be trusted. */
   readonly ready: Promise<void>;
   close(): Promise<void>;
 }
 
+/** @throws CertificateSettingsError */
 export async function startWebhook(options: WebhookOptions): Promise<RunningWebhook> {
-  const { kubeConfig, host, port, tls, settings, log, random, now } = options;
+  const { kubeConfig, host, port, certificates, settings, log, random, now } = options;
   const client = new KubeClient(kubeConfig);
   const state = new ClusterState((message, details) => log.warn(details, message));
   const reflector = new Reflector({
@@ -42,9 +44,8 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     log: (message, details) => log.warn(details, message),
   });
   let listed = false;
-  const ready = reflector.synced.then(() => {
+  void reflector.synced.then(() => {
     listed = true;
-    log.info('webhook ready');
   });
 
   let offers: { readonly version: number; readonly list: readonly Offer[] } | undefined;
@@ -55,23 +56,29 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     return offers.list;
   };
   const registry = createRegistry();
+  const keeper = await createKeeper(certificates, { client, registry, log, random, now });
   const server = createWebhookServer({
     log,
     registry,
-    tls,
+    tls: keeper.current,
     metrics: webhookMetrics(registry),
-    waitsFor: () => (listed ? undefined : 'waiting for the list of nodes'),
+    waitsFor: () => (listed ? keeper.waitsFor() : 'waiting for the list of nodes'),
     context: () => ({ offers: currentOffers(), settings, now: now() }),
   });
   const url = await server.listen({ host, port });
   reflector.start();
+  keeper.start((tls) => {
+    // Connections that are open stay as they are.
+    if (server.server instanceof Server) server.server.setSecureContext(tls);
+  });
+  const ready = Promise.all([reflector.synced, keeper.ready]).then(() => log.info('webhook ready'));
 
   return {
     url,
     ready,
     async close() {
       await server.close();
-      await reflector.stop();
+      await Promise.all([reflector.stop(), keeper.stop()]);
       client.close();
     },
   };

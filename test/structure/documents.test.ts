@@ -5,7 +5,13 @@ import { dirname, join, resolve } from 'node:path';
 import tap from 'tap';
 import { z } from 'zod';
 import { LABELS, READ, WRITTEN } from '../../src/api/keys.ts';
-import { createRegistry, extenderMetrics, webhookMetrics } from '../../src/telemetry/metrics.ts';
+import {
+  certificateMetrics,
+  createRegistry,
+  extenderMetrics,
+  registrationMetrics,
+  webhookMetrics,
+} from '../../src/telemetry/metrics.ts';
 import { NO_FIGURES } from '../fakes/extender.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -15,6 +21,8 @@ tap.test('every metric of ours is in docs/reference/metrics.md, and no other', a
   const registry = createRegistry();
   extenderMetrics(registry, NO_FIGURES);
   webhookMetrics(registry);
+  certificateMetrics(registry);
+  registrationMetrics(registry);
   const ours = registry.getMetricsAsArray().map(({ name }) => name);
   const documented = [...read('docs/reference/metrics.md').matchAll(/`(gpu_autoscaler_\w+)`/g)].map(([, name]) => name);
   t.same(documented.sort(), ours.filter((name) => name.startsWith('gpu_autoscaler_')).sort());
