@@ -10,7 +10,7 @@ import type { Cluster } from './start.ts';
 export const EXEMPT = ['kube-system', 'gpu-autoscaler-system'];
 
 /** So short that a test sees every step; all in ms. */
-export const HASTY: Policy = { leafMs: 6_000, authorityMs: 12_000, settleMs: 500, retainMs: 1_500, pollMs: 100 };
+export const HASTY: Policy = { leafMs: 6_000, authorityMs: 12_000, settleMs: 1_000, retainMs: 1_500, pollMs: 100 };
 
 export async function startReplica(
   { kubeConfig, dir }: Pick<Cluster, 'kubeConfig' | 'dir'>,
