@@ -4,10 +4,11 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { createSecureContext } from 'node:tls';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Command } from 'commander';
 import { z } from 'zod';
+import { configurationSchema } from './api/configuration.ts';
+import { SYSTEM_NAMESPACE } from './api/keys.ts';
 import {
   commonSettingsSchema,
   controllerSettingsSchema,
@@ -17,12 +18,14 @@ import {
 import { addDecide } from './cli/decide/command.ts';
 import { InputError } from './cli/input-error.ts';
 import { addSimulate } from './cli/simulate/command.ts';
-import { ConfigurationError } from './cluster/configuration-watch.ts';
+import { ConfigurationError, readConfiguration } from './cluster/configuration-watch.ts';
 import { KubeError } from './cluster/kube-client.ts';
 import { startController } from './controller/start.ts';
 import { strategyNames } from './core/strategies/registry.ts';
 import { startExtender } from './extender/start.ts';
 import { createLogger } from './telemetry/logger.ts';
+import { CertificateSettingsError } from './webhook/certificates/keeper.ts';
+import { certificateSource } from './webhook/certificates/settings.ts';
 import { startWebhook } from './webhook/start.ts';
 
 interface Running {
@@ -80,15 +83,24 @@ function withControllerOptions(command: Command): Command {
 function withInstallationOptions(command: Command): Command {
   return command
     .option('--scheduler-name <name>', 'scheduler that optimized pods get (default: gpu-autoscaler-scheduler)')
-    .option('--namespace <name>', 'where it runs itself, which is always exempt (default: gpu-autoscaler-system)');
+    .option(
+      '--namespace <name>',
+      "where it is installed, always exempt (default: the pod's own, or gpu-autoscaler-system)",
+    );
 }
 
 function withWebhookOptions(command: Command): Command {
   return withInstallationOptions(command)
     .option('--webhook-host <address>', 'address to listen on (default: 0.0.0.0)')
     .option('--webhook-port <port>', 'port to listen on (default: 8443)')
+    .option(
+      '--certificates <self|files>',
+      'keep the certificate ourselves, in a Secret, or read files (default: self, or files if one is named)',
+    )
     .option('--tls-cert-file <file>', 'certificate, PEM (default: /etc/gpu-autoscaler/tls/tls.crt)')
-    .option('--tls-key-file <file>', 'its key, PEM (default: /etc/gpu-autoscaler/tls/tls.key)');
+    .option('--tls-key-file <file>', 'its key, PEM (default: /etc/gpu-autoscaler/tls/tls.key)')
+    .option('--service-name <name>', 'Service that the certificate is for (default: gpu-autoscaler-webhook)')
+    .option('--register-url <url>', 'outside of a cluster: register with the API server, to be called at this URL');
 }
 
 async function extender(flags: unknown): Promise<Running> {
@@ -114,19 +126,18 @@ async function extender(flags: unknown): Promise<Running> {
 async function webhook(flags: unknown): Promise<Running> {
   const common = read(commonSettingsSchema, flags);
   const settings = read(webhookSettingsSchema, flags);
-  const tls = { cert: readText(settings.tlsCertFile), key: readText(settings.tlsKeyFile) };
-  try {
-    createSecureContext(tls);
-  } catch (error) {
-    const files = `${settings.tlsCertFile} and ${settings.tlsKeyFile}`;
-    throw new InputError(`${files} are no certificate and key: ${(error as Error).message}`, { cause: error });
-  }
+  const config = await kubeConfig(common.kubeconfig);
+  const namespace = namespaceOf(settings.namespace, config);
+  // Of what is registered; decisions follow changes of the file.
+  const { admissionWebhook } = common.config ? readConfiguration(common.config) : configurationSchema.parse({});
+  const { failurePolicy, timeoutSeconds } = admissionWebhook;
+  const exemptNamespaces = new Set([namespace, ...admissionWebhook.exemptNamespaces]);
   return startWebhook({
-    kubeConfig: await kubeConfig(common.kubeconfig),
+    kubeConfig: config,
     host: settings.webhookHost,
     port: settings.webhookPort,
-    tls,
-    namespace: settings.namespace,
+    certificates: certificateSource({ ...settings, failurePolicy, timeoutSeconds, namespace, exemptNamespaces }),
+    namespace,
     schedulerName: settings.schedulerName,
     ...(common.config !== undefined && { configurationFile: common.config }),
     log: createLogger('webhook', common.logLevel),
@@ -138,17 +149,23 @@ async function webhook(flags: unknown): Promise<Running> {
 async function controller(flags: unknown): Promise<Running> {
   const common = read(commonSettingsSchema, flags);
   const { controllerHost, controllerPort, schedulerName, namespace } = read(controllerSettingsSchema, flags);
+  const config = await kubeConfig(common.kubeconfig);
   return startController({
-    kubeConfig: await kubeConfig(common.kubeconfig),
+    kubeConfig: config,
     host: controllerHost,
     port: controllerPort,
     schedulerName,
-    namespace,
+    namespace: namespaceOf(namespace, config),
     ...(common.config !== undefined && { configurationFile: common.config }),
     log: createLogger('controller', common.logLevel),
     random: Math.random,
     now: () => new Date(),
   });
+}
+
+/** The one that is told, or, in a cluster, the pod's own. */
+function namespaceOf(told: string | undefined, config: KubeConfig): string {
+  return told ?? config.getContextObject('inClusterContext')?.namespace ?? SYSTEM_NAMESPACE;
 }
 
 function read<T>(schema: z.ZodType<T>, flags: unknown): T {
@@ -215,9 +232,8 @@ async function run(command: Command, roles: readonly ((flags: unknown) => Promis
     const { message } = error as Error;
     process.stderr.write(`gpu-autoscaler ${command.name()}: ${message}\n`);
     // A KubeError this early is about the configuration.
-    await stop(
-      error instanceof InputError || error instanceof KubeError || error instanceof ConfigurationError ? 2 : 1,
-    );
+    const kinds = [InputError, KubeError, CertificateSettingsError, ConfigurationError];
+    await stop(kinds.some((kind) => error instanceof kind) ? 2 : 1);
   }
 }
 

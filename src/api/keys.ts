@@ -60,6 +60,7 @@ export const SCHEDULER_NAME = 'gpu-autoscaler-scheduler';
 export const SYSTEM_NAMESPACE = 'gpu-autoscaler-system';
 export const WEBHOOK_NAME = 'gpu-autoscaler-webhook';
 export const WEBHOOK_PATH = '/mutate-v1-pod';
+export const CERTIFICATE_SECRET = 'webhook-server-cert';
 
 /** Pod conditions that we write. */
 export const CONDITIONS = {

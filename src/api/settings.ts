@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { strategyByName, strategyNames } from '../core/strategies/registry.ts';
-import { SCHEDULER_NAME, SYSTEM_NAMESPACE } from './keys.ts';
+import { SCHEDULER_NAME, WEBHOOK_NAME } from './keys.ts';
 
 const port = z
   .union([z.string(), z.number()])
@@ -11,9 +11,18 @@ const port = z
   })
   .transform(Number);
 
-const namespace = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, {
-  error: ({ input }) => `${JSON.stringify(input)} is not the name of a namespace`,
-});
+/** Of namespaces and Services. */
+const label = (what: string) =>
+  z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, {
+    error: ({ input }) => `${JSON.stringify(input)} is not the name of a ${what}`,
+  });
+
+const httpsUrl = z
+  .string()
+  .refine((text) => URL.canParse(text) && new URL(text).protocol === 'https:', {
+    error: ({ input }) => `${JSON.stringify(input)} is not an https:// URL`,
+  })
+  .transform((text) => new URL(text));
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
@@ -36,7 +45,7 @@ export const extenderSettingsSchema = z.object({
     .enum(['on', 'off'], { error: ({ input }) => `${JSON.stringify(input)} is not on or off` })
     .default('on')
     .transform((word) => word === 'on'),
-  leaseNamespace: namespace.default('kube-system'),
+  leaseNamespace: label('namespace').default('kube-system'),
   /** Seconds between two comparisons of the ledger with the API server; 0 for none. */
   compareInterval: z
     .string()
@@ -62,16 +71,24 @@ export const extenderSettingsSchema = z.object({
 export const webhookSettingsSchema = z.object({
   webhookHost: z.string().default('0.0.0.0'),
   webhookPort: port.default(8443),
-  /** PEM files. */
-  tlsCertFile: z.string().default('/etc/gpu-autoscaler/tls/tls.crt'),
-  tlsKeyFile: z.string().default('/etc/gpu-autoscaler/tls/tls.key'),
+  /** Whether the certificate is kept by us, in a Secret, or by others, in files; files if one is named. */
+  certificates: z
+    .enum(['self', 'files'], { error: ({ input }) => `${JSON.stringify(input)} is not self or files` })
+    .optional(),
+  /** PEM files; default below /etc/gpu-autoscaler/tls. */
+  tlsCertFile: z.string().optional(),
+  tlsKeyFile: z.string().optional(),
+  /** Of the Secret and the Service; default: the pod's own. */
+  namespace: label('namespace').optional(),
+  serviceName: label('Service').default(WEBHOOK_NAME),
+  /** Where the API server finds us outside of a cluster; then we register ourselves. */
+  registerUrl: httpsUrl.optional(),
   schedulerName: z.string().min(1).default(SCHEDULER_NAME),
-  namespace: namespace.default(SYSTEM_NAMESPACE),
 });
 
 export const controllerSettingsSchema = z.object({
   controllerHost: z.string().default('0.0.0.0'),
   controllerPort: port.default(8080),
   schedulerName: z.string().min(1).default(SCHEDULER_NAME),
-  namespace: namespace.default(SYSTEM_NAMESPACE),
+  namespace: label('namespace').optional(),
 });

@@ -2,6 +2,9 @@
 
 import { SYSTEM_NAMESPACE, WEBHOOK_NAME } from '../api/keys.ts';
 
+/** Of our entry in the configuration. */
+export const HOOK_NAME = 'pods.gpu-autoscaler.io';
+
 export interface WebhookConfigurationOptions {
   /** Where the API server finds us: a Service in a cluster, a URL outside of one. */
   readonly clientConfig: { readonly url: string } | { readonly service: object };
@@ -9,6 +12,10 @@ export interface WebhookConfigurationOptions {
   readonly caBundle: string;
   /** Besides our own namespace. */
   readonly exemptNamespaces: readonly string[];
+  /** What the API server does without an answer; default Ignore: a pod gets the whole GPU that it asked for. */
+  readonly failurePolicy?: 'Ignore' | 'Fail';
+  /** How long it waits for one, 1 to 30; default 3. */
+  readonly timeoutSeconds?: number;
 }
 
 const ASKS = (list: string) =>
@@ -18,14 +25,20 @@ const ASKS = (list: string) =>
 /** CEL: an outage of ours must touch no pod without a GPU. */
 const ASKS_FOR_GPU = `${ASKS('object.spec.containers')} || (has(object.spec.initContainers) && ${ASKS('object.spec.initContainers')})`;
 
-export function webhookConfiguration({ clientConfig, caBundle, exemptNamespaces }: WebhookConfigurationOptions) {
+export function webhookConfiguration({
+  clientConfig,
+  caBundle,
+  exemptNamespaces,
+  failurePolicy = 'Ignore',
+  timeoutSeconds = 3,
+}: WebhookConfigurationOptions) {
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'MutatingWebhookConfiguration',
     metadata: { name: WEBHOOK_NAME },
     webhooks: [
       {
-        name: 'pods.gpu-autoscaler.io',
+        name: HOOK_NAME,
         admissionReviewVersions: ['v1'],
         clientConfig: { ...clientConfig, caBundle: Buffer.from(caBundle).toString('base64') },
         rules: [
@@ -41,11 +54,10 @@ export function webhookConfiguration({ clientConfig, caBundle, exemptNamespaces 
           ],
         },
         matchConditions: [{ name: 'asks-for-gpu', expression: ASKS_FOR_GPU }],
-        // Fail open: without us a pod gets the whole GPU that it asked for.
-        failurePolicy: 'Ignore',
+        failurePolicy,
         sideEffects: 'None',
         reinvocationPolicy: 'Never',
-        timeoutSeconds: 3,
+        timeoutSeconds,
       },
     ],
   };

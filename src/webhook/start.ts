@@ -1,5 +1,6 @@
 /** The webhook role: nodes, policies and namespaces → decisions, behind one HTTPS server. */
 
+import { Server } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { admissionConfigurationOf } from '../api/admission-settings.ts';
 import type { Configuration } from '../api/configuration.ts';
@@ -11,6 +12,7 @@ import { Reflector } from '../cluster/reflector.ts';
 import { CurrentHistory } from '../telemetry/history/current.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { configurationMetrics, createRegistry, historyMetrics, webhookMetrics } from '../telemetry/metrics.ts';
+import { type CertificateSource, createKeeper } from './certificates/source.ts';
 import { createWebhookServer } from './server.ts';
 
 export interface WebhookOptions {
@@ -18,8 +20,7 @@ export interface WebhookOptions {
   readonly host: string;
   /** 0 for any free port. */
   readonly port: number;
-  /** PEM. */
-  readonly tls: { readonly cert: string; readonly key: string };
+  readonly certificates: CertificateSource;
   /** Where we run ourselves: always exempt. */
   readonly namespace: string;
   readonly schedulerName: string;
@@ -33,14 +34,15 @@ export interface WebhookOptions {
 export interface RunningWebhook {
   /** `https://127.0.0.1:8443` */
   readonly url: string;
-  /** Resolves once everything has been listed. */
+  /** Resolves once everything has been listed, and there is a certificate to be trusted. */
   readonly ready: Promise<void>;
   close(): Promise<void>;
 }
 
-/** @throws ConfigurationError */
+/** @throws ConfigurationError, CertificateSettingsError */
 export async function startWebhook(options: WebhookOptions): Promise<RunningWebhook> {
-  const { kubeConfig, host, port, tls, namespace, schedulerName, configurationFile: file, log, random, now } = options;
+  const { kubeConfig, host, port, certificates, namespace, schedulerName, log, random, now } = options;
+  const { configurationFile: file } = options;
   const client = new KubeClient(kubeConfig);
   const registry = createRegistry();
   const reloads = configurationMetrics(registry);
@@ -72,22 +74,25 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   };
   const missing = new Set(Object.keys(reflectors));
   for (const [kind, { synced }] of Object.entries(reflectors)) void synced.then(() => missing.delete(kind));
-  const ready = Promise.all(Object.values(reflectors).map(({ synced }) => synced)).then(() =>
-    log.info('webhook ready'),
-  );
-
+  const keeper = await createKeeper(certificates, { client, registry, log, random, now });
   const server = createWebhookServer({
     log,
     registry,
-    tls,
+    tls: keeper.current,
     metrics: webhookMetrics(registry),
-    waitsFor: () => (missing.size > 0 ? `waiting for the list of ${[...missing].join(' and ')}` : undefined),
+    waitsFor: () => (missing.size > 0 ? `waiting for the list of ${[...missing].join(' and ')}` : keeper.waitsFor()),
     context: () => ({ view: state.view((workload) => histories.current?.of(workload)), now: now() }),
   });
   const url = await server.listen({ host, port });
   for (const reflector of Object.values(reflectors)) reflector.start();
   configuration.start();
   histories.take(configuration.current);
+  keeper.start((tls) => {
+    // Connections that are open stay as they are.
+    if (server.server instanceof Server) server.server.setSecureContext(tls);
+  });
+  const lists = Object.values(reflectors).map(({ synced }) => synced);
+  const ready = Promise.all([...lists, keeper.ready]).then(() => log.info('webhook ready'));
 
   return {
     url,
@@ -97,6 +102,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       await Promise.all([
         configuration.stop(),
         histories.stop(),
+        keeper.stop(),
         ...Object.values(reflectors).map((reflector) => reflector.stop()),
       ]);
       client.close();

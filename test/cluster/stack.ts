@@ -1,6 +1,7 @@
 /** A control plane with our webhook and extender at work in this process. */
 
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { strategyByName } from '../../src/core/strategies/registry.ts';
 import { type RunningExtender, startExtender } from '../../src/extender/start.ts';
@@ -69,11 +70,15 @@ export async function startInProcessExtender(
 export async function startInProcessWebhook(cluster: Cluster): Promise<RunningWebhook> {
   const { kubeConfig, client, dir } = cluster;
   const tls = await createCertificate();
+  const folder = mkdtempSync(join(dir, 'tls-'));
+  const [certFile, keyFile] = [join(folder, 'tls.crt'), join(folder, 'tls.key')];
+  writeFileSync(certFile, tls.cert);
+  writeFileSync(keyFile, tls.key, { mode: 0o600 });
   const webhook = await startWebhook({
     kubeConfig,
     host: '127.0.0.1',
     port: 0,
-    tls,
+    certificates: { from: 'files', certFile, keyFile },
     namespace: 'gpu-autoscaler-system',
     schedulerName: 'gpu-autoscaler-scheduler',
     log: createLogger('webhook', 'debug', join(dir, 'logs', 'webhook.log')),

@@ -6,7 +6,16 @@ import tap from 'tap';
 import { z } from 'zod';
 import { definitionOf, NODE_CONFIGS, SHARING_POLICIES } from '../../src/api/custom-resources.ts';
 import { LABELS, READ, WRITTEN } from '../../src/api/keys.ts';
-import { createRegistry, extenderMetrics, webhookMetrics } from '../../src/telemetry/metrics.ts';
+import {
+  certificateMetrics,
+  configurationMetrics,
+  controllerMetrics,
+  createRegistry,
+  extenderMetrics,
+  historyMetrics,
+  registrationMetrics,
+  webhookMetrics,
+} from '../../src/telemetry/metrics.ts';
 import { NO_FIGURES } from '../fakes/extender.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -16,6 +25,11 @@ tap.test('every metric of ours is in docs/reference/metrics.md, and no other', a
   const registry = createRegistry();
   extenderMetrics(registry, NO_FIGURES);
   webhookMetrics(registry);
+  configurationMetrics(registry);
+  historyMetrics(registry);
+  controllerMetrics(registry);
+  certificateMetrics(registry);
+  registrationMetrics(registry);
   const ours = registry.getMetricsAsArray().map(({ name }) => name);
   const documented = [...read('docs/reference/metrics.md').matchAll(/`(gpu_autoscaler_\w+)`/g)].map(([, name]) => name);
   t.same(documented.sort(), ours.filter((name) => name.startsWith('gpu_autoscaler_')).sort());

@@ -1,0 +1,44 @@
+/** Where the certificate comes from: files that others keep, or a Secret that we keep ourselves. */
+
+import type { Registry } from 'prom-client';
+import type { KubeClient } from '../../cluster/kube-client.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { certificateMetrics, registrationMetrics } from '../../telemetry/metrics.ts';
+import { type CertificateFiles, FileKeeper } from './files.ts';
+import type { CertificateKeeper } from './keeper.ts';
+import { type ManagedCertificates, ManagedKeeper } from './managed.ts';
+
+export type CertificateSource =
+  | ({ readonly from: 'files' } & CertificateFiles)
+  | ({ readonly from: 'secret' } & ManagedCertificates);
+
+export interface KeeperDependencies {
+  readonly client: KubeClient;
+  readonly registry: Registry;
+  readonly log: Logger;
+  readonly random: () => number;
+  readonly now: () => Date;
+}
+
+/** @throws CertificateSettingsError */
+export async function createKeeper(
+  source: CertificateSource,
+  dependencies: KeeperDependencies,
+): Promise<CertificateKeeper> {
+  const { client, registry, now } = dependencies;
+  const metrics = certificateMetrics(registry);
+  if (source.from === 'files') return new FileKeeper({ ...source, ...dependencies, metrics });
+  const { registered } = registrationMetrics(registry);
+  const time = () => serverTime(client);
+  const monotonic = () => performance.now();
+  return ManagedKeeper.create({ ...source, ...dependencies, metrics, registered, time, monotonic }, now());
+}
+
+/** The API server's clock: replicas whose own clocks differ must not renew what the other one has just made. */
+async function serverTime(client: KubeClient): Promise<Date> {
+  const reply = await client.stream('GET', '/version');
+  reply.resume();
+  const time = new Date(reply.headers.date ?? '');
+  if (Number.isNaN(time.getTime())) throw new Error('the API server does not tell the time');
+  return time;
+}

@@ -1,0 +1,45 @@
+/** Replicas of the webhook in this process that keep their certificates themselves, behind one address. */
+
+import { join } from 'node:path';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import type { ManagedCertificates } from '../../src/webhook/certificates/managed.ts';
+import type { Policy } from '../../src/webhook/certificates/plan.ts';
+import { type RunningWebhook, startWebhook } from '../../src/webhook/start.ts';
+import type { Cluster } from './start.ts';
+
+export const EXEMPT = ['kube-system', 'gpu-autoscaler-system'];
+
+/** So short that a test sees every step; all in ms. */
+export const HASTY: Policy = { leafMs: 6_000, authorityMs: 12_000, settleMs: 1_000, retainMs: 1_500, pollMs: 100 };
+
+export async function startReplica(
+  { kubeConfig, dir }: Pick<Cluster, 'kubeConfig' | 'dir'>,
+  certificates: ManagedCertificates,
+): Promise<RunningWebhook> {
+  return startWebhook({
+    kubeConfig,
+    host: '127.0.0.1',
+    port: 0,
+    certificates: { from: 'secret', ...certificates },
+    namespace: 'gpu-autoscaler-system',
+    schedulerName: 'gpu-autoscaler-scheduler',
+    log: createLogger('webhook', 'debug', join(dir, 'logs', 'webhook.log')),
+    random: Math.random,
+    now: () => new Date(),
+  });
+}
+
+/** Registered by ourselves, to be called at `url`. */
+export function managedAt(
+  url: string,
+  policy: Partial<Policy>,
+  failurePolicy: 'Ignore' | 'Fail' = 'Ignore',
+): ManagedCertificates {
+  return {
+    namespace: 'default',
+    serviceName: 'gpu-autoscaler-webhook',
+    extraNames: ['127.0.0.1'],
+    policy,
+    owned: { clientConfig: { url: `${url}/mutate-v1-pod` }, exemptNamespaces: EXEMPT, failurePolicy },
+  };
+}
