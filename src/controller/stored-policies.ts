@@ -1,16 +1,14 @@
 /** GPUSharingPolicies as they are stored, faulty ones and their status included: for whoever writes the status. */
 
 import { z } from 'zod';
-import { parseSharingPolicy, type SharingPolicyStatus, sharingPolicyStatus } from '../api/sharing-policy.ts';
+import { parseSharingPolicy, sharingPolicyStatus } from '../api/sharing-policy.ts';
 import type { Feed } from '../cluster/cluster-state.ts';
 import { recordFeed } from '../cluster/record-feed.ts';
 import type { StoredPolicy } from './policy-status.ts';
 
 const storedSchema = z.object({
   metadata: z.object({ name: z.string(), generation: z.number().default(0) }),
-  status: z
-    .unknown()
-    .transform((status): SharingPolicyStatus | undefined => sharingPolicyStatus.safeParse(status).data),
+  status: z.unknown().optional(),
 });
 
 export class StoredPolicies {
@@ -23,8 +21,9 @@ export class StoredPolicies {
       read: (object) => {
         const stored = storedSchema.safeParse(object);
         if (!stored.success) return undefined;
-        const { metadata, status } = stored.data;
-        const { name, generation } = metadata;
+        const { name, generation } = stored.data.metadata;
+        // A status that cannot be read is written anew.
+        const status = sharingPolicyStatus.safeParse(stored.data.status).data;
         return { key: name, record: { name, generation, parsed: parseSharingPolicy(object), status } };
       },
       set: (name, policy) => {

@@ -3,12 +3,14 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type RunningController, startController } from '../../src/controller/start.ts';
 import { strategyByName } from '../../src/core/strategies/registry.ts';
 import { type RunningExtender, startExtender } from '../../src/extender/start.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { webhookConfiguration } from '../../src/webhook/configuration.ts';
 import { type RunningWebhook, startWebhook } from '../../src/webhook/start.ts';
 import { createCertificate } from './certificates.ts';
+import { installDefinitions } from './custom-resources.ts';
 import { gpuPod } from './pods.ts';
 import { type Cluster, type ClusterOptions, startCluster } from './start.ts';
 import { waitFor } from './wait.ts';
@@ -18,17 +20,21 @@ export interface StackOptions extends Omit<ClusterOptions, 'scheduler'> {
   readonly strategy?: string;
   /** Default true. */
   readonly webhook?: boolean;
+  /** Custom resources, and the controller that keeps their status; default false. */
+  readonly controller?: boolean;
 }
 
 export interface Stack {
   readonly cluster: Cluster;
   readonly extender: RunningExtender;
   readonly webhook: RunningWebhook | undefined;
+  readonly controller: RunningController | undefined;
   stop(options?: { readonly keepLogs?: boolean }): Promise<void>;
 }
 
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
-  const { strategy = 'bestfit', webhook: withWebhook = true, log = () => {}, ...clusterOptions } = options;
+  const { strategy = 'bestfit', webhook: withWebhook = true, controller: withController = false, ...rest } = options;
+  const { log = () => {}, ...clusterOptions } = rest;
   const cluster = await startCluster({ ...clusterOptions, log });
   const closing: (() => Promise<void>)[] = [];
   const stop = async ({ keepLogs = false } = {}) => {
@@ -41,12 +47,18 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     await extender.ready;
     log(`extender is ready at ${extender.url}, strategy ${strategy}`);
     await cluster.startScheduler({ extenderUrl: extender.url });
+    if (withController) await installDefinitions(cluster.client);
     const webhook = withWebhook ? await startInProcessWebhook(cluster) : undefined;
     if (webhook) {
       closing.push(() => webhook.close());
       log(`webhook is ready at ${webhook.url}`);
     }
-    return { cluster, extender, webhook, stop };
+    const controller = withController ? await startInProcessController(cluster) : undefined;
+    if (controller) {
+      closing.push(() => controller.close());
+      log(`controller is ready at ${controller.url}`);
+    }
+    return { cluster, extender, webhook, controller, stop };
   } catch (error) {
     await stop({ keepLogs: true });
     throw new Error(`${(error as Error).message}\nlogs: ${join(cluster.dir, 'logs')}`, { cause: error });
@@ -101,4 +113,20 @@ export async function startInProcessWebhook(cluster: Cluster): Promise<RunningWe
     return JSON.stringify(reply).includes('gpu-autoscaler.io/optimized');
   });
   return webhook;
+}
+
+export async function startInProcessController({ kubeConfig, dir }: Cluster): Promise<RunningController> {
+  const controller = await startController({
+    kubeConfig,
+    host: '127.0.0.1',
+    port: 0,
+    namespace: 'gpu-autoscaler-system',
+    schedulerName: 'gpu-autoscaler-scheduler',
+    settleMs: 100,
+    log: createLogger('controller', 'debug', join(dir, 'logs', 'controller.log')),
+    random: Math.random,
+    now: () => new Date(),
+  });
+  await controller.ready;
+  return controller;
 }
