@@ -6,8 +6,10 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import tap from 'tap';
-import { createCertificate } from '../cluster/certificates.ts';
 import { clusterFor } from '../cluster/for-test.ts';
+import { gpuPod } from '../cluster/pods.ts';
+import { freePorts } from '../cluster/processes.ts';
+import { waitFor } from '../cluster/wait.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
 
@@ -33,7 +35,12 @@ const CASES: readonly [args: string[], code: number, says: RegExp][] = [
   [['extender', '--log-level', 'loud'], 2, /--log-level: /],
   [['webhook', '--disable', 'mig,magic'], 2, /--disable: "magic" is not one of mig, mps, timeslicing/],
   [['--version'], 0, /^\d+\.\d+\.\d+$/m],
-  [['webhook', '--tls-cert-file', '/nowhere/tls.crt'], 2, /cannot read \/nowhere\/tls\.crt/],
+  [['webhook', '--certificates', 'magic'], 2, /--certificates: "magic" is not self or files/],
+  [['webhook', '--namespace', 'No Such'], 2, /--namespace: "No Such" is not the name of a namespace/],
+  [['webhook', '--service-name', 'no.such'], 2, /--service-name: "no\.such" is not the name of a Service/],
+  [['webhook', '--register-url', 'http://127.0.0.1:8443'], 2, /--register-url: .* is not an https:\/\/ URL/],
+  [['webhook', '--failure-policy', 'Maybe'], 2, /--failure-policy: "Maybe" is not Ignore or Fail/],
+  [['webhook', '--timeout-seconds', '31'], 2, /--timeout-seconds: "31" is no number of seconds, 1 to 30/],
   [['extender', '--kubeconfig', '/nowhere/kubeconfig'], 2, /cannot read the kubeconfig: .*\/nowhere\/kubeconfig/],
 ];
 const HTTP_ONLY = JSON.stringify({
@@ -45,6 +52,24 @@ const HTTP_ONLY = JSON.stringify({
   contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
 });
 
+/** Of an API server that nobody asks. */
+const HTTPS = HTTP_ONLY.replace('http:', 'https:');
+
+const CERTIFICATES: readonly [args: string[], says: RegExp][] = [
+  [['--tls-cert-file', '/nowhere/tls.crt'], /cannot read \/nowhere\/tls\.crt/],
+  [['--certificates', 'files'], /cannot read \/etc\/gpu-autoscaler\/tls\/tls\.crt/],
+  [['--certificates', 'self', '--tls-key-file', 'k'], /--tls-key-file: not with --certificates self/],
+  [['--certificates', 'files', '--register-url', 'https://a:1'], /--register-url: only with --certificates self/],
+];
+for (const [args, says] of CERTIFICATES) {
+  tap.test(`gpu-autoscaler webhook ${args.join(' ')}: exit code 2`, async (t) => {
+    const dir = t.testdir({ kubeconfig: HTTPS });
+    const { code, err } = await run(['webhook', '--kubeconfig', `${dir}/kubeconfig`, ...args]);
+    t.equal(code, 2);
+    t.match(err, says);
+  });
+}
+
 tap.test('an API server without TLS is refused: exit code 2', async (t) => {
   const dir = t.testdir({ kubeconfig: HTTP_ONLY });
   const { code, err } = await run(['extender', '--kubeconfig', `${dir}/kubeconfig`]);
@@ -53,8 +78,9 @@ tap.test('an API server without TLS is refused: exit code 2', async (t) => {
 });
 
 tap.test('files that are no certificate and key: exit code 2, and they are named', async (t) => {
-  const dir = t.testdir({ 'tls.crt': 'nothing', 'tls.key': 'nothing' });
-  const { code, err } = await run(['webhook', '--tls-cert-file', `${dir}/tls.crt`, '--tls-key-file', `${dir}/tls.key`]);
+  const dir = t.testdir({ kubeconfig: HTTPS, 'tls.crt': 'nothing', 'tls.key': 'nothing' });
+  const files = ['--tls-cert-file', `${dir}/tls.crt`, '--tls-key-file', `${dir}/tls.key`];
+  const { code, err } = await run(['webhook', '--kubeconfig', `${dir}/kubeconfig`, ...files]);
   t.equal(code, 2);
   t.match(err, /tls\.crt and .*tls\.key are no certificate and key: /);
 });
@@ -71,18 +97,25 @@ for (const [args, code, says] of CASES) {
 tap.test('all roles in one process, until SIGTERM', async (t) => {
   const cluster = await clusterFor(t);
   if (!cluster) return;
-  const { cert, key } = await createCertificate();
-  const files = t.testdir({ 'tls.crt': cert, 'tls.key': key });
-  const flags = ['--extender-port', '0', '--webhook-port', '0', '--webhook-host', '127.0.0.1'];
-  const tls = ['--tls-cert-file', `${files}/tls.crt`, '--tls-key-file', `${files}/tls.key`];
-  const args = [MAIN, 'all', '--kubeconfig', cluster.kubeconfigFile, ...flags, ...tls];
+  const { client } = cluster;
+  const [port = 0] = await freePorts(1);
+  const flags = ['--extender-port', '0', '--webhook-port', String(port), '--webhook-host', '127.0.0.1'];
+  const register = ['--register-url', `https://127.0.0.1:${port}`, '--namespace', 'kube-system'];
+  const args = [MAIN, 'all', '--kubeconfig', cluster.kubeconfigFile, ...flags, ...register];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exit = once(child, 'exit');
   const waiting = new Set(['extender ready', 'webhook ready']);
   for await (const line of createInterface({ input: child.stdout })) {
     const { msg, role, level, time } = JSON.parse(line);
     t.match({ role, level, time }, { role: /^(extender|webhook)$/, level: 'info', time: /^\d{4}-/ });
-    if (waiting.delete(msg) && waiting.size === 0) child.kill('SIGTERM');
+    if (!waiting.delete(msg) || waiting.size > 0) continue;
+    // With its own certificate, registered by itself.
+    await waitFor('a pod is mutated', async () => {
+      const body = gpuPod({ name: 'probe', gpus: 1, schedulerName: 'default-scheduler' });
+      const pod = await client.json('POST', '/api/v1/namespaces/default/pods?dryRun=All', { body });
+      return JSON.stringify(pod).includes('gpu-autoscaler.io/optimized');
+    });
+    child.kill('SIGTERM');
   }
   t.same(await exit, [0, null]);
 });

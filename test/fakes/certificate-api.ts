@@ -1,9 +1,9 @@
-/** One Secret and one configuration as an API server keeps them: every write must name the version that it replaces. */
+/** One Secret, its Service and one configuration as an API server keeps them: every write must name the version that it replaces. */
 
 import { KubeError } from '../../src/cluster/kube-client.ts';
 
 interface Stored {
-  readonly metadata: { readonly resourceVersion: string; readonly uid: string };
+  readonly metadata: { readonly name?: string; readonly resourceVersion: string; readonly uid: string };
   readonly [part: string]: unknown;
 }
 
@@ -12,13 +12,13 @@ interface Hook {
   readonly clientConfig: { readonly caBundle?: string };
 }
 
+const SERVICE: Stored = { metadata: { name: 'gpu-autoscaler-webhook', resourceVersion: '1', uid: 'service-uid' } };
+
 export class FakeCertificateApi {
   readonly calls: string[] = [];
   /** What the next calls meet: refused, or done without an answer. */
   readonly faults: (number | 'lost reply' | undefined)[] = [];
-  /** Happens after each call that reads. */
-  afterRead: (path: string) => Promise<void> = async () => {};
-  readonly #objects = new Map<string, Stored>();
+  readonly #objects = new Map<string, Stored>([['services', SERVICE]]);
   #version = 100;
 
   /** A client of `ManagedKeeper`. */
@@ -33,7 +33,6 @@ export class FakeCertificateApi {
     if (typeof fault === 'number') throw new KubeError(`a planned ${fault}`, fault);
     const reply = method === 'GET' ? this.#get(collection) : this.#write(method, collection, name, body as Stored);
     if (fault === 'lost reply') throw new KubeError('the reply was lost');
-    if (method === 'GET') await this.afterRead(collection);
     return reply;
   };
 

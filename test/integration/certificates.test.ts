@@ -1,6 +1,9 @@
 /** The webhook's own certificates, judged by a real API server: it checks each of them, and fails closed where told to. */
 
 import type { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { Agent, get } from 'node:https';
 import { connect } from 'node:tls';
 import tap from 'tap';
 import { z } from 'zod';
@@ -65,6 +68,15 @@ async function servedBy({ url }: RunningWebhook): Promise<X509Certificate> {
       else reject(new Error('no certificate'));
     });
   });
+}
+
+/** Our end of the connection on which a request was answered. */
+async function portOf(agent: Agent, { url }: RunningWebhook): Promise<number | undefined> {
+  const [response] = (await once(get(`${url}/healthz`, { agent }), 'response')) as [IncomingMessage];
+  const { localPort } = response.socket;
+  response.resume();
+  await once(response, 'end');
+  return localPort;
 }
 
 async function balancerFor(t: { teardown(end: () => unknown): void }): Promise<Balancer> {
@@ -170,5 +182,13 @@ tap.test(
     t.ok(leaves.size >= 5, `${leaves.size} certificates`);
     t.ok(authorities.size >= 3, `${authorities.size} authorities`);
     t.ok(connections >= 500, `${connections} connections`);
+
+    const [replica] = replicas;
+    if (!replica) return;
+    const agent = new Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
+    t.teardown(() => agent.destroy());
+    const [before, { serialNumber }] = [await portOf(agent, replica), await servedBy(replica)];
+    await waitFor('another certificate is served', async () => (await servedBy(replica)).serialNumber !== serialNumber);
+    t.equal(await portOf(agent, replica), before, 'who was there before keeps the connection');
   },
 );

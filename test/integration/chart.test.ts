@@ -1,51 +1,23 @@
 /** The chart: what helm makes of it, what a real API server says to it, and whether its permissions are enough. */
 
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { KubeConfig } from '@kubernetes/client-node';
 import tap, { type Test } from 'tap';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { z } from 'zod';
-import { KubeClient } from '../../src/cluster/kube-client.ts';
 import { strategyNames } from '../../src/core/strategies/registry.ts';
 import { webhookConfiguration } from '../../src/webhook/configuration.ts';
+import { actAs, find, helm, type KubeObject, NAMESPACE, render } from '../cluster/chart.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { mpsNode } from '../cluster/gpu-nodes.ts';
 import { bound, createPod, gpuPod, listPods } from '../cluster/pods.ts';
-import { findPrograms } from '../cluster/programs.ts';
 import { startInProcessExtender } from '../cluster/stack.ts';
 import type { Cluster } from '../cluster/start.ts';
 import { waitFor } from '../cluster/wait.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-const NAMESPACE = 'gpu-autoscaler-system';
-
-const objectSchema = z.looseObject({
-  apiVersion: z.string(),
-  kind: z.string(),
-  metadata: z.looseObject({ name: z.string(), namespace: z.string().optional() }),
-});
-type KubeObject = z.infer<typeof objectSchema>;
-
-function helm(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  const { helm: program } = findPrograms({ env: process.env, log: () => {} });
-  return spawnSync(program, args, { cwd: root, encoding: 'utf8' });
-}
-
-function render(...args: string[]): KubeObject[] {
-  const { status, stdout, stderr } = helm('template', 'gpu', 'charts/gpu-autoscaler', '-n', NAMESPACE, ...args);
-  if (status !== 0) throw new Error(stderr);
-  return parseAllDocuments(stdout).flatMap((document) => {
-    const object: unknown = document.toJS();
-    return object === null ? [] : [objectSchema.parse(object)];
-  });
-}
-
-function find(objects: readonly KubeObject[], kind: string, name: string): KubeObject {
-  const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
-  if (!found) throw new Error(`no ${kind} ${name}`);
-  return found;
+function rulesOf(objects: readonly KubeObject[], kind: string, name: string): unknown {
+  return z.looseObject({ rules: z.unknown() }).parse(find(objects, kind, name)).rules;
 }
 
 /** Where objects of a kind live in the API. */
@@ -99,11 +71,68 @@ tap.test('rendered alone', async (t) => {
     t.same(parse(data['config.yaml'] ?? ''), parse(shipped));
   });
 
-  await t.test('the webhook may list and watch nodes, and nothing else', async (t) => {
-    const { rules } = z
-      .looseObject({ rules: z.unknown() })
-      .parse(find(objects, 'ClusterRole', 'gpu-autoscaler-webhook'));
-    t.same(rules, [{ apiGroups: [''], resources: ['nodes'], verbs: ['list', 'watch'] }]);
+  await t.test('the webhook may list and watch nodes, say whom to trust, and nothing else', async (t) => {
+    t.same(rulesOf(objects, 'ClusterRole', 'gpu-autoscaler-webhook'), [
+      { apiGroups: [''], resources: ['nodes'], verbs: ['list', 'watch'] },
+      {
+        apiGroups: ['admissionregistration.k8s.io'],
+        resources: ['mutatingwebhookconfigurations'],
+        resourceNames: ['gpu-autoscaler-webhook'],
+        verbs: ['get', 'patch'],
+      },
+    ]);
+  });
+
+  await t.test('in its own namespace it may keep its certificate, and nothing else', async (t) => {
+    t.same(rulesOf(objects, 'Role', 'gpu-autoscaler-webhook-certificate'), [
+      { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+      { apiGroups: [''], resources: ['secrets'], resourceNames: ['webhook-server-cert'], verbs: ['get', 'update'] },
+      { apiGroups: [''], resources: ['services'], resourceNames: ['gpu-autoscaler-webhook'], verbs: ['get'] },
+    ]);
+  });
+
+  await t.test('certificates of its own: no Secret is rendered or mounted, and nobody is trusted yet', async (t) => {
+    t.notMatch(objects.map(({ kind }) => kind).join(), /Secret|Issuer|Certificate/);
+    t.notMatch(JSON.stringify(find(objects, 'Deployment', 'gpu-autoscaler-webhook')), /volumes|--certificates/);
+    t.notMatch(JSON.stringify(find(objects, 'MutatingWebhookConfiguration', 'gpu-autoscaler-webhook')), /caBundle/);
+  });
+
+  await t.test('certificates of cert-manager: an authority and what it signs, mounted, and injected', async (t) => {
+    const set = render('--set', 'admissionWebhook.certificates.mode=cert-manager');
+    const configuration = find(set, 'MutatingWebhookConfiguration', 'gpu-autoscaler-webhook');
+    t.match(configuration.metadata, {
+      annotations: { 'cert-manager.io/inject-ca-from': `${NAMESPACE}/gpu-autoscaler-webhook` },
+    });
+    t.notMatch(JSON.stringify(configuration), /caBundle/);
+    t.match(find(set, 'Certificate', 'gpu-autoscaler-webhook'), {
+      spec: {
+        secretName: 'webhook-server-cert',
+        dnsNames: [`gpu-autoscaler-webhook.${NAMESPACE}.svc`, `gpu-autoscaler-webhook.${NAMESPACE}.svc.cluster.local`],
+        issuerRef: { kind: 'Issuer', name: 'gpu-autoscaler-webhook' },
+      },
+    });
+    const { spec } = z
+      .looseObject({ spec: z.object({ ca: z.object({ secretName: z.string() }) }) })
+      .parse(find(set, 'Issuer', 'gpu-autoscaler-webhook'));
+    t.match(find(set, 'Certificate', 'gpu-autoscaler-webhook-ca'), { spec: { isCA: true, ...spec.ca } });
+    const deployment = JSON.stringify(find(set, 'Deployment', 'gpu-autoscaler-webhook'));
+    t.match(deployment, /"--certificates=files"/);
+    t.match(deployment, /"secretName":"webhook-server-cert"/);
+    t.notMatch(set.map(({ metadata }) => metadata.name).join(), /gpu-autoscaler-webhook-certificate/);
+    t.same(rulesOf(set, 'ClusterRole', 'gpu-autoscaler-webhook'), [
+      { apiGroups: [''], resources: ['nodes'], verbs: ['list', 'watch'] },
+    ]);
+  });
+
+  await t.test('certificates in files: whose Secret, and whom to trust, have to be said', async (t) => {
+    const files = ['--set', 'admissionWebhook.certificates.mode=files'];
+    t.throws(() => render(...files), /certificates\.secretName: a Secret of type kubernetes\.io\/tls/);
+    const named = [...files, '--set', 'admissionWebhook.certificates.secretName=ours'];
+    t.throws(() => render(...named), /certificates\.caBundle: PEM of whom/);
+    const set = render(...named, '--set', 'admissionWebhook.certificates.caBundle=PEM');
+    t.match(JSON.stringify(find(set, 'Deployment', 'gpu-autoscaler-webhook')), /"secretName":"ours"/);
+    const configuration = find(set, 'MutatingWebhookConfiguration', 'gpu-autoscaler-webhook');
+    t.match(JSON.stringify(configuration), `"caBundle":"${Buffer.from('PEM').toString('base64')}"`);
   });
 
   await t.test('values reach the flags', async (t) => {
@@ -138,6 +167,7 @@ tap.test('rendered alone', async (t) => {
 
   for (const value of [
     'binPacking.strategy=tetris',
+    'admissionWebhook.certificates.mode=magic',
     'admissionWebhook.failurePolicy=Maybe',
     'binpacking.strategy=bestfit',
   ]) {
@@ -173,18 +203,3 @@ tap.test('with the permissions of its service account the extender packs pods', 
   await t.resolves(asWebhook.json('GET', '/api/v1/nodes'), 'the webhook may list nodes');
   await t.rejects(asWebhook.json('GET', '/api/v1/pods'), /forbidden/, 'and not pods');
 });
-
-/** The cluster as a service account sees it. */
-async function actAs(
-  { client, kubeConfig }: Cluster,
-  name: string,
-): Promise<{ client: KubeClient; kubeConfig: KubeConfig }> {
-  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3_600 } };
-  const reply = await client.json('POST', `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/${name}/token`, { body });
-  const { token } = z.object({ status: z.object({ token: z.string() }) }).parse(reply).status;
-  const server = kubeConfig.getCurrentCluster();
-  if (!server) throw new Error('no current cluster');
-  const acting = new KubeConfig();
-  acting.loadFromClusterAndUser(server, { name, token });
-  return { client: new KubeClient(acting), kubeConfig: acting };
-}

@@ -7,7 +7,12 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import tap, { type Test } from 'tap';
 import { z } from 'zod';
-import { createRegistry, webhookMetrics } from '../../src/telemetry/metrics.ts';
+import {
+  certificateMetrics,
+  createRegistry,
+  registrationMetrics,
+  webhookMetrics,
+} from '../../src/telemetry/metrics.ts';
 import { exclusiveNode } from '../cluster/gpu-nodes.ts';
 import { gpuPod } from '../cluster/pods.ts';
 import { freePorts } from '../cluster/processes.ts';
@@ -40,6 +45,8 @@ tap.test('promtool finds nothing to object to', async (t) => {
   if (!isInstalled(t)) return;
   const webhook = createRegistry();
   webhookMetrics(webhook).decisions.inc({ strategy: 'mig' });
+  certificateMetrics(webhook).rotations.inc({ result: 'taken' });
+  registrationMetrics(webhook);
   const server = await usedExtender();
   for (const text of [(await server.inject({ url: '/metrics' })).body, await webhook.metrics()]) {
     t.match(text, /^gpu_autoscaler_\w+\{.*\} 1$/m);

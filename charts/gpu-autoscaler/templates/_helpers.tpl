@@ -19,3 +19,13 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
 {{- end }}
+
+{{- /* Mounted, unless the webhook keeps its certificates itself. */}}
+{{- define "gpu-autoscaler.certificateSecret" -}}
+{{- $certificates := .Values.admissionWebhook.certificates -}}
+{{- if eq $certificates.mode "files" -}}
+{{ required "admissionWebhook.certificates.secretName: a Secret of type kubernetes.io/tls" $certificates.secretName }}
+{{- else -}}
+webhook-server-cert
+{{- end -}}
+{{- end }}

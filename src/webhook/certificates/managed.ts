@@ -95,7 +95,7 @@ export class ManagedKeeper implements CertificateKeeper {
     const client: Pick<KubeClient, 'json'> = {
       json: (method, path, more) => options.client.json(method, path, { ...more, signal }),
     };
-    this.#secret = new CertificateSecret({ ...options, client });
+    this.#secret = new CertificateSecret({ ...options, client, serviceRequired: !options.owned });
     this.#registration = new Registration(client, options.owned);
   }
 

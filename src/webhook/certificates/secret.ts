@@ -11,8 +11,10 @@ import type { CertificateData } from './contents.ts';
 export interface SecretOptions {
   readonly client: Pick<KubeClient, 'json'>;
   readonly namespace: string;
-  /** The Service that the certificate is for. */
+  /** The Service that the certificate is for, and goes with. */
   readonly serviceName: string;
+  /** Whether that has to be there; outside of a cluster there is none. */
+  readonly serviceRequired: boolean;
 }
 
 const secretSchema = z.looseObject({
@@ -53,6 +55,7 @@ export class CertificateSecret {
    * Replaces what was read, or creates it.
    * @returns false if somebody else was quicker
    * @throws KubeError
+   * @throws Error if there is no Service
    */
   async write(data: CertificateData, replaced: StoredSecret | undefined): Promise<boolean> {
     const { client } = this.#options;
@@ -91,11 +94,14 @@ export class CertificateSecret {
     };
   }
 
-  /** With the Service the Secret goes; outside of a cluster there is none. */
   async #owner(): Promise<object | undefined> {
-    const { client, namespace, serviceName } = this.#options;
+    const { client, namespace, serviceName, serviceRequired } = this.#options;
     const reply = await found(client.json('GET', `/api/v1/namespaces/${namespace}/services/${serviceName}`));
-    if (reply === undefined) return undefined;
+    if (reply === undefined) {
+      // While it is uninstalled nothing may be left behind.
+      if (serviceRequired) throw new Error(`there is no Service ${namespace}/${serviceName} to make a certificate for`);
+      return undefined;
+    }
     const { name, uid } = serviceSchema.parse(reply).metadata;
     return { apiVersion: 'v1', kind: 'Service', name, uid };
   }
