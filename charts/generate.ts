@@ -1,5 +1,5 @@
 /**
- * Writes what the chart has from the program: its CustomResourceDefinitions.
+ * Writes what the chart has from the program: its CustomResourceDefinitions, and the schema of its values.
  *
  * usage: npm run generate
  */
@@ -7,17 +7,24 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { z } from 'zod';
+import { configurationSchema } from '../src/api/configuration.ts';
 import { definitionOf, NODE_CONFIGS, SHARING_POLICIES } from '../src/api/custom-resources.ts';
 
 /** Text of each generated file, by its path in the project. */
 export function generatedFiles(): Map<string, string> {
-  return new Map(
-    [SHARING_POLICIES, NODE_CONFIGS].map((resource) => [
-      `charts/gpu-autoscaler/crds/${resource.plural}.yaml`,
-      `# Written by \`npm run generate\` from src/api: change it there.\n${yaml(definitionOf(resource))}`,
-    ]),
-  );
+  const definitions = [SHARING_POLICIES, NODE_CONFIGS].map((resource): [string, string] => [
+    `charts/gpu-autoscaler/crds/${resource.plural}.yaml`,
+    `# ${SOURCE}\n${yaml(definitionOf(resource))}`,
+  ]);
+  const values = { ...z.toJSONSchema(configurationSchema, { io: 'input' }), $comment: SOURCE };
+  return new Map([
+    ...definitions,
+    ['charts/gpu-autoscaler/values.schema.json', `${JSON.stringify(values, null, 2)}\n`],
+  ]);
 }
+
+const SOURCE = 'Written by `npm run generate` from src/api: change it there.';
 
 /** Without anchors, which helm and kubectl read but people do not; a rule stays on its line. */
 function yaml(object: object): string {

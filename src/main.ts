@@ -65,8 +65,11 @@ function withExtenderOptions(command: Command): Command {
   return command
     .option('--extender-host <address>', 'address to listen on (default: 127.0.0.1; it has no authentication)')
     .option('--extender-port <port>', 'port to listen on (default: 8888)')
-    .option('--strategy <name>', `${strategyNames.join(', ')} (default: bestfit)`)
-    .option('--narrowing <on|off>', 'name the best node alone where nobody else has a say (default: on)')
+    .option('--strategy <name>', `${strategyNames.join(', ')}, instead of the configuration's (default: bestfit)`)
+    .option(
+      '--narrowing <on|off>',
+      'name the best node alone where nobody else has a say, instead of the configuration (default: on)',
+    )
     .option('--lease-namespace <name>', 'of the Lease that only one extender holds (default: kube-system)')
     .option(
       '--compare-interval <seconds>',
@@ -113,8 +116,9 @@ async function extender(flags: unknown): Promise<Running> {
     kubeConfig: await kubeConfig(common.kubeconfig),
     host: extenderHost,
     port: extenderPort,
-    strategy,
-    narrowing,
+    ...(strategy && { strategy }),
+    ...(narrowing !== undefined && { narrowing }),
+    ...(common.config !== undefined && { configurationFile: common.config }),
     compareMs: compareInterval * 1000,
     leaseNamespace,
     identity: `${hostname()}_${randomUUID()}`,

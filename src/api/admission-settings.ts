@@ -9,6 +9,8 @@ import { SCHEDULER_NAME } from './keys.ts';
 export interface AdmissionConfiguration {
   readonly settings: AdmissionSettings;
   readonly offers: OfferTerms;
+  /** Whether a time-slice may use the memory of the whole GPU. */
+  readonly oversubscribe: boolean;
 }
 
 /** Pods keep this one where ours is not installed. */
@@ -31,6 +33,7 @@ export function admissionConfigurationOf(
     ['timeslicing', timeSlicing.enabled && optimization.enableTimeSlicing],
   ];
   return {
+    oversubscribe: timeSlicing.oversubscribe,
     settings: {
       schedulerName: binPacking.enabled ? schedulerName : DEFAULT_SCHEDULER,
       exemptNamespaces: new Set([namespace, ...admissionWebhook.exemptNamespaces]),

@@ -10,7 +10,8 @@ import { strategyNames } from '../core/strategies/registry.ts';
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 const labels = z.record(z.string(), z.string()).default({});
-const anything = z.record(z.string(), z.unknown()).optional();
+/** Objects of Kubernetes, which its API server checks. */
+const kubernetesObject = z.record(z.string(), z.unknown());
 const replicas = z.int().min(1).optional();
 
 const binPacking = z.strictObject({
@@ -20,8 +21,8 @@ const binPacking = z.strictObject({
   analysisInterval: duration().default('5m').describe('How often consolidation is looked for.'),
   autoConsolidate: z.boolean().default(false).describe('Act on what consolidation recommends.'),
   replicas,
-  scheduler: anything,
-  resources: anything,
+  scheduler: z.strictObject({ image: z.string().min(1).optional(), resources: kubernetesObject.optional() }).optional(),
+  resources: kubernetesObject.optional(),
 });
 
 const mig = z.strictObject({
@@ -98,9 +99,15 @@ const admissionWebhook = z.strictObject({
       refreshInterval: duration().default('10m'),
     })
     .prefault({}),
-  certificates: anything,
+  certificates: z
+    .strictObject({
+      mode: z.enum(['self', 'cert-manager', 'files']).optional(),
+      secretName: z.string().optional(),
+      caBundle: z.string().optional(),
+    })
+    .optional(),
   replicas,
-  resources: anything,
+  resources: kubernetesObject.optional(),
 });
 
 export const configurationSchema = z.strictObject({
@@ -110,10 +117,16 @@ export const configurationSchema = z.strictObject({
     .prefault({}),
   admissionWebhook: admissionWebhook.prefault({}),
   logLevel: z.enum(LOG_LEVELS).optional(),
-  image: anything,
-  imagePullSecrets: z.array(z.unknown()).optional(),
-  controller: anything,
-  global: anything,
+  image: z
+    .strictObject({
+      repository: z.string().min(1).optional(),
+      tag: z.string().optional(),
+      pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).optional(),
+    })
+    .optional(),
+  imagePullSecrets: z.array(kubernetesObject).optional(),
+  controller: z.strictObject({ resources: kubernetesObject.optional() }).optional(),
+  global: kubernetesObject.optional(),
 });
 export type Configuration = z.infer<typeof configurationSchema>;
 

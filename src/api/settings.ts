@@ -43,8 +43,8 @@ export const extenderSettingsSchema = z.object({
   /** Whether filter names the best node alone where nobody but the strategy has a say. */
   narrowing: z
     .enum(['on', 'off'], { error: ({ input }) => `${JSON.stringify(input)} is not on or off` })
-    .default('on')
-    .transform((word) => word === 'on'),
+    .transform((word) => word === 'on')
+    .optional(),
   leaseNamespace: label('namespace').default('kube-system'),
   /** Seconds between two comparisons of the ledger with the API server; 0 for none. */
   compareInterval: z
@@ -54,9 +54,9 @@ export const extenderSettingsSchema = z.object({
       error: ({ input }) => `${JSON.stringify(input)} is no number of seconds`,
     })
     .transform(Number),
+  /** Instead of the configuration's. */
   strategy: z
     .string()
-    .default('bestfit')
     .transform((name, context) => {
       const strategy = strategyByName(name);
       if (strategy) return strategy;
@@ -65,7 +65,8 @@ export const extenderSettingsSchema = z.object({
         message: `${JSON.stringify(name)} is not one of ${strategyNames.join(', ')}`,
       });
       return z.NEVER;
-    }),
+    })
+    .optional(),
 });
 
 export const webhookSettingsSchema = z.object({

@@ -40,7 +40,7 @@ export class AdmissionState {
           return undefined;
         }
         const { metadata } = parsed.data;
-        const inventory = projectNode(parsed.data);
+        const inventory = projectNode(parsed.data, this.#configuration.oversubscribe);
         return { key: metadata.name, record: inventory && { inventory, labels: metadata.labels ?? {} } };
       },
       set: (_name, node) => {
@@ -85,10 +85,12 @@ export class AdmissionState {
     });
   }
 
-  /** Takes another configuration from now on. */
-  configure(configuration: AdmissionConfiguration): void {
+  /** Takes another configuration from now on. @returns whether all nodes have to be told of again */
+  configure(configuration: AdmissionConfiguration): boolean {
+    const otherNodes = configuration.oversubscribe !== this.#configuration.oversubscribe;
     this.#configuration = configuration;
     this.#book.setTerms(configuration.offers);
+    return otherNodes;
   }
 
   view(historyOf: HistoryOf = () => undefined): AdmissionView {

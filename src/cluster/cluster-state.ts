@@ -30,6 +30,8 @@ type StoredPod = z.infer<typeof storedPodSchema>;
 
 export class ClusterState {
   readonly ledger = new Ledger();
+  /** Whether a time-slice may use the memory of the whole GPU; of nodes that are told of from then on. */
+  oversubscribe = false;
   readonly #complain: Complain;
   readonly #nodes = new Map<string, string>();
   /** Of nodes that offer GPUs and are less welcome than others: few, or none. */
@@ -123,7 +125,7 @@ export class ClusterState {
     const node = this.#read(nodeSchema, object);
     if (!node) return undefined;
     const { name } = node.metadata;
-    const inventory: NodeInventory | undefined = projectNode(node);
+    const inventory: NodeInventory | undefined = projectNode(node, this.oversubscribe);
     if (!inventory) {
       this.#removeNode(name);
       return name;

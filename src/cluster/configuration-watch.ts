@@ -19,8 +19,8 @@ export interface ConfigurationWatchOptions {
   /** ms between two looks; default 5,000. A mounted ConfigMap swaps links, which no file watcher tells reliably. */
   readonly everyMs?: number;
   readonly changed: (configuration: Configuration) => void;
-  /** A change cannot be used, and why. */
-  readonly refused: (faults: string) => void;
+  /** A change has been taken, or cannot be used, and why. */
+  readonly tell: (faults?: string) => void;
 }
 
 export class ConfigurationWatch {
@@ -51,7 +51,7 @@ export class ConfigurationWatch {
   }
 
   async #run(file: string): Promise<void> {
-    const { everyMs = 5_000, changed, refused } = this.#options;
+    const { everyMs = 5_000, changed, tell } = this.#options;
     const { signal } = this.#stopping;
     let told: string | undefined;
     for (;;) {
@@ -63,12 +63,13 @@ export class ConfigurationWatch {
           this.#current = parse(text, file);
           this.#text = text;
           changed(this.#current);
+          tell();
         }
         told = undefined;
       } catch (error) {
         // Said once, not at every look.
         const { message } = error as Error;
-        if (message !== told) refused(message);
+        if (message !== told) tell(message);
         told = message;
       }
     }

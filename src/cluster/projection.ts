@@ -64,8 +64,11 @@ function demandOf({ name, resources, restartPolicy }: Container): ContainerDeman
   return { resources: counts, sidecar: restartPolicy === 'Always' };
 }
 
-/** A node's inventory; undefined if it offers nothing of a GPU. Labels that cannot be read count as absent. */
-export function projectNode({ metadata, status }: Node): NodeInventory | undefined {
+/**
+ * A node's inventory; undefined if it offers nothing of a GPU. Labels that cannot be read count as absent.
+ * @param oversubscribe whether a time-slice may use the memory of the whole GPU
+ */
+export function projectNode({ metadata, status }: Node, oversubscribe = false): NodeInventory | undefined {
   const labels = metadata.labels ?? {};
   const allocatable = new Map<string, number>();
   const migMiB = new Map<string, number>();
@@ -87,6 +90,7 @@ export function projectNode({ metadata, status }: Node): NodeInventory | undefin
     sharing: strategy === 'mps' ? 'mps' : strategy === 'time-slicing' ? 'timeslicing' : 'none',
     allocatable,
     migMiB,
+    oversubscribe,
     inTransition: IN_TRANSITION.has(labels[GFD.migConfigState] ?? ''),
   };
   return inventoryOf(facts);

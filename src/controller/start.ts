@@ -9,8 +9,9 @@ import type { Feed } from '../cluster/cluster-state.ts';
 import { ConfigurationWatch } from '../cluster/configuration-watch.ts';
 import { KubeClient, KubeError } from '../cluster/kube-client.ts';
 import { Reflector } from '../cluster/reflector.ts';
+import { configurationNews } from '../telemetry/configuration-news.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { configurationMetrics, controllerMetrics, createRegistry } from '../telemetry/metrics.ts';
+import { controllerMetrics, createRegistry } from '../telemetry/metrics.ts';
 import { createServer } from '../telemetry/server.ts';
 import { Loop } from './loop.ts';
 import { findMissed } from './missed-pods.ts';
@@ -52,22 +53,16 @@ export async function startController(options: ControllerOptions): Promise<Runni
   const client = new KubeClient(kubeConfig);
   const registry = createRegistry();
   const metrics = controllerMetrics(registry);
-  const reloads = configurationMetrics(registry);
   const warn = (message: string, details: Record<string, unknown>) => log.warn(details, message);
   const settingsOf = (configuration: Configuration) =>
     admissionConfigurationOf(configuration, namespace, schedulerName);
   const configuration = new ConfigurationWatch({
     file,
     changed: (changed) => {
-      state.configure(settingsOf(changed));
+      if (state.configure(settingsOf(changed))) void reflectors.nodes.listAgain();
       loop.trigger();
-      reloads.inc({ result: 'taken' });
-      log.info({ file }, 'the configuration has changed, and holds from now on');
     },
-    refused: (faults) => {
-      reloads.inc({ result: 'refused' });
-      log.error({ file, faults }, 'the changed configuration cannot be used; the one from before holds');
-    },
+    tell: configurationNews(registry, log, file),
   });
   const trigger = () => loop.trigger();
   const state = new AdmissionState(settingsOf(configuration.current), warn, trigger);

@@ -54,6 +54,8 @@ export interface NodeFacts {
   readonly migMiB: ReadonlyMap<string, number>;
   /** mig-manager is at work on the node; false if absent. */
   readonly inTransition?: boolean;
+  /** Whether a time-slice may use the memory of the whole GPU, which nobody divides; false if absent. */
+  readonly oversubscribe?: boolean;
 }
 
 /** A node's inventory; undefined if it offers nothing of a GPU. */
@@ -118,13 +120,15 @@ function poolOf(facts: NodeFacts, resource: string, slots: number, gpus: number,
   }
   // Labels lag allocatable: more slots than they explain are a finer cut, never more GPU.
   const perGpu = Math.max(labelledReplicas(facts, resource), Math.ceil(slots / gpus));
+  const mode = perGpu === 1 ? 'exclusive' : facts.sharing === 'mps' ? 'mps' : 'timeslicing';
+  const ways = mode === 'timeslicing' && facts.oversubscribe ? 1 : perGpu;
   return {
     resource,
-    mode: perGpu === 1 ? 'exclusive' : facts.sharing === 'mps' ? 'mps' : 'timeslicing',
+    mode,
     slots,
     slotsPerGpu: fill(slots, gpus, perGpu),
     slotMilli: Math.floor(1000 / perGpu),
-    slotMiB: facts.gpuMiB === undefined ? undefined : Math.floor(facts.gpuMiB / perGpu),
+    slotMiB: facts.gpuMiB === undefined ? undefined : Math.floor(facts.gpuMiB / ways),
   };
 }
 

@@ -25,7 +25,8 @@ export type BindOutcome =
 export interface BinderOptions {
   readonly state: ClusterState;
   readonly client: Pick<KubeClient, 'json'>;
-  readonly strategy: string;
+  /** Name of the strategy in use, for the record. */
+  readonly strategy: () => string;
   /** What filter has seen of a pod, which the watch may not have brought yet. */
   readonly recall: (uid: string) => GpuRequest | undefined;
   /** Without it nothing is reserved, and no Binding is made. */
@@ -110,7 +111,7 @@ export class Binder {
     }
     const pod = `${args.PodNamespace}/${args.PodName}`;
     const allocation = ledger.allocate({ uid, pod, node, state: 'reserved', resources: request.resources });
-    return this.#write(args, binding(args, allocationRecord(inventory, allocation, strategy)));
+    return this.#write(args, binding(args, allocationRecord(inventory, allocation, strategy())));
   }
 
   async #write(args: BindingArgs, body: object): Promise<BindOutcome> {

@@ -20,7 +20,6 @@ import { type PodRecord, projectPod } from '../cluster/projection.ts';
 import { explainGpus } from '../core/explain.ts';
 import type { GpuRequest } from '../core/request.ts';
 import type { LiveStrategy } from '../core/strategies/live.ts';
-import type { Strategy } from '../core/strategies/strategy.ts';
 import type { ExtenderMetrics } from '../telemetry/metrics.ts';
 import { createServer, type HttpOptions } from '../telemetry/server.ts';
 import type { Binder } from './bind.ts';
@@ -42,11 +41,10 @@ const DIFFERENCES_SHOWN = 100;
 
 export interface ExtenderServerOptions extends Pick<HttpOptions, 'log' | 'registry' | 'waitsFor'> {
   readonly state: ClusterState;
-  readonly strategy: Strategy;
   readonly live: LiveStrategy;
   readonly classes: Classes;
   /** Whether filter answers with the best node alone where nobody else has a say. */
-  readonly narrowing: boolean;
+  readonly narrowing: () => boolean;
   readonly binder: Binder;
   readonly lease: Pick<Lease, 'hold' | 'isHeld'>;
   readonly comparisons: Pick<Comparisons, 'now'>;
@@ -57,21 +55,8 @@ export interface ExtenderServerOptions extends Pick<HttpOptions, 'log' | 'regist
 }
 
 export function createExtenderServer(options: ExtenderServerOptions): FastifyInstance {
-  const {
-    log,
-    state,
-    strategy,
-    live,
-    classes,
-    narrowing,
-    binder,
-    lease,
-    comparisons,
-    metrics,
-    secondLook,
-    seen,
-    waitsFor,
-  } = options;
+  const { log, state, live, classes, narrowing, binder, lease, comparisons, metrics, secondLook, seen, waitsFor } =
+    options;
   const { ledger } = state;
   const server = createServer({ ...options, bodyLimit: BODY_LIMIT });
 
@@ -113,11 +98,11 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
     // The request of the class, not of the pod: thousands of these live on for a while.
     if (uid) seen.set(uid, table.request);
     const names = given('NodeNames', NodeNames, Nodes);
-    const narrow = narrowing && mayNarrow(pod, state);
+    const narrow = narrowing() && mayNarrow(pod, state);
     const filtered = filter({ ledger, table, names, narrow });
     if (uid) secondLook.filtered({ uid, key, request }, filtered.passed.length === 0, names);
     for (const [reason, count] of filtered.reasons) metrics.refusals.inc({ reason }, count);
-    metrics.decisions.inc({ strategy: strategy.name, result: resultOf(filtered) });
+    metrics.decisions.inc({ strategy: live.strategy.name, result: resultOf(filtered) });
     note(key, request, filtered, performance.now() - started);
     return filterReply(filtered);
   };
@@ -153,7 +138,7 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
     if (outcome.result === 'bound') {
       const request = seen.get(args.PodUID);
       if (request) live.placed(request);
-      log.info({ pod, node: args.Node, strategy: strategy.name, ms }, 'pod bound');
+      log.info({ pod, node: args.Node, strategy: live.strategy.name, ms }, 'pod bound');
       return { Error: '' };
     }
     log.warn({ pod, node: args.Node, why: outcome.why, ms }, 'pod not bound, kube-scheduler will try again');

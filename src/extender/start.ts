@@ -3,14 +3,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { LRUCache } from 'lru-cache';
+import type { Configuration } from '../api/configuration.ts';
 import { ClusterState } from '../cluster/cluster-state.ts';
 import { Comparer } from '../cluster/comparer.ts';
+import { ConfigurationWatch } from '../cluster/configuration-watch.ts';
 import { KubeClient } from '../cluster/kube-client.ts';
 import { Lease } from '../cluster/lease.ts';
 import { Reflector } from '../cluster/reflector.ts';
 import type { GpuRequest } from '../core/request.ts';
 import { LiveStrategy } from '../core/strategies/live.ts';
+import { strategyByName } from '../core/strategies/registry.ts';
 import type { Strategy } from '../core/strategies/strategy.ts';
+import { configurationNews } from '../telemetry/configuration-news.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createRegistry, extenderMetrics } from '../telemetry/metrics.ts';
 import { Binder } from './bind.ts';
@@ -24,9 +28,12 @@ export interface ExtenderOptions {
   readonly host: string;
   /** 0 for any free port. */
   readonly port: number;
-  readonly strategy: Strategy;
-  /** Default true. */
+  /** Instead of the configuration's. */
+  readonly strategy?: Strategy;
+  /** Instead of the configuration's. */
   readonly narrowing?: boolean;
+  /** Of the configuration; the defaults hold without one. */
+  readonly configurationFile?: string;
   /** ms between two comparisons of the ledger with the API server; 0 (the default) for none. */
   readonly compareMs?: number;
   /** Of the Lease that only one extender holds; default kube-system, which every cluster has. */
@@ -52,12 +59,28 @@ const LEASE = 'gpu-autoscaler-extender';
 /** A watch catches up within moments, unless it is dead. */
 const CATCH_UP_MS = 3_000;
 
+/** @throws ConfigurationError */
 export async function startExtender(options: ExtenderOptions): Promise<RunningExtender> {
-  const { kubeConfig, host, port, strategy, narrowing = true, compareMs = 0, log, random, identity } = options;
+  const { kubeConfig, host, port, compareMs = 0, log, random, identity, configurationFile: file } = options;
   const { leaseNamespace: namespace = 'kube-system' } = options;
+  const registry = createRegistry();
+  const configuration = new ConfigurationWatch({
+    file,
+    changed: (changed) => {
+      live.use(strategyOf(changed, options.strategy));
+      const { oversubscribe } = changed.sharing.timeSlicing;
+      if (oversubscribe !== state.oversubscribe) {
+        state.oversubscribe = oversubscribe;
+        void reflectors.nodes.listAgain();
+      }
+    },
+    tell: configurationNews(registry, log, file),
+  });
   const client = new KubeClient(kubeConfig);
   const state = new ClusterState((message, details) => log.warn(details, message));
+  state.oversubscribe = configuration.current.sharing.timeSlicing.oversubscribe;
   const { ledger } = state;
+  const live = new LiveStrategy(strategyOf(configuration.current, options.strategy), ledger);
   const reflect = (path: string, feed: ClusterState['nodes']) =>
     new Reflector({ client, path, ...feed, random, log: (message, details) => log.warn(details, message) });
   const reflectors = { nodes: reflect('/api/v1/nodes', state.nodes), pods: reflect('/api/v1/pods', state.pods) };
@@ -65,7 +88,7 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
   const missing = new Set(Object.keys(reflectors));
   for (const [kind, { synced }] of Object.entries(reflectors)) void synced.then(() => missing.delete(kind));
   const ready = Promise.all(Object.values(reflectors).map(({ synced }) => synced)).then(() => {
-    log.info({ strategy: strategy.name, nodes: ledger.size }, 'extender ready');
+    log.info({ strategy: live.strategy.name, nodes: ledger.size }, 'extender ready');
   });
 
   const stopping = new AbortController();
@@ -80,9 +103,8 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
     log: (message, details) => log.warn({ ...details, namespace, name: LEASE }, message),
   });
   const recall = (uid: string) => seen.get(uid);
-  const binder = new Binder({ state, client, strategy: strategy.name, recall, lease, signal });
-  const registry = createRegistry();
-  const live = new LiveStrategy(strategy, ledger);
+  const strategy = () => live.strategy.name;
+  const binder = new Binder({ state, client, strategy, recall, lease, signal });
   const classes = new Classes(ledger, live);
   const metrics = extenderMetrics(registry, {
     nodes: () => ledger.size,
@@ -108,10 +130,9 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
     registry,
     waitsFor,
     state,
-    strategy,
     live,
     classes,
-    narrowing,
+    narrowing: () => options.narrowing ?? configuration.current.binPacking.narrowing,
     binder,
     lease,
     comparisons,
@@ -123,6 +144,7 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
   await lease.look();
   void lease.watchOver((ms) => sleep(ms, undefined, { signal, ref: false }), signal);
   for (const reflector of Object.values(reflectors)) reflector.start();
+  configuration.start();
   if (compareMs > 0) void ready.then(() => comparisons.every(compareMs, signal));
 
   return {
@@ -135,8 +157,15 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
       // Others may act at once then: not while anything of ours may still arrive.
       if (!binder.isBusy) await lease.release();
       stopping.abort();
-      await Promise.all(Object.values(reflectors).map((reflector) => reflector.stop()));
+      await Promise.all([configuration.stop(), ...Object.values(reflectors).map((reflector) => reflector.stop())]);
       client.close();
     },
   };
+}
+
+/** The one that is told, or the configuration's, whose schema knows them all. */
+function strategyOf({ binPacking }: Configuration, told: Strategy | undefined): Strategy {
+  const strategy = told ?? strategyByName(binPacking.strategy);
+  if (!strategy) throw new RangeError(`no strategy is called ${binPacking.strategy}`);
+  return strategy;
 }

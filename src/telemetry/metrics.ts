@@ -139,15 +139,6 @@ export function extenderMetrics(registry: Registry, figures: ClusterFigures) {
 }
 export type ExtenderMetrics = ReturnType<typeof extenderMetrics>;
 
-export function configurationMetrics(registry: Registry) {
-  return new Counter({
-    name: 'gpu_autoscaler_configuration_reloads_total',
-    help: 'Changes of the configuration file: taken, or refused because it cannot be used.',
-    labelNames: ['result'] as const,
-    registers: [registry],
-  });
-}
-
 export function historyMetrics(registry: Registry) {
   return {
     refreshes: new Counter({

@@ -9,9 +9,10 @@ import { AdmissionState } from '../cluster/admission-state.ts';
 import { ConfigurationWatch } from '../cluster/configuration-watch.ts';
 import { KubeClient } from '../cluster/kube-client.ts';
 import { Reflector } from '../cluster/reflector.ts';
+import { configurationNews } from '../telemetry/configuration-news.ts';
 import { CurrentHistory } from '../telemetry/history/current.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { configurationMetrics, createRegistry, historyMetrics, webhookMetrics } from '../telemetry/metrics.ts';
+import { createRegistry, historyMetrics, webhookMetrics } from '../telemetry/metrics.ts';
 import { type CertificateSource, createKeeper } from './certificates/source.ts';
 import { createWebhookServer } from './server.ts';
 
@@ -45,21 +46,15 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   const { configurationFile: file } = options;
   const client = new KubeClient(kubeConfig);
   const registry = createRegistry();
-  const reloads = configurationMetrics(registry);
   const settingsOf = (configuration: Configuration) =>
     admissionConfigurationOf(configuration, namespace, schedulerName);
   const configuration = new ConfigurationWatch({
     file,
     changed: (changed) => {
-      state.configure(settingsOf(changed));
+      if (state.configure(settingsOf(changed))) void reflectors.nodes.listAgain();
       histories.take(changed);
-      reloads.inc({ result: 'taken' });
-      log.info({ file }, 'the configuration has changed, and holds from now on');
     },
-    refused: (faults) => {
-      reloads.inc({ result: 'refused' });
-      log.error({ file, faults }, 'the changed configuration cannot be used; the one from before holds');
-    },
+    tell: configurationNews(registry, log, file),
   });
   const warn = (message: string, details: Record<string, unknown>) => log.warn(details, message);
   const monotonic = () => performance.now();

@@ -52,7 +52,7 @@ export function makeExtender(options: MakeOptions = {}): Made {
   const seen = new LRUCache<string, GpuRequest>({ max: 100 });
   const signal = new AbortController().signal;
   const lease = { hold: () => undefined, isHeld: true, term: 0 };
-  const binder = new Binder({ state, client, strategy: name, recall: (uid) => seen.get(uid), lease, signal });
+  const binder = new Binder({ state, client, strategy: () => name, recall: (uid) => seen.get(uid), lease, signal });
   const registry = createRegistry();
   const live = new LiveStrategy(strategy, state.ledger);
   const classes = new Classes(state.ledger, live);
@@ -71,10 +71,9 @@ export function makeExtender(options: MakeOptions = {}): Made {
     registry,
     waitsFor: () => waitsFor,
     state,
-    strategy,
     live,
     classes,
-    narrowing,
+    narrowing: () => narrowing,
     binder,
     lease,
     comparisons: { now: async () => [] },

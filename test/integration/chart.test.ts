@@ -5,13 +5,17 @@ import { resolve } from 'node:path';
 import tap, { type Test } from 'tap';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { configurationSchema } from '../../src/api/configuration.ts';
+import { parseConfiguration } from '../../src/api/configuration-file.ts';
+import { SHARING_POLICIES } from '../../src/api/custom-resources.ts';
 import { strategyNames } from '../../src/core/strategies/registry.ts';
 import { webhookConfiguration } from '../../src/webhook/configuration.ts';
 import { actAs, find, helm, type KubeObject, NAMESPACE, render } from '../cluster/chart.ts';
+import { createCustom, installDefinitions } from '../cluster/custom-resources.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { mpsNode } from '../cluster/gpu-nodes.ts';
 import { bound, createPod, gpuPod, listPods } from '../cluster/pods.ts';
-import { startInProcessExtender } from '../cluster/stack.ts';
+import { startInProcessController, startInProcessExtender } from '../cluster/stack.ts';
 import type { Cluster } from '../cluster/start.ts';
 import { waitFor } from '../cluster/wait.ts';
 
@@ -71,15 +75,24 @@ tap.test('rendered alone', async (t) => {
     t.same(parse(data['config.yaml'] ?? ''), parse(shipped));
   });
 
-  await t.test('the webhook may list and watch nodes, say whom to trust, and nothing else', async (t) => {
+  await t.test('the webhook may watch what it decides by, say whom to trust, and nothing else', async (t) => {
     t.same(rulesOf(objects, 'ClusterRole', 'gpu-autoscaler-webhook'), [
-      { apiGroups: [''], resources: ['nodes'], verbs: ['list', 'watch'] },
+      ...WATCHED,
       {
         apiGroups: ['admissionregistration.k8s.io'],
         resources: ['mutatingwebhookconfigurations'],
         resourceNames: ['gpu-autoscaler-webhook'],
         verbs: ['get', 'patch'],
       },
+    ]);
+  });
+
+  await t.test('the controller may watch what it needs, and write statuses and events', async (t) => {
+    t.same(rulesOf(objects, 'ClusterRole', 'gpu-autoscaler-controller'), [
+      { apiGroups: [''], resources: ['nodes', 'namespaces', 'pods'], verbs: ['list', 'watch'] },
+      { apiGroups: ['gpuautoscaler.io'], resources: ['gpusharingpolicies'], verbs: ['list', 'watch'] },
+      { apiGroups: ['gpuautoscaler.io'], resources: ['gpusharingpolicies/status'], verbs: ['patch'] },
+      { apiGroups: [''], resources: ['events'], verbs: ['create'] },
     ]);
   });
 
@@ -93,7 +106,7 @@ tap.test('rendered alone', async (t) => {
 
   await t.test('certificates of its own: no Secret is rendered or mounted, and nobody is trusted yet', async (t) => {
     t.notMatch(objects.map(({ kind }) => kind).join(), /Secret|Issuer|Certificate/);
-    t.notMatch(JSON.stringify(find(objects, 'Deployment', 'gpu-autoscaler-webhook')), /volumes|--certificates/);
+    t.notMatch(JSON.stringify(find(objects, 'Deployment', 'gpu-autoscaler-webhook')), /tls|--certificates/);
     t.notMatch(JSON.stringify(find(objects, 'MutatingWebhookConfiguration', 'gpu-autoscaler-webhook')), /caBundle/);
   });
 
@@ -119,9 +132,7 @@ tap.test('rendered alone', async (t) => {
     t.match(deployment, /"--certificates=files"/);
     t.match(deployment, /"secretName":"webhook-server-cert"/);
     t.notMatch(set.map(({ metadata }) => metadata.name).join(), /gpu-autoscaler-webhook-certificate/);
-    t.same(rulesOf(set, 'ClusterRole', 'gpu-autoscaler-webhook'), [
-      { apiGroups: [''], resources: ['nodes'], verbs: ['list', 'watch'] },
-    ]);
+    t.same(rulesOf(set, 'ClusterRole', 'gpu-autoscaler-webhook'), WATCHED);
   });
 
   await t.test('certificates in files: whose Secret, and whom to trust, have to be said', async (t) => {
@@ -135,26 +146,58 @@ tap.test('rendered alone', async (t) => {
     t.match(JSON.stringify(configuration), `"caBundle":"${Buffer.from('PEM').toString('base64')}"`);
   });
 
-  await t.test('values reach the flags', async (t) => {
+  await t.test('every role reads the configuration', async (t) => {
+    for (const name of ['scheduler', 'webhook', 'controller']) {
+      const deployment = JSON.stringify(find(objects, 'Deployment', `gpu-autoscaler-${name}`));
+      t.match(deployment, '"--config=/etc/gpu-autoscaler/config/config.yaml"', name);
+      t.match(deployment, /"configMap":\{"name":"gpu-autoscaler-config"\}/, name);
+    }
+  });
+
+  await t.test(
+    'left alone, the chart configures what the program would take anyway, and a default MIG profile',
+    async (t) => {
+      const defaults = configurationSchema.parse({ sharing: { mig: { defaultProfile: '1g.5gb' } } });
+      t.same(configurationOf(objects), { ok: true, configuration: defaults });
+    },
+  );
+
+  await t.test('values reach the configuration', async (t) => {
     const sets = [
       'binPacking.strategy=worstfit',
       'binPacking.narrowing=false',
+      // The specification's, for a migration.
+      'sharing.mig.enabled=false',
+      'sharing.mps.resources.memoryLimitMB=2048',
       'admissionWebhook.optimization.enableMPS=false',
-      'logLevel=debug',
+      'admissionWebhook.exemptNamespaces={kube-system,production}',
     ];
     const set = render(...sets.flatMap((value) => ['--set', value]));
+    t.match(configurationOf(set), {
+      ok: true,
+      configuration: {
+        binPacking: { strategy: 'worstfit', narrowing: false },
+        sharing: { mig: { enabled: false }, mps: { resources: { memoryLimitMB: 2048 } } },
+        admissionWebhook: { optimization: { enableMPS: false }, exemptNamespaces: ['kube-system', 'production'] },
+      },
+    });
     t.match(
-      JSON.stringify(find(set, 'Deployment', 'gpu-autoscaler-scheduler')),
-      /"extender","--strategy=worstfit","--narrowing=off","--log-level=debug"/,
+      JSON.stringify(find(set, 'MutatingWebhookConfiguration', 'gpu-autoscaler-webhook')),
+      /"values":\["gpu-autoscaler-system","kube-system","production"\]/,
     );
-    t.match(JSON.stringify(find(set, 'Deployment', 'gpu-autoscaler-webhook')), /"--disable=mps"/);
   });
 
   await t.test('every strategy may be chosen', async (t) => {
     for (const name of strategyNames) {
       const set = render('--set', `binPacking.strategy=${name}`);
-      t.match(JSON.stringify(find(set, 'Deployment', 'gpu-autoscaler-scheduler')), `--strategy=${name}`);
+      t.match(configurationOf(set), { ok: true, configuration: { binPacking: { strategy: name } } });
     }
+  });
+
+  await t.test('without bin packing there is no scheduler, and no role for one', async (t) => {
+    const set = render('--set', 'binPacking.enabled=false');
+    t.notMatch(set.map(({ kind, metadata }) => `${kind} ${metadata.name}`).join('\n'), /scheduler|extender/);
+    t.match(configurationOf(set), { ok: true, configuration: { binPacking: { enabled: false } } });
   });
 
   await t.test('without the webhook nothing of it is left', async (t) => {
@@ -170,6 +213,8 @@ tap.test('rendered alone', async (t) => {
     'admissionWebhook.certificates.mode=magic',
     'admissionWebhook.failurePolicy=Maybe',
     'binpacking.strategy=bestfit',
+    'sharing.mig.enable=false',
+    'sharing.mps.maxClients=1',
   ]) {
     await t.test(`--set ${value} is refused`, async (t) => {
       const { status, stderr } = helm('template', 'gpu', 'charts/gpu-autoscaler', '--set', value);
@@ -203,3 +248,38 @@ tap.test('with the permissions of its service account the extender packs pods', 
   await t.resolves(asWebhook.json('GET', '/api/v1/nodes'), 'the webhook may list nodes');
   await t.rejects(asWebhook.json('GET', '/api/v1/pods'), /forbidden/, 'and not pods');
 });
+
+tap.test('with the permissions of its service account the controller writes statuses and events', async (t) => {
+  const cluster = await clusterFor(t, { nodes: [mpsNode({ name: 'mps', gpus: 1, replicas: 8 })] });
+  if (!cluster) return;
+  await createNamespace(t, cluster);
+  await installDefinitions(cluster.client);
+  for (const object of render().filter(({ kind }) => /^(ServiceAccount|(Cluster)?Role(Binding)?)$/.test(kind))) {
+    await cluster.client.json('POST', pathOf(object), { body: object });
+  }
+  const asController = { ...cluster, ...(await actAs(cluster, 'gpu-autoscaler-controller')) };
+  const controller = await startInProcessController(asController);
+  t.teardown(() => controller.close());
+  await createCustom(cluster.client, SHARING_POLICIES, 'all', { strategy: 'mps' });
+  await createPod(cluster.client, gpuPod({ name: 'missed', gpus: 1, schedulerName: 'default-scheduler' }));
+  const policy = '/apis/gpuautoscaler.io/v1alpha1/gpusharingpolicies/all';
+  await waitFor('the policy has a status', async () =>
+    /"Enforced"/.test(JSON.stringify(await cluster.client.json('GET', policy))),
+  );
+  const events = '/api/v1/namespaces/default/events';
+  await waitFor('the pod has an event', async () =>
+    /NotOptimized/.test(JSON.stringify(await cluster.client.json('GET', events))),
+  );
+});
+
+const WATCHED = [
+  { apiGroups: [''], resources: ['nodes', 'namespaces'], verbs: ['list', 'watch'] },
+  { apiGroups: ['gpuautoscaler.io'], resources: ['gpusharingpolicies'], verbs: ['list', 'watch'] },
+];
+
+function configurationOf(objects: readonly KubeObject[]) {
+  const { data } = z
+    .looseObject({ data: z.object({ 'config.yaml': z.string() }) })
+    .parse(find(objects, 'ConfigMap', 'gpu-autoscaler-config'));
+  return parseConfiguration(data['config.yaml'], 'config.yaml');
+}

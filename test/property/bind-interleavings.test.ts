@@ -96,7 +96,7 @@ class World {
       lease: { hold: () => undefined, isHeld: true, term: 0 },
       state,
       client: api,
-      strategy: 'bestfit',
+      strategy: () => 'bestfit',
       recall: (uid) => requests.get(uid),
       signal: new AbortController().signal,
       sleep: async () => void (await this.#turn('sleep')),

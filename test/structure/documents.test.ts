@@ -2,13 +2,14 @@
 
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { pino } from 'pino';
 import tap from 'tap';
 import { z } from 'zod';
 import { definitionOf, NODE_CONFIGS, SHARING_POLICIES } from '../../src/api/custom-resources.ts';
 import { LABELS, READ, WRITTEN } from '../../src/api/keys.ts';
+import { configurationNews } from '../../src/telemetry/configuration-news.ts';
 import {
   certificateMetrics,
-  configurationMetrics,
   controllerMetrics,
   createRegistry,
   extenderMetrics,
@@ -25,7 +26,7 @@ tap.test('every metric of ours is in docs/reference/metrics.md, and no other', a
   const registry = createRegistry();
   extenderMetrics(registry, NO_FIGURES);
   webhookMetrics(registry);
-  configurationMetrics(registry);
+  configurationNews(registry, pino({ level: 'silent' }), undefined);
   historyMetrics(registry);
   controllerMetrics(registry);
   certificateMetrics(registry);

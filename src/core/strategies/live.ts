@@ -23,13 +23,24 @@ interface Fleet {
 }
 
 export class LiveStrategy {
-  readonly #strategy: Strategy;
   readonly #ledger: Ledger;
   readonly #fleets = new Map<string, Fleet>();
+  #strategy: Strategy;
 
   constructor(strategy: Strategy, ledger: Ledger) {
     this.#strategy = strategy;
     this.#ledger = ledger;
+  }
+
+  get strategy(): Strategy {
+    return this.#strategy;
+  }
+
+  /** Nodes are scored by another strategy from now on; what is known of the demand stays. */
+  use(strategy: Strategy): void {
+    if (strategy === this.#strategy) return;
+    this.#strategy = strategy;
+    for (const [resource, fleet] of this.#fleets) fleet.scorer = this.#newScorer(resource, fleet.demand);
   }
 
   /** Takes note of what is asked for; once for each pod. */

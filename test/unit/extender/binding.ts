@@ -61,7 +61,7 @@ export function setUp(t: Test, { gpus = 1, pods = ['a'], remembered = true, asle
   const binder = new Binder({
     state,
     client: api,
-    strategy: 'bestfit',
+    strategy: () => 'bestfit',
     recall: (uid) => memory.get(uid),
     lease,
     signal: stopping.signal,
