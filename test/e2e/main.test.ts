@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import tap from 'tap';
+import { installDefinitions } from '../cluster/custom-resources.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { gpuPod } from '../cluster/pods.ts';
 import { freePorts } from '../cluster/processes.ts';
@@ -21,9 +22,9 @@ async function run(args: readonly string[]): Promise<{ code: number; out: string
 }
 
 const CASES: readonly [args: string[], code: number, says: RegExp][] = [
-  [['--help'], 0, /extender .*\n.*webhook .*\n.*all /],
+  [['--help'], 0, /extender .*\n.*webhook .*\n.*controller .*\n.*all /],
   [['extender', '--help'], 0, /--strategy <name> +bestfit, firstfit, worstfit/],
-  [['webhook', '--help'], 0, /--exempt-namespaces <list>/],
+  [['webhook', '--help'], 0, /--register-url <url>/],
   [[], 2, /Usage: gpu-autoscaler/],
   [['conquer'], 2, /unknown command 'conquer'/],
   [['extender', '--strategy', 'tetris'], 2, /--strategy: "tetris" is not one of bestfit, firstfit, worstfit/],
@@ -33,14 +34,12 @@ const CASES: readonly [args: string[], code: number, says: RegExp][] = [
   [['extender', '--lease-namespace', 'No Such'], 2, /--lease-namespace: "No Such" is not the name of a namespace/],
   [['extender', '--narrowing', 'maybe'], 2, /--narrowing: "maybe" is not on or off/],
   [['extender', '--log-level', 'loud'], 2, /--log-level: /],
-  [['webhook', '--disable', 'mig,magic'], 2, /--disable: "magic" is not one of mig, mps, timeslicing/],
   [['--version'], 0, /^\d+\.\d+\.\d+$/m],
   [['webhook', '--certificates', 'magic'], 2, /--certificates: "magic" is not self or files/],
   [['webhook', '--namespace', 'No Such'], 2, /--namespace: "No Such" is not the name of a namespace/],
   [['webhook', '--service-name', 'no.such'], 2, /--service-name: "no\.such" is not the name of a Service/],
   [['webhook', '--register-url', 'http://127.0.0.1:8443'], 2, /--register-url: .* is not an https:\/\/ URL/],
-  [['webhook', '--failure-policy', 'Maybe'], 2, /--failure-policy: "Maybe" is not Ignore or Fail/],
-  [['webhook', '--timeout-seconds', '31'], 2, /--timeout-seconds: "31" is no number of seconds, 1 to 30/],
+  [['controller', '--controller-port', 'http'], 2, /--controller-port: "http" is not a port, 0 to 65535/],
   [['extender', '--kubeconfig', '/nowhere/kubeconfig'], 2, /cannot read the kubeconfig: .*\/nowhere\/kubeconfig/],
 ];
 const HTTP_ONLY = JSON.stringify({
@@ -94,20 +93,42 @@ for (const [args, code, says] of CASES) {
   });
 }
 
+for (const role of ['extender', 'webhook', 'controller']) {
+  tap.test(`gpu-autoscaler ${role} --config with faults: exit code 2, and each is told with its place`, async (t) => {
+    const config = 'binPacking:\n  stratgy: bestfit\nsharing:\n  mps: { maxClients: many }\n';
+    const dir = t.testdir({ kubeconfig: HTTPS, 'config.yaml': config });
+    const { code, err } = await run([role, '--kubeconfig', `${dir}/kubeconfig`, '--config', `${dir}/config.yaml`]);
+    t.equal(code, 2);
+    t.match(err, /config\.yaml:2:3: binPacking\.stratgy: there is no such key; did you mean strategy\?/);
+    t.match(err, /config\.yaml:4:22: sharing\.mps\.maxClients: /);
+    t.notMatch(err, /\n\s+at /, 'no stack trace');
+  });
+}
+
 tap.test('all roles in one process, until SIGTERM', async (t) => {
   const cluster = await clusterFor(t);
   if (!cluster) return;
   const { client } = cluster;
+  await installDefinitions(client);
   const [port = 0] = await freePorts(1);
-  const flags = ['--extender-port', '0', '--webhook-port', String(port), '--webhook-host', '127.0.0.1'];
+  const flags = [
+    '--extender-port',
+    '0',
+    '--controller-port',
+    '0',
+    '--webhook-port',
+    String(port),
+    '--webhook-host',
+    '127.0.0.1',
+  ];
   const register = ['--register-url', `https://127.0.0.1:${port}`, '--namespace', 'kube-system'];
   const args = [MAIN, 'all', '--kubeconfig', cluster.kubeconfigFile, ...flags, ...register];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exit = once(child, 'exit');
-  const waiting = new Set(['extender ready', 'webhook ready']);
+  const waiting = new Set(['extender ready', 'webhook ready', 'controller ready']);
   for await (const line of createInterface({ input: child.stdout })) {
     const { msg, role, level, time } = JSON.parse(line);
-    t.match({ role, level, time }, { role: /^(extender|webhook)$/, level: 'info', time: /^\d{4}-/ });
+    t.match({ role, level, time }, { role: /^(extender|webhook|controller)$/, level: 'info', time: /^\d{4}-/ });
     if (!waiting.delete(msg) || waiting.size > 0) continue;
     // With its own certificate, registered by itself.
     await waitFor('a pod is mutated', async () => {

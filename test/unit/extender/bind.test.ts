@@ -19,7 +19,7 @@ tap.test('a bind is one request, whose annotations carry the allocation record',
   t.strictSame(JSON.parse(api.bindings[0]?.metadata.annotations?.['gpu-autoscaler.io/allocation'] ?? ''), {
     v: 1,
     node: NODE,
-    strategy: () => 'bestfit',
+    strategy: 'bestfit',
     mode: 'exclusive',
     resource: 'nvidia.com/gpu',
     count: 1,
