@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { CUSTOM_RESOURCES, WRITTEN } from '../src/api/keys.ts';
 import { columns, gpuGrid } from '../src/cli/gpu-grid.ts';
 import { ClusterState } from '../src/cluster/cluster-state.ts';
 import type { KubeClient } from '../src/cluster/kube-client.ts';
@@ -27,15 +28,35 @@ import { Progress } from './progress.ts';
 interface Example {
   readonly name: string;
   readonly file: string;
+  /** The GPUSharingPolicy that governs its pods. */
+  readonly policy: string;
   readonly pods: number;
   /** GPUs after sharing, as the specification's "Cost Savings Examples" has them. */
   readonly promised: number;
 }
 
 const EXAMPLES: readonly Example[] = [
-  { name: 'inference servers, by MPS', file: 'inference-mps.yaml', pods: 10, promised: 2 },
-  { name: 'batch jobs, by MIG', file: 'batch-mig.yaml', pods: 20, promised: 3 },
-  { name: 'notebooks, by time-slicing', file: 'notebook-timeslicing.yaml', pods: 16, promised: 4 },
+  {
+    name: 'inference servers, by MPS',
+    file: 'inference-mps.yaml',
+    policy: 'phase2/gpu-sharing-policy-mps.yaml',
+    pods: 10,
+    promised: 2,
+  },
+  {
+    name: 'batch jobs, by MIG',
+    file: 'batch-mig.yaml',
+    policy: 'phase2/gpu-sharing-policy-mig.yaml',
+    pods: 20,
+    promised: 3,
+  },
+  {
+    name: 'notebooks, by time-slicing',
+    file: 'notebook-timeslicing.yaml',
+    policy: 'phase2/gpu-sharing-policy-timeslicing.yaml',
+    pods: 16,
+    promised: 4,
+  },
 ];
 
 /** Four nodes of two GPUs for each way of sharing: room enough to waste some by bad placement. */
@@ -47,8 +68,9 @@ const NODES = [1, 2, 3, 4].flatMap((i) => [
 
 const USAGE = `usage: npm run demo [-- OPTIONS]
 
-Starts a control plane (etcd, kube-apiserver, kube-scheduler, kwok), our webhook and our extender on
-127.0.0.1, creates the pods of examples/*.yaml, and counts the GPUs that they end up on.
+Starts a control plane (etcd, kube-apiserver, kube-scheduler, kwok), our webhook, extender and controller
+on 127.0.0.1, applies the policies of examples/phase2, creates the pods of examples/*.yaml, and counts the
+GPUs that they end up on.
 
   --strategy NAME   ${strategyNames.join(', ')} (default: bestfit); a worse one misses the figures
   --keep            leave it running for kubectl, until Ctrl-C
@@ -74,10 +96,49 @@ function readFlags() {
   }
 }
 
+/** Applies the policies, and waits until the webhook has heard of each: until a pod that is made only as a trial is governed. */
+async function applyPolicies(client: KubeClient, progress: Progress): Promise<void> {
+  progress.begin('policies');
+  for (const { policy } of EXAMPLES) await client.json('POST', CUSTOM_RESOURCES.policies, { body: read(policy) });
+  for (const { policy, file } of EXAMPLES) {
+    await waitFor(`${policy} is in force`, async () => {
+      const trial = await client.json('POST', '/api/v1/namespaces/default/pods?dryRun=All', { body: read(file) });
+      return JSON.stringify(trial).includes(`"${WRITTEN.policy}":"${read(policy).metadata.name}"`);
+    });
+  }
+  progress.end(`${EXAMPLES.length} GPUSharingPolicies applied`);
+}
+
+const policiesSchema = z.object({
+  items: z.array(
+    z.object({
+      metadata: z.object({ name: z.string() }),
+      spec: z.object({ strategy: z.string(), priority: z.number() }),
+      status: z.object({ appliedPods: z.number().optional() }).default({}),
+    }),
+  ),
+});
+
+async function listPolicies(client: KubeClient) {
+  return policiesSchema.parse(await client.json('GET', CUSTOM_RESOURCES.policies)).items;
+}
+
+/** As `kubectl get gpusharingpolicies` shows them. */
+async function policyTable(client: KubeClient, pods: number): Promise<string> {
+  const policies = await waitFor('the policies have counted their pods', async () => {
+    const now = await listPolicies(client);
+    return now.reduce((sum, { status }) => sum + (status.appliedPods ?? 0), 0) === pods && now;
+  });
+  const rows = policies.map(({ metadata, spec, status }) => {
+    return [metadata.name, spec.strategy, String(spec.priority), String(status.appliedPods)];
+  });
+  return columns(['GPUSHARINGPOLICY', 'STRATEGY', 'PRIORITY', 'APPLIEDPODS'], rows);
+}
+
 /** Creates an example's pods and waits until all are bound; what each was asking for is in its annotations. */
 async function runExample(client: KubeClient, example: Example, progress: Progress): Promise<Pod[]> {
   const { name, file, pods } = example;
-  const manifest = parse(readFileSync(join(import.meta.dirname, file), 'utf8')) as { metadata: { name: string } };
+  const manifest = read(file);
   const prefix = manifest.metadata.name;
   progress.begin(`${pods} ${name}`);
   for (let i = 1; i <= pods; i += 1) {
@@ -99,6 +160,10 @@ async function runExample(client: KubeClient, example: Example, progress: Progre
       `${pending.length} of ${pods} ${name} are still pending: ${why ?? 'kube-scheduler gives no reason'}`,
     );
   }
+}
+
+function read(file: string): { metadata: { name: string } } {
+  return parse(readFileSync(join(import.meta.dirname, file), 'utf8')) as { metadata: { name: string } };
 }
 
 /** The cluster as its API shows it: built afresh, nothing is taken from the extender's memory. */
@@ -128,6 +193,7 @@ function row(name: string, pods: number, { before, after, saved, percent }: Savi
 /** Runs the examples, prints what came of them; a sentence for each figure that was missed. */
 async function show(stack: Stack, progress: Progress): Promise<string[]> {
   const { client } = stack.cluster;
+  await applyPolicies(client, progress);
   const runs: { example: Example; pods: Pod[] }[] = [];
   for (const example of EXAMPLES) runs.push({ example, pods: await runExample(client, example, progress) });
 
@@ -140,6 +206,7 @@ async function show(stack: Stack, progress: Progress): Promise<string[]> {
   const podCount = EXAMPLES.reduce((sum, { pods }) => sum + pods, 0);
   const rows = savings.map(({ example, figures }) => row(example.name, example.pods, figures));
   console.log(`\n${columns(['EXAMPLE', 'PODS', 'BEFORE', 'AFTER', 'SAVED'], [...rows, row('all', podCount, all)])}`);
+  console.log(`\n${await policyTable(client, podCount)}`);
   console.log(`\n${gpuGrid(state.ledger)}\n`);
   return savings
     .filter(({ example, figures }) => figures.after !== example.promised)
@@ -154,11 +221,12 @@ async function main(): Promise<number> {
   }
   const progress = new Progress(process.stdout);
   console.log('A real kube-apiserver and kube-scheduler on this machine; the GPU nodes are played by kwok.\n');
-  progress.begin('control plane, extender, webhook');
+  progress.begin('control plane, extender, webhook, controller');
   const stack = await startStack({
     label: 'demo',
     nodes: NODES,
     strategy: flags.strategy,
+    controller: true,
     log: (line) => progress.update(line),
   });
   const interrupted = new Promise<number>((done) => {
@@ -170,7 +238,9 @@ async function main(): Promise<number> {
     if (typeof missed === 'number') return missed;
     for (const sentence of missed) console.error(`missed: ${sentence}`);
     if (flags.keep) {
-      console.log(`export KUBECONFIG=${stack.cluster.kubeconfigFile}\nkubectl get pods -o wide\n\nCtrl-C stops it.`);
+      console.log(
+        `export KUBECONFIG=${stack.cluster.kubeconfigFile}\nkubectl get pods -o wide\nkubectl get gpusharingpolicies\n\nCtrl-C stops it.`,
+      );
       await interrupted;
     }
     return missed.length > 0 ? 1 : 0;

@@ -43,6 +43,9 @@ tap.test('the three savings of the specification come out of the bound pods, in 
   t.match(out, /^inference servers, by MPS +10 +10 GPUs +2 GPUs +8 GPUs \(80%\)$/m);
   t.match(out, /^batch jobs, by MIG +20 +20 GPUs +3 GPUs +17 GPUs \(85%\)$/m);
   t.match(out, /^notebooks, by time-slicing +16 +16 GPUs +4 GPUs +12 GPUs \(75%\)$/m);
+  t.match(out, /^inference-mps +mps +10 +10$/m, 'a policy governs them');
+  t.match(out, /^small-workloads-mig +mig +10 +20$/m);
+  t.match(out, /^development-timeslicing +timeslicing +5 +16$/m);
   t.match(out, /^mps-1 +NVIDIA-A100-SXM4-40GB +MPS ×8 +████████ 8\/8 +██░░░░░░ 2\/8$/m, 'the picture');
   t.ok(performance.now() - started < 60_000);
 });

@@ -44,7 +44,7 @@ tap.test('pods of a real API server', async (t) => {
 
   const examples: readonly [file: string, strategy: string, resource: string][] = [
     ['inference-mps.yaml', 'mps', 'nvidia.com/gpu.shared'],
-    ['batch-mig.yaml', 'mig', 'nvidia.com/mig-1g.5gb'],
+    ['phase2/pod-mig.yaml', 'mig', 'nvidia.com/mig-1g.5gb'],
     ['notebook-timeslicing.yaml', 'timeslicing', 'nvidia.com/gpu.shared'],
   ];
   for (const [file, strategy, resource] of examples) {
