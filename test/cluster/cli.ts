@@ -1,6 +1,7 @@
 /** `npm run cluster`: a control plane with a GPU node of each kind, for looking at with kubectl. */
 
 import { parseArgs } from 'node:util';
+import { installDefinitions } from './custom-resources.ts';
 import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from './gpu-nodes.ts';
 import { ProgramsMissingError } from './programs.ts';
 import { startCluster } from './start.ts';
@@ -42,6 +43,7 @@ try {
     scheduler: {},
     log: (line) => console.error(line),
   });
+  await installDefinitions(cluster.client);
   console.log(`export KUBECONFIG=${cluster.kubeconfigFile}`);
   console.error('Ctrl-C stops it.');
   // Nothing else keeps us running.
