@@ -30,7 +30,7 @@ export function findMissed(notes: PodNotes, view: AdmissionView): MissedPod[] {
   });
 }
 
-const ROLLED_OUT: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet']);
+const ROLLED_OUT: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet']);
 
 /** Made anew, a pod passes the webhook. */
 function repairOf({ kind, name }: Workload, namespace: string, pod: string): string {
