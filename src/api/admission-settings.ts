@@ -4,7 +4,7 @@ import type { AdmissionSettings, SharedMode } from '../core/admission/facts.ts';
 import type { OfferTerms } from '../core/admission/offer-book.ts';
 import { equalTo } from '../core/label-selector.ts';
 import type { Configuration } from './configuration.ts';
-import { SCHEDULER_NAME } from './keys.ts';
+import { GFD, SCHEDULER_NAME } from './keys.ts';
 
 export interface AdmissionConfiguration {
   readonly settings: AdmissionSettings;
@@ -41,6 +41,12 @@ export function admissionConfigurationOf(
       rewriteRequests: admissionWebhook.rewriteRequests,
       autoDetectWorkloadType: optimization.autoDetectWorkloadType,
       defaultMigProfile: mig.defaultProfile,
+      // Slots by MPS and by time-slicing bear the same name: another scheduler would take the ones for the others.
+      modeSelectors: {
+        mig: {},
+        mps: binPacking.enabled ? {} : { [GFD.sharingStrategy]: 'mps' },
+        timeslicing: binPacking.enabled ? {} : { [GFD.sharingStrategy]: 'time-slicing' },
+      },
       mps: {
         maxClients: mps.maxClients,
         defaultActiveThreads: mps.defaultActiveThreads,

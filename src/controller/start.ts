@@ -86,7 +86,8 @@ export async function startController(options: ControllerOptions): Promise<Runni
   };
   const loop = new Loop({
     work: async () => {
-      await ready;
+      // Half of the picture would say that pods and nodes are gone.
+      if (missing.size > 0) return;
       await writeStatuses();
       await reports.report(findMissed(pods, state.view()));
     },
@@ -107,6 +108,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
   for (const [kind, { synced }] of Object.entries(reflectors)) void synced.then(() => missing.delete(kind));
   const ready = Promise.all(Object.values(reflectors).map(({ synced }) => synced)).then(() => {
     log.info('controller ready');
+    loop.trigger();
   });
 
   const waitsFor = () => (missing.size > 0 ? `waiting for the list of ${[...missing].join(' and ')}` : undefined);
@@ -115,7 +117,6 @@ export async function startController(options: ControllerOptions): Promise<Runni
   for (const reflector of Object.values(reflectors)) reflector.start();
   configuration.start();
   loop.start();
-  loop.trigger();
 
   return {
     url,

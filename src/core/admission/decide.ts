@@ -13,7 +13,7 @@ import type { Offer } from './offers.ts';
 import { governing } from './policies.ts';
 import type { SharingPolicy } from './policy.ts';
 import { burstiness, optimalReplicas } from './replicas.ts';
-import { describeSlot, findSlot, memoryOf, type Terms, termsOf } from './slots.ts';
+import { describeSlot, findSlot, memoryOf, selectorOf, type Terms, termsOf } from './slots.ts';
 import type { WorkloadType } from './workload-type.ts';
 
 /** "Small" for the MIG rule: the specification's 20 GB, read as GiB. */
@@ -308,13 +308,17 @@ function tryMode(case_: Case, mode: SharedMode, why: string): Verdict | undefine
   return share(case_, mode, offer);
 }
 
-function share({ facts, terms }: Case, mode: SharedMode, offer: Offer): Shared {
+function share({ facts, terms, reasons }: Case, mode: SharedMode, offer: Offer): Shared {
   const memory = memoryOf(facts, terms, mode);
+  const limit = mode === 'mps' ? terms.mps.memoryLimitMiB : undefined;
+  if (limit !== undefined && memory !== undefined && limit < memory.mib) {
+    reasons.push(`no memory limit is set: ${formatMiB(limit)} would be less than it needs`);
+  }
   return {
     action: 'share',
     mode,
     resource: offer.resource,
-    nodeSelector: terms.nodeSelector,
+    nodeSelector: selectorOf(facts, terms, mode),
     mpsLimits: mode === 'mps' ? mpsLimits(terms.mps, offer, memory?.mib) : {},
     assumedMiB: memory && !memory.declared ? memory.mib : undefined,
   };

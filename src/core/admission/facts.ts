@@ -61,6 +61,8 @@ export interface AdmissionSettings {
   readonly autoDetectWorkloadType: boolean;
   /** Taken where a pod does not say how much memory it needs. */
   readonly defaultMigProfile: string | undefined;
+  /** What tells nodes of one mode from those of another; empty where our scheduler does. */
+  readonly modeSelectors: Readonly<Record<SharedMode, Labels>>;
   readonly mps: MpsConfig;
   readonly timeSlicing: TimeSlicingConfig;
 }

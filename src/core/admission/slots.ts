@@ -12,8 +12,10 @@ export interface Terms {
   readonly policy: string | undefined;
   /** Nodes whose slots count. */
   readonly nodeSelector: Labels;
-  /** Slots smaller than this are too small; milli-GPU. */
+  /** The policy shares no GPU finer; milli-GPU, 0 where it does not say. */
   readonly leastMilli: Readonly<Record<SharedMode, number>>;
+  /** The share that the workload has used so far, for pods that declare none; milli-GPU, 0 if nobody knows. */
+  readonly usedMilli: number;
   /** The profile to be preferred, and whether another will do. */
   readonly mig: MigConfig | undefined;
   readonly mps: MpsConfig;
@@ -23,15 +25,16 @@ export interface Terms {
 }
 
 export function termsOf({ settings, history }: AdmissionFacts, policy?: SharingPolicy): Terms {
-  const used = history ? shareOf(optimalReplicas(history)) : 0;
   return {
     policy: policy?.name,
     nodeSelector: policy?.nodeSelector ?? {},
     leastMilli: {
       mig: 0,
-      mps: policy?.mps ? shareOf(policy.mps.maxClients) : used,
-      timeslicing: policy?.timeSlicing ? shareOf(policy.timeSlicing.replicasPerGpu) : used,
+      mps: policy?.mps ? shareOf(policy.mps.maxClients) : 0,
+      timeslicing: policy?.timeSlicing ? shareOf(policy.timeSlicing.replicasPerGpu) : 0,
     },
+    // A policy's word outweighs the past.
+    usedMilli: history && !policy?.mps && !policy?.timeSlicing ? shareOf(optimalReplicas(history)) : 0,
     mig: policy?.mig,
     mps: policy?.mps ?? settings.mps,
     mpsMiB: policy?.mps?.memoryLimitMiB,
@@ -74,8 +77,9 @@ export function memoryOf({ pod, history }: AdmissionFacts, terms: Terms, mode: S
 export function findSlot(facts: AdmissionFacts, terms: Terms, mode: SharedMode, profile?: string): Offer | undefined {
   const { pod } = facts;
   const memory = memoryOf(facts, terms, mode);
-  const leastMilli = pod.fractionMilli ?? terms.leastMilli[mode];
-  const holding = facts.offersOn(terms.nodeSelector).filter(
+  const share = pod.fractionMilli ?? (mode === 'mig' ? 0 : terms.usedMilli);
+  const leastMilli = Math.max(share, terms.leastMilli[mode]);
+  const holding = facts.offersOn(selectorOf(facts, terms, mode)).filter(
     (offer) =>
       offer.mode === mode &&
       // A node that does not tell its memory is given the benefit of the doubt by `fit` as well.
@@ -84,6 +88,11 @@ export function findSlot(facts: AdmissionFacts, terms: Terms, mode: SharedMode, 
   );
   if (mode === 'mig') return findInstance(facts, terms, holding, profile, memory !== undefined);
   return mode === 'timeslicing' && terms.fairness === 'priority' && pod.priority > 0 ? holding.at(-1) : holding[0];
+}
+
+/** The nodes on which a slot counts, and the pod is placed. */
+export function selectorOf({ settings }: AdmissionFacts, { nodeSelector }: Terms, mode: SharedMode): Labels {
+  return { ...nodeSelector, ...settings.modeSelectors[mode] };
 }
 
 function findInstance(

@@ -37,6 +37,7 @@ const SETTINGS: AdmissionSettings = {
   rewriteRequests: true,
   autoDetectWorkloadType: true,
   defaultMigProfile: undefined,
+  modeSelectors: { mig: {}, mps: {}, timeslicing: {} },
   mps: { maxClients: 16, defaultActiveThreads: 100, memoryLimitMiB: undefined },
   timeSlicing: { replicasPerGpu: 4, sliceMs: 100, fairnessMode: 'roundrobin' },
 };
