@@ -17,7 +17,12 @@ export function generatedFiles(): Map<string, string> {
     `charts/gpu-autoscaler/crds/${resource.plural}.yaml`,
     `# ${SOURCE}\n${yaml(definitionOf(resource))}`,
   ]);
-  const values = { ...z.toJSONSchema(configurationSchema, { io: 'input' }), $comment: SOURCE };
+  const schema = z.toJSONSchema(configurationSchema, {
+    io: 'input',
+    // Rules in CEL are for the API server.
+    override: ({ jsonSchema }) => delete jsonSchema['x-kubernetes-validations'],
+  });
+  const values = { ...schema, $comment: SOURCE };
   return new Map([
     ...definitions,
     ['charts/gpu-autoscaler/values.schema.json', `${JSON.stringify(values, null, 2)}\n`],

@@ -55,13 +55,18 @@ export function placementOf({ spec }: AdmissionPod): Placement {
   const own = equalTo(spec.nodeSelector ?? {});
   const terms = requiredTerms(spec);
   if (terms.length === 0) return own.length > 0 ? [own] : [];
-  return terms.map(({ matchExpressions }) => [
-    ...own,
-    ...(matchExpressions ?? []).map(({ key, operator, values }): Requirement => {
-      return { key, operator, values: values ?? [] };
-    }),
-  ]);
+  return terms.map(({ matchExpressions }) => {
+    // An empty term selects no node. Source: Kubernetes, `NodeSelectorTerm`.
+    if (!matchExpressions?.length) return [NOWHERE];
+    return [
+      ...own,
+      ...matchExpressions.map(({ key, operator, values }): Requirement => ({ key, operator, values: values ?? [] })),
+    ];
+  });
 }
+
+/** Holds for no labels. */
+const NOWHERE: Requirement = { key: '', operator: 'In', values: [] };
 
 /** Bound by hand, or as a DaemonSet binds its pods: by the name of the node, as a field. */
 export function isPinned({ spec }: AdmissionPod): boolean {

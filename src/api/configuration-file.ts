@@ -21,8 +21,15 @@ export function parseConfiguration(text: string, name: string): ParsedConfigurat
   if (document.errors.length > 0) {
     return { ok: false, faults: document.errors.map(({ message, pos }) => `${at(pos[0])}: ${message}`) };
   }
+  let values: unknown;
+  try {
+    values = document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    // An alias of nothing, or so many that they would fill the memory.
+    return { ok: false, faults: [`${at(0)}: the file: ${(error as Error).message}`] };
+  }
   // An empty file is all defaults.
-  const parsed = configurationSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
+  const parsed = configurationSchema.safeParse(values ?? {});
   if (parsed.success) return { ok: true, configuration: parsed.data };
   return {
     ok: false,

@@ -4,8 +4,17 @@
  */
 
 import { z } from 'zod';
-import { allMigProfiles, LARGEST_GPU_MIB } from '../core/gpu-catalog.ts';
 import { strategyNames } from '../core/strategies/registry.ts';
+import {
+  activeThreads,
+  fairnessMode,
+  MPS_RULES,
+  memoryLimit,
+  migProfile,
+  mpsClients,
+  sliceMs,
+  timeSlices,
+} from './sharing-bounds.ts';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
@@ -31,13 +40,9 @@ const mig = z.strictObject({
     .boolean()
     .default(false)
     .describe('Pods may be given instances that nodes could be configured to offer.'),
-  defaultProfile: z
-    .string()
-    .refine((name) => allMigProfiles().includes(name), {
-      error: ({ input }) => `${JSON.stringify(input)} is not a MIG profile of any GPU, such as 1g.5gb or 1g.10gb`,
-    })
+  defaultProfile: migProfile
     .optional()
-    .describe('Given to pods that do not declare GPU memory; else the smallest on offer.'),
+    .describe('Given to pods that do not declare GPU memory, where it is on offer; else the smallest.'),
   nodeSelector: labels,
 });
 
@@ -45,30 +50,24 @@ const mps = z
   .strictObject({
     enabled: z.boolean().default(true),
     autoConfig: z.boolean().default(false),
-    maxClients: z.int().min(2).max(48).default(16),
-    defaultActiveThreads: z.int().min(1).max(100).default(100).describe('Percent; 100 sets no limit of its own.'),
-    resources: z.strictObject({ memoryLimitMB: z.int().min(1).optional() }).default({}),
+    maxClients: mpsClients.default(16),
+    defaultActiveThreads: activeThreads.default(100).describe('Percent; 100 sets no limit of its own.'),
+    resources: z.strictObject({ memoryLimitMB: memoryLimit.optional() }).default({}),
     nodeSelector: labels,
   })
-  .superRefine(({ maxClients, defaultActiveThreads, resources: { memoryLimitMB } }, context) => {
-    const share = Math.floor(100 / maxClients);
-    if (defaultActiveThreads !== 100 && defaultActiveThreads > share) {
-      const message = `${defaultActiveThreads} is above the share of each of ${maxClients} clients: at most ${share}, or 100 for no limit of its own`;
-      context.addIssue({ code: 'custom', path: ['defaultActiveThreads'], message });
-    }
-    if (memoryLimitMB !== undefined && memoryLimitMB * maxClients > LARGEST_GPU_MIB) {
-      const most = Math.floor(LARGEST_GPU_MIB / maxClients);
-      const message = `${memoryLimitMB} is above the share of each of ${maxClients} clients on any GPU: at most ${most}`;
-      context.addIssue({ code: 'custom', path: ['resources', 'memoryLimitMB'], message });
+  .superRefine(({ resources, ...terms }, context) => {
+    for (const { holds, field, message } of MPS_RULES) {
+      const path = field === 'memoryLimitMB' ? ['resources', field] : [field];
+      if (!holds({ ...terms, ...resources })) context.addIssue({ code: 'custom', path, message });
     }
   });
 
 const timeSlicing = z.strictObject({
   enabled: z.boolean().default(true),
   autoConfig: z.boolean().default(false),
-  replicasPerGPU: z.int().min(2).max(1024).default(4),
-  sliceMs: z.int().min(1).max(10_000).default(100),
-  fairnessMode: z.enum(['roundrobin', 'priority', 'weighted']).default('roundrobin'),
+  replicasPerGPU: timeSlices.default(4),
+  sliceMs: sliceMs.default(100),
+  fairnessMode: fairnessMode.default('roundrobin'),
   oversubscribe: z.boolean().default(false).describe('A slot may use the memory of the whole GPU.'),
   nodeSelector: labels,
 });

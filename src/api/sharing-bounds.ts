@@ -1,7 +1,8 @@
-/** Bounds that a policy and a node's configuration have in common. */
+/** Bounds and rules that policies, the configurations of nodes and the configuration file have in common. */
 
 import { z } from 'zod';
-import { celPattern, withRules } from './rule.ts';
+import { LARGEST_GPU_MIB } from '../core/gpu-catalog.ts';
+import { celPattern, type Rule, withRules } from './rule.ts';
 
 /**
  * Clients of one GPU under MPS: one alone would not share, and CUDA takes 48 at most (compute capability 7.5 and newer;
@@ -29,3 +30,38 @@ export const migProfile = withRules(z.string().max(MAX_PROFILE), [
     message: 'not a MIG profile: write it as NVIDIA does, such as 1g.5gb or 1g.5gb+me',
   },
 ]);
+
+/** Percentage of a GPU's threads; 100 sets no limit of its own. */
+export const activeThreads = z.int().min(1).max(100);
+
+/** MiB of one MPS client; CUDA counts as well in MiB what it calls MB. */
+export const memoryLimit = z.int().min(1).max(LARGEST_GPU_MIB);
+
+/** ms. */
+export const sliceMs = z.int().min(1).max(10_000);
+
+export const fairnessMode = z.enum(['roundrobin', 'priority', 'weighted']);
+
+interface MpsTerms {
+  readonly maxClients: number;
+  readonly defaultActiveThreads: number;
+  readonly memoryLimitMB?: number | undefined;
+}
+
+/** A limit above the share that the device plugin gives to each client would say nothing. */
+export const MPS_RULES = [
+  {
+    cel: 'self.defaultActiveThreads == 100 || self.defaultActiveThreads * self.maxClients <= 100',
+    holds: ({ defaultActiveThreads, maxClients }) =>
+      defaultActiveThreads === 100 || defaultActiveThreads * maxClients <= 100,
+    field: 'defaultActiveThreads',
+    message:
+      'more than the share of each client, which is 100 / maxClients: lower defaultActiveThreads or maxClients, or write 100 for no limit but the share',
+  },
+  {
+    cel: `!has(self.memoryLimitMB) || self.memoryLimitMB * self.maxClients <= ${LARGEST_GPU_MIB}`,
+    holds: ({ memoryLimitMB = 0, maxClients }) => memoryLimitMB * maxClients <= LARGEST_GPU_MIB,
+    field: 'memoryLimitMB',
+    message: `memoryLimitMB times maxClients is more than the ${LARGEST_GPU_MIB} MiB of the largest GPU: lower memoryLimitMB or maxClients`,
+  },
+] as const satisfies readonly (Rule<MpsTerms> & { readonly holds: unknown })[];

@@ -2,12 +2,20 @@
 
 import { z } from 'zod';
 import type { SharingPolicy } from '../core/admission/policy.ts';
-import { LARGEST_GPU_MIB } from '../core/gpu-catalog.ts';
 import type { Parsed } from '../core/units.ts';
 import { faults } from './kubernetes.ts';
 import { conditionsOf, labelMap, labelSelector } from './labels.ts';
 import { withRules } from './rule.ts';
-import { migProfile, mpsClients, timeSlices } from './sharing-bounds.ts';
+import {
+  activeThreads,
+  fairnessMode,
+  MPS_RULES,
+  memoryLimit,
+  migProfile,
+  mpsClients,
+  sliceMs,
+  timeSlices,
+} from './sharing-bounds.ts';
 import { conditions, count, timestamp } from './status.ts';
 
 const migConfig = withRules(
@@ -32,49 +40,24 @@ const migConfig = withRules(
 const mpsConfig = withRules(
   z.object({
     maxClients: mpsClients.default(16).describe('Pods that share one GPU at most.'),
-    defaultActiveThreads: z
-      .int()
-      .min(1)
-      .max(100)
+    defaultActiveThreads: activeThreads
       .default(100)
       .describe(
         "Percentage of the GPU's threads that a pod may use. At most a pod's share, 100 / maxClients; 100 sets no limit but that share.",
       ),
-    memoryLimitMB: z
-      .int()
-      .min(1)
-      .max(LARGEST_GPU_MIB)
+    memoryLimitMB: memoryLimit
       .optional()
       .describe("GPU memory that a pod may use, in MiB; else its share, the GPU's memory / maxClients."),
   }),
-  [
-    {
-      cel: 'self.defaultActiveThreads == 100 || self.defaultActiveThreads * self.maxClients <= 100',
-      holds: ({ defaultActiveThreads, maxClients }) =>
-        defaultActiveThreads === 100 || defaultActiveThreads * maxClients <= 100,
-      field: 'defaultActiveThreads',
-      message:
-        'more than the share of each client, which is 100 / maxClients: lower defaultActiveThreads or maxClients, or write 100 for no limit but the share',
-    },
-    {
-      cel: `!has(self.memoryLimitMB) || self.memoryLimitMB * self.maxClients <= ${LARGEST_GPU_MIB}`,
-      holds: ({ memoryLimitMB = 0, maxClients }) => memoryLimitMB * maxClients <= LARGEST_GPU_MIB,
-      field: 'memoryLimitMB',
-      message: `memoryLimitMB times maxClients is more than the ${LARGEST_GPU_MIB} MiB of the largest GPU: lower memoryLimitMB or maxClients`,
-    },
-  ],
+  MPS_RULES,
 );
 
 const timeSlicingConfig = z.object({
   replicasPerGPU: timeSlices.default(4).describe('Pods that take turns on one GPU at most.'),
-  sliceMs: z
-    .int()
-    .min(1)
-    .max(10_000)
+  sliceMs: sliceMs
     .default(100)
     .describe('Wished length of a turn, in ms. NVIDIA offers only coarse steps: the status says if it is not kept.'),
-  fairnessMode: z
-    .enum(['roundrobin', 'priority', 'weighted'])
+  fairnessMode: fairnessMode
     .default('roundrobin')
     .describe(
       'roundrobin: equal turns; priority, weighted: by pod priority or request, as far as placement can do it.',

@@ -37,7 +37,8 @@ export class AdmissionState {
         const parsed = nodeSchema.safeParse(object);
         if (!parsed.success) {
           complain('a node cannot be read and is left out', { faults: faults(parsed.error) });
-          return undefined;
+          const named = namedSchema.safeParse(object);
+          return named.success ? { key: named.data.metadata.name, record: undefined } : undefined;
         }
         const { metadata } = parsed.data;
         const inventory = projectNode(parsed.data, this.#configuration.oversubscribe);

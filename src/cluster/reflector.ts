@@ -34,6 +34,8 @@ export interface ReflectorOptions {
   readonly pageSize?: number;
   /** The kind may not be installed: then there are none of it, until it is. Default false: it is waited for. */
   readonly optional?: boolean;
+  /** ms between two looks for a kind that is not installed; default 15,000. */
+  readonly absentMs?: number;
 }
 
 const eventSchema = z.object({ type: z.string(), object: z.unknown() });
@@ -45,8 +47,6 @@ const SLICE = 50;
 const WATCH_IDLE_MS = 150_000;
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 10_000;
-/** How often a kind that is not installed is asked for. */
-const ABSENT_MS = 15_000;
 /** Failures in a row after which the version is given up: whatever is wrong with it, a list sets it right. */
 const RESUMES = 5;
 
@@ -129,7 +129,7 @@ export class Reflector {
       if (watching !== undefined && this.#now() - watching > LONGEST_DELAY_MS) failures = 0;
       // A watch ends in its own time, or after it has told something; to end at once time and again is a fault.
       if (failures > 0) fault ??= new Error('the watch ended without an event');
-      if (mustListAgain(fault) || failures >= RESUMES) version = undefined;
+      if (mustListAgain(fault) || this.#isAbsence(fault) || failures >= RESUMES) version = undefined;
       await this.#pause(failures, fault);
       failures += 1;
     }
@@ -165,12 +165,16 @@ export class Reflector {
       return version;
     } catch (error) {
       if (asked) void this.listAgain().then(asked.resolve);
-      if (this.#options.optional && error instanceof KubeError && error.status === 404) this.#nothing();
+      if (this.#isAbsence(error)) this.#nothing();
       throw error;
     }
   }
 
   /** The API server does not know the kind. */
+  #isAbsence(fault: unknown): boolean {
+    return this.#options.optional === true && fault instanceof KubeError && fault.status === 404;
+  }
+
   #nothing(): void {
     const { log, path, listing } = this.#options;
     this.#heardAt = this.#now();
@@ -232,8 +236,8 @@ export class Reflector {
   }
 
   async #pause(failures: number, fault: unknown): Promise<void> {
-    const { log, path, random } = this.#options;
-    const base = this.#absent ? ABSENT_MS : Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures);
+    const { log, path, random, absentMs = 15_000 } = this.#options;
+    const base = this.#absent ? absentMs : Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures);
     const delayMs = Math.round(base * (0.5 + random()));
     if (fault instanceof Error && !this.#absent) {
       this.#faults += 1;

@@ -53,7 +53,10 @@ function rewriteContainer(container: Json, decision: Mutation['decision']): void
   const resources = container.resources as { requests?: Json | null; limits?: Json | null } | null | undefined;
   if (!resources) return;
   const { requests, limits } = resources;
-  for (const name of Object.keys({ ...limits, ...requests }).filter(isGpuResource)) {
+  // The whole GPU last: the name that it gets may be there already, with a count of 0.
+  const names = Object.keys({ ...limits, ...requests }).filter(isGpuResource);
+  names.sort((a, b) => Number(a === WHOLE_GPU) - Number(b === WHOLE_GPU));
+  for (const name of names) {
     const isShared = decision.action === 'share' && name === WHOLE_GPU;
     const target = isShared ? decision.resource : name;
     // Where both are given and differ, the API server says so: that is not ours to mend.

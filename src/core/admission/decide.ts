@@ -73,7 +73,8 @@ export function decide(facts: AdmissionFacts): Decision {
 }
 
 function flow(case_: Case): Decision {
-  const decision = conclude(firstVerdict(FLOW, case_) ?? none(case_), case_);
+  const verdict = firstVerdict(FLOW, case_) ?? none(case_);
+  const decision = conclude(verdict.action === 'schedule' ? wholeGpuOn(case_) : verdict, case_);
   return case_.terms.policy === undefined ? decision : { ...decision, policy: case_.terms.policy };
 }
 
@@ -159,9 +160,13 @@ function severalGpus({ facts: { pod }, reasons, warnings }: Case): Verdict | und
   return EXCLUSIVE;
 }
 
-/** Whoever names a mode gets that mode or a whole GPU, never another way of sharing. */
+/**
+ * Whoever names a mode gets that mode or a whole GPU, never another way of sharing. What the workload has used of a GPU
+ * so far is no reason against it.
+ */
 function explicitChoice(case_: Case): Verdict | undefined {
-  const { facts, terms, reasons, warnings } = case_;
+  const { facts, reasons, warnings } = case_;
+  const terms = { ...case_.terms, usedMilli: 0 };
   const { explicitMode, explicitProfile } = facts.pod;
   const mode = explicitMode ?? (explicitProfile ? 'mig' : undefined);
   if (!mode) return undefined;
@@ -204,11 +209,13 @@ function byPolicy(policy: SharingPolicy, case_: Case): Verdict | 'flow' {
   reasons.push(`policy ${name} (priority ${priority}) applied`);
   if (strategy === 'auto') return 'flow';
   if (strategy === 'exclusive') return wholeGpuOn(case_);
-  const why = memoryOf(facts, terms, strategy)?.words ?? 'GPU memory unknown';
+  // Where the policy does not say how many may share, the past does.
+  if (strategy !== 'mig' && terms.usedMilli > 0 && busy(case_)) return wholeGpuOn(case_);
+  const why = memoryOf(facts, terms, strategy)?.words ?? 'a pod of unknown GPU memory';
   const verdict = tryMode(case_, strategy, why);
   if (verdict) return verdict;
-  reasons.push(`policy ${terms.policy} cannot be carried out: it keeps a whole GPU`);
-  return EXCLUSIVE;
+  reasons.push(`policy ${name} cannot be carried out: it keeps a whole GPU`);
+  return wholeGpuOn(case_);
 }
 
 /** On the policy's nodes, if there are any with whole GPUs: else the pod would wait for nothing. */
@@ -304,7 +311,7 @@ function tryMode(case_: Case, mode: SharedMode, why: string): Verdict | undefine
     reasons.push(`considered ${NAMES[mode]}: ${why}, but no node offers a slot that holds the pod`);
     return undefined;
   }
-  reasons.push(`considered ${NAMES[mode]}: ${why} ${mode === 'mig' ? 'needs' : 'takes'} ${describeSlot(offer)}`);
+  reasons.push(`considered ${NAMES[mode]}: ${why} takes ${describeSlot(offer)}`);
   return share(case_, mode, offer);
 }
 

@@ -23,6 +23,8 @@ export type Placement = readonly LabelSelector[];
 
 /** Questions remembered between two changes; a cluster has few kinds of pods. */
 const REMEMBERED = 1_000;
+/** Characters of a question that is worth it: an affinity may be of any size. */
+const LONGEST_QUESTION = 4_096;
 
 export class OfferBook {
   readonly #nodes = new Map<string, OfferingNode & { readonly offers: readonly Offer[] }>();
@@ -62,9 +64,15 @@ export class OfferBook {
       ({ labels }) => placement.length === 0 || placement.some((selector) => matches(selector, labels)),
     );
     const offers = countOffers(fitting.flatMap((node) => node.offers));
+    if (key.length > LONGEST_QUESTION) return offers;
     if (this.#answers.size >= REMEMBERED) this.#answers.clear();
     this.#answers.set(key, offers);
     return offers;
+  }
+
+  /** Questions whose answers are remembered. */
+  get remembered(): number {
+    return this.#answers.size;
   }
 
   #offersOf({ inventory, labels }: OfferingNode): Offer[] {

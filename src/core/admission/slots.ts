@@ -53,7 +53,7 @@ export interface Memory {
   readonly declared: boolean;
 }
 
-/** Measured peaks are of the past: a pod is given this much more. */
+/** Measured peaks are of the past: a pod is given a fifth more. */
 const HEADROOM = 1.2;
 
 /** GPU memory that the pod needs, by its own word, the policy's, or the past; undefined if nobody knows. */
@@ -67,7 +67,7 @@ export function memoryOf({ pod, history }: AdmissionFacts, terms: Terms, mode: S
   }
   if (history?.peakMiB === undefined) return undefined;
   const mib = Math.ceil(history.peakMiB * HEADROOM);
-  return { mib, words: `measured ${formatMiB(Math.ceil(history.peakMiB))} at most`, declared: false };
+  return { mib, words: `measured ${formatMiB(Math.ceil(history.peakMiB))} and a fifth more`, declared: false };
 }
 
 /**
@@ -112,8 +112,14 @@ function findInstance(
 /** `1g.10gb, offered by 3 nodes`; `a slot of 1/8 GPU (5Gi), which 2 nodes could offer` */
 export function describeSlot({ profile, slotMilli, slotMiB, nodes, possible }: Offer): string {
   const memory = slotMiB === undefined ? '' : ` (${formatMiB(slotMiB)})`;
-  const slot = profile?.name ?? `a slot of 1/${Math.floor(1000 / slotMilli)} GPU${memory}`;
+  const slot = profile?.name ?? `a slot of ${describeShare(slotMilli)} GPU${memory}`;
   const count = nodes || possible;
   const people = `${count} ${count === 1 ? 'node' : 'nodes'}`;
   return nodes > 0 ? `${slot}, offered by ${people}` : `${slot}, which ${people} could be configured to offer`;
+}
+
+/** `1/8`, where the share is that of one number of slots alone; of so many that it is not, `20m`. */
+function describeShare(milli: number): string {
+  const slots = Math.floor(1000 / milli);
+  return shareOf(slots - 1) === milli ? `${milli}m` : `1/${slots}`;
 }

@@ -32,6 +32,10 @@ export interface Evidence {
   readonly pattern: RegExp;
 }
 
+/**
+ * Patterns take time in proportion to the text, and match no more than a few words of it, whatever a pod's author writes:
+ * no repetition is without bound.
+ */
 const word = (...names: readonly string[]) => new RegExp(`(^|[^a-z0-9])(${names.join('|')})([^a-z0-9]|$)`, 'i');
 const exactly = (...names: readonly (string | number)[]) => new RegExp(`^(${names.join('|')})$`);
 
@@ -53,13 +57,13 @@ export const EVIDENCE: readonly Evidence[] = [
     type: 'training',
     confidence: 0.8,
     from: 'command',
-    pattern: /(^|[^a-z0-9])(pre)?train(er|ing)?(_[a-z0-9_]+)?\.py\b/i,
+    pattern: /(^|[^a-z0-9])(pre)?train(er|ing)?(_[a-z0-9_]{1,60})?\.py\b/i,
   },
   {
     type: 'training',
     confidence: 0.8,
     from: 'command',
-    pattern: /(^|[^a-z0-9])fine-?_?tun(e|ing)(_[a-z0-9_]+)?\.py\b/i,
+    pattern: /(^|[^a-z0-9])fine-?_?tun(e|ing)(_[a-z0-9_]{1,60})?\.py\b/i,
   },
   {
     type: 'inference',
@@ -102,9 +106,9 @@ export const EVIDENCE: readonly Evidence[] = [
     pattern: word('jupyter', 'jupyter-lab', 'jupyter-notebook', 'start-notebook\\.(sh|py)', 'code-server'),
   },
   { type: 'development', confidence: 0.6, from: 'port', pattern: exactly(8888) },
-  { type: 'batch', confidence: 0.5, from: 'owner', pattern: exactly('Job') },
   { type: 'batch', confidence: 0.8, from: 'command', pattern: word('ffmpeg') },
-  { type: 'batch', confidence: 0.8, from: 'command', pattern: /(^|[^a-z0-9])batch[a-z0-9_]*\.py\b/i },
+  { type: 'batch', confidence: 0.8, from: 'command', pattern: /(^|[^a-z0-9])batch[a-z0-9_]{0,60}\.py\b/i },
+  { type: 'batch', confidence: 0.5, from: 'owner', pattern: exactly('Job') },
 ];
 
 /** Below this, or where another type is nearly as likely, we do not know. */
@@ -115,7 +119,7 @@ const MARGIN = 0.2;
 export function guessWorkloadType(looks: PodLooks): WorkloadTypeGuess | undefined {
   const seen: Readonly<Record<Evidence['from'], readonly string[]>> = {
     owner: looks.ownerKind === undefined ? [] : [looks.ownerKind],
-    image: looks.images,
+    image: looks.images.map(withoutPlace),
     command: looks.commands,
     port: looks.ports.map(String),
   };
@@ -135,4 +139,12 @@ export function guessWorkloadType(looks: PodLooks): WorkloadTypeGuess | undefine
   const confidence = 1 - doubt;
   if (confidence < SURE || (second && confidence - (1 - second[1].doubt) < MARGIN)) return undefined;
   return { type, confidence, evidence: words };
+}
+
+/** `registry.example.com:5000/team/app:1@sha256:…` → `team/app:1`: where an image is kept says nothing of what is in it. */
+function withoutPlace(image: string): string {
+  const [name = ''] = image.split('@', 1);
+  const slash = name.indexOf('/');
+  // A first part with a dot or a port is a host, as for every container runtime.
+  return slash >= 0 && /[.:]|^localhost$/.test(name.slice(0, slash)) ? name.slice(slash + 1) : name;
 }

@@ -3,21 +3,11 @@
 import fc from 'fast-check';
 import tap from 'tap';
 import { decide } from '../../../../src/core/admission/decide.ts';
-import type { Decision, PodFacts, SharedMode } from '../../../../src/core/admission/facts.ts';
+import type { PodFacts, SharedMode } from '../../../../src/core/admission/facts.ts';
 import type { WorkloadType } from '../../../../src/core/admission/workload-type.ts';
 import { parseMigProfile } from '../../../../src/core/mig/profile.ts';
 import { SHARED_GPU, WHOLE_GPU } from '../../../../src/core/resources.ts';
-import { admission, EVERY_KIND, instance, slot } from './make.ts';
-
-const gpus = (count: number) => new Map([[WHOLE_GPU, count]]);
-const profile = (name: string) => ({ explicitProfile: parseMigProfile(name) });
-const off = (...modes: SharedMode[]) => ({ disabledModes: new Set(modes) });
-
-/** A decision in short: `leave`, `schedule`, `exclusive`, or the mode and its resource. */
-function short(decision: Decision): string {
-  if (decision.action === 'share') return `${decision.mode} ${decision.resource.replace('nvidia.com/', '')}`;
-  return decision.action === 'schedule' && decision.decided ? 'exclusive' : decision.action;
-}
+import { admission, EVERY_KIND, gpus, instance, off, short, slot, wishes } from './make.ts';
 
 /** Every rule, alone and in its place: the facts that make it speak, and what it says. */
 const rules: readonly [says: string, pod: Partial<PodFacts>, decision: string, reason: string][] = [
@@ -27,7 +17,7 @@ const rules: readonly [says: string, pod: Partial<PodFacts>, decision: string, r
   ['optimize: "false"', { optimize: false }, 'leave', 'the pod opted out (optimize: "false")'],
   ['another scheduler', { schedulerName: 'volcano' }, 'leave', 'the pod chose scheduler volcano'],
   ['sharing: disabled', { sharingDisabled: true }, 'exclusive', 'sharing: disabled'],
-  ['several GPUs', { requested: gpus(2) }, 'exclusive', 'the pod asks for 2 GPUs, and only single-GPU pods share'],
+  ['several GPUs', gpus(2), 'exclusive', 'the pod asks for 2 GPUs, and only single-GPU pods share'],
   [
     'sharing-mode, named',
     { explicitMode: 'timeslicing' },
@@ -36,7 +26,7 @@ const rules: readonly [says: string, pod: Partial<PodFacts>, decision: string, r
   ],
   [
     'mig-profile, named',
-    profile('3g.20gb'),
+    wishes('3g.20gb'),
     'mig mig-3g.20gb',
     'MIG profile 3g.20gb was asked for: 3g.20gb, offered by 2 nodes',
   ],
@@ -45,7 +35,7 @@ const rules: readonly [says: string, pod: Partial<PodFacts>, decision: string, r
     'little memory',
     { memoryMiB: 4_096 },
     'mig mig-1g.5gb',
-    'considered MIG: declared 4Gi needs 1g.5gb, offered by 1 node',
+    'considered MIG: declared 4Gi takes 1g.5gb, offered by 1 node',
   ],
 ];
 
@@ -183,12 +173,12 @@ const refused: readonly [says: string, pod: Partial<PodFacts>, why: string][] = 
   ],
   [
     'no such profile here',
-    profile('2g.10gb'),
+    wishes('2g.10gb'),
     'MIG profile 2g.10gb was asked for, but no node offers a slot that holds the pod',
   ],
   [
     'too small a profile',
-    { ...profile('1g.5gb'), memoryMiB: 8 * GIB },
+    { ...wishes('1g.5gb'), memoryMiB: 8 * GIB },
     'MIG profile 1g.5gb was asked for, but no node offers a slot that holds the pod',
   ],
 ];
@@ -209,10 +199,10 @@ for (const [says, pod, why] of refused) {
 
 tap.test('several GPUs make an explicit wish void, and its author is told', async (t) => {
   const ignored = 'is ignored: the pod asks for 2 GPUs, and only single-GPU pods share';
-  const warnings = (pod: Partial<PodFacts>) => decide(admission({ requested: gpus(2), ...pod })).warnings;
+  const warnings = (pod: Partial<PodFacts>) => decide(admission({ ...gpus(2), ...pod })).warnings;
   t.strictSame(warnings({ explicitMode: 'mps' }), [`sharing-mode ${ignored}`]);
-  t.strictSame(warnings(profile('1g.5gb')), [`mig-profile ${ignored}`]);
-  t.strictSame(warnings({ explicitMode: 'mig', ...profile('1g.5gb') }), [`sharing-mode ${ignored}`]);
+  t.strictSame(warnings(wishes('1g.5gb')), [`mig-profile ${ignored}`]);
+  t.strictSame(warnings({ explicitMode: 'mig', ...wishes('1g.5gb') }), [`sharing-mode ${ignored}`]);
   t.strictSame(warnings({ explicitMode: 'exclusive' }), [], 'several whole GPUs are what was asked for');
 });
 
@@ -222,7 +212,7 @@ tap.test('of two wishes that contradict, sharing-mode counts, and the author is 
     ['timeslicing', 'timeslicing gpu.shared'],
     ['exclusive', 'exclusive'],
   ] as const) {
-    const decision = decide(admission({ explicitMode, ...profile('1g.5gb') }));
+    const decision = decide(admission({ explicitMode, ...wishes('1g.5gb') }));
     t.equal(short(decision), kept);
     t.strictSame(decision.warnings, [`mig-profile is ignored: sharing-mode is ${explicitMode}`]);
   }
@@ -241,12 +231,16 @@ tap.test('sharing-mode: exclusive is a wish like any other', async (t) => {
 
 tap.test('sharing-mode: mig takes the smallest profile, unless mig-profile names one', async (t) => {
   t.equal(short(decide(admission({ explicitMode: 'mig' }))), 'mig mig-1g.5gb');
-  t.equal(short(decide(admission({ explicitMode: 'mig', ...profile('7g.40gb') }))), 'mig mig-7g.40gb');
+  t.equal(short(decide(admission({ explicitMode: 'mig', ...wishes('7g.40gb') }))), 'mig mig-7g.40gb');
 });
 
 const anyPod: fc.Arbitrary<Partial<PodFacts>> = fc.record({
   namespace: fc.constantFrom('team', 'kube-system'),
-  requested: fc.constantFrom(new Map(), gpus(1), gpus(1), gpus(1), gpus(4), new Map([[SHARED_GPU, 1]])),
+  requested: fc.constantFrom(
+    new Map(),
+    ...[1, 1, 1, 4].map((count) => gpus(count).requested),
+    new Map([[SHARED_GPU, 1]]),
+  ),
   schedulerName: fc.constantFrom('default-scheduler', 'gpu-autoscaler-scheduler', 'volcano'),
   workloadType: fc.constantFrom(undefined, 'training', 'inference', 'development', 'batch'),
   optimize: fc.boolean(),

@@ -1,8 +1,17 @@
 /** Facts for decisions: a pod that asks for one GPU, and a cluster that offers every kind of slot. */
 
-import type { AdmissionFacts, AdmissionSettings, PodFacts, SharedMode } from '../../../../src/core/admission/facts.ts';
+import type {
+  AdmissionFacts,
+  AdmissionSettings,
+  Decision,
+  PodFacts,
+  SharedMode,
+  WorkloadHistory,
+} from '../../../../src/core/admission/facts.ts';
 import type { Offer } from '../../../../src/core/admission/offers.ts';
 import type { SharingPolicy } from '../../../../src/core/admission/policy.ts';
+import type { WorkloadType, WorkloadTypeGuess } from '../../../../src/core/admission/workload-type.ts';
+import type { Labels } from '../../../../src/core/label-selector.ts';
 import { parseMigProfile } from '../../../../src/core/mig/profile.ts';
 import { migResource, SHARED_GPU, WHOLE_GPU } from '../../../../src/core/resources.ts';
 
@@ -93,4 +102,62 @@ export function policy(strategy: SharingPolicy['strategy'], more: Partial<Sharin
     timeSlicing: undefined,
     ...more,
   };
+}
+
+/** Whole GPUs, as many. */
+export function gpus(count: number): Pick<PodFacts, 'requested'> {
+  return { requested: new Map([[WHOLE_GPU, count]]) };
+}
+
+/** Its annotation mig-profile. */
+export function wishes(profile: string): Pick<PodFacts, 'explicitProfile'> {
+  return { explicitProfile: parseMigProfile(profile) };
+}
+
+/** What the pod has switched off. */
+export function off(...modes: SharedMode[]): Pick<PodFacts, 'disabledModes'> {
+  return { disabledModes: new Set(modes) };
+}
+
+export function used(mean: number, more: Partial<WorkloadHistory> = {}): Pick<AdmissionFacts, 'history'> {
+  return { history: { mean, p95: mean, peakMiB: undefined, suitsMps: mean <= 0.5, ...more } };
+}
+
+export function looksLike(type: WorkloadType): { readonly guess: WorkloadTypeGuess } {
+  return { guess: { type, confidence: 0.9, evidence: ['image something'] } };
+}
+
+export const pool = (name: string): Labels => ({ pool: name });
+
+/** What each pool of nodes offers; all of them together where nobody selects, nothing elsewhere. */
+export function inPools(pools: Readonly<Record<string, readonly Offer[]>>): Pick<AdmissionFacts, 'offersOn'> {
+  return {
+    offersOn: (selector) => {
+      const { pool: name, ...others } = selector;
+      if (Object.keys(others).length > 0) return [];
+      return name === undefined ? Object.values(pools).flat() : (pools[name] ?? []);
+    },
+  };
+}
+
+export const WHOLE: Offer = {
+  mode: 'exclusive',
+  resource: WHOLE_GPU,
+  profile: undefined,
+  slotMiB: 40_960,
+  slotMilli: 1_000,
+  nodes: 1,
+  possible: 0,
+};
+
+/** A decision in short: `leave`, `schedule`, `exclusive`, or the mode and its resource; `by` its policy, `on` its nodes. */
+export function short(decision: Decision): string {
+  const { action, policy } = decision;
+  const words: string[] = [action];
+  if (decision.action === 'share') words.splice(0, 1, decision.mode, decision.resource.replace('nvidia.com/', ''));
+  if (decision.action === 'schedule' && decision.decided) words.splice(0, 1, 'exclusive');
+  if (policy !== undefined) words.push('by', policy);
+  const nodes = decision.action === 'leave' ? [] : Object.entries(decision.nodeSelector);
+  if (nodes.length > 0) words.push('on', nodes.map((label) => label.join('=')).join());
+  return words.join(' ');
 }
