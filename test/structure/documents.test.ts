@@ -5,8 +5,10 @@ import { dirname, join, resolve } from 'node:path';
 import { pino } from 'pino';
 import tap from 'tap';
 import { z } from 'zod';
+import { configurationSchema } from '../../src/api/configuration.ts';
 import { definitionOf, NODE_CONFIGS, SHARING_POLICIES } from '../../src/api/custom-resources.ts';
 import { LABELS, READ, WRITTEN } from '../../src/api/keys.ts';
+import { EVIDENCE } from '../../src/core/admission/workload-type.ts';
 import { configurationNews } from '../../src/telemetry/configuration-news.ts';
 import {
   certificateMetrics,
@@ -43,6 +45,23 @@ tap.test('every label and annotation of ours is in docs/reference/admission.md',
   }
 });
 
+tap.test('docs/reference/workload-types.md has all evidence, in its order, and no other', async (t) => {
+  const row = /^\| (\w+) \| (owner|image|command|port) \| (.+) \| (\d+)% \|$/gm;
+  const rows = [...read('docs/reference/workload-types.md').matchAll(row)];
+  t.strictSame(
+    rows.map(([, type, from, , percent]) => [type, from, Number(percent)]),
+    EVIDENCE.map(({ type, from, confidence }) => [type, from, confidence * 100]),
+  );
+  for (const [i, [, , , cell = '']] of rows.entries()) {
+    const words = [...cell.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word);
+    const pattern = EVIDENCE[i]?.pattern ?? /^$/;
+    for (const word of words) t.match(word, pattern);
+    // Of a plain list of names, each is there.
+    const names = /^(?:\^|\(\^\|\[\^a-z0-9\]\))\(([^()]+)\)(?:\$|\(\[\^a-z0-9\]\|\$\))$/.exec(pattern.source)?.[1];
+    for (const name of names?.split('|') ?? []) t.ok(words.includes(name.replaceAll('\\', '')), name);
+  }
+});
+
 interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly additionalProperties?: Schema;
@@ -70,6 +89,30 @@ function* schemas(schema: Schema, path: readonly string[] = []): Generator<[path
   for (const [name, property] of Object.entries(schema.properties ?? {})) yield* schemas(property, [...path, name]);
   if (schema.items) yield* schemas(schema.items, path);
   if (schema.additionalProperties) yield* schemas(schema.additionalProperties, path);
+}
+
+tap.test('docs/reference/configuration.md has every key with its default and bounds, and no other', async (t) => {
+  const schema = schemaSchema.parse(
+    z.toJSONSchema(configurationSchema, {
+      io: 'input',
+      override: ({ jsonSchema }) => {
+        // Of an object that is strict.
+        if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+      },
+    }),
+  );
+  const keys = [...schemas(schema)].filter(([path, { properties }]) => path.length > 0 && !properties);
+  const rows = [...read('docs/reference/configuration.md').matchAll(/^\| `([\w.]+)` \| (.+?) \| (.+?) \|/gm)];
+  t.same(rows.map(([, key]) => key).sort(), [...new Set(keys.map(([path]) => path.join('.')))].sort());
+  for (const [path, { default: value, minimum, maximum }] of keys) {
+    const [row, , preset, values] = rows.find(([, key]) => key === path.join('.')) ?? [];
+    if (value !== undefined) t.equal(preset, Array.isArray(value) ? value.join(', ') : show(value), row);
+    if (maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER) t.equal(values, `${minimum} to ${maximum}`, row);
+  }
+});
+
+function show(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 tap.test('docs/reference/custom-resources.md has every field, default, bound and rule', async (t) => {

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { countOffers, offeredBy } from '../../../../src/core/admission/offers.ts';
+import { countOffers, type OnDemand, offeredBy, possibleOn } from '../../../../src/core/admission/offers.ts';
 import type { NodeInventory } from '../../../../src/core/inventory.ts';
 import { SHARED_GPU, WHOLE_GPU } from '../../../../src/core/resources.ts';
 import { node, sharedNode } from '../../make.ts';
@@ -96,3 +96,63 @@ tap.test('the order of offers does not depend on the order of nodes: replicas de
     }),
   );
 });
+
+const ALL: OnDemand = { mig: true, mps: 48, timeslicing: 4 };
+/** `mps 500`, smallest first. */
+const possibilities = (inventory: NodeInventory, onDemand = ALL) =>
+  countOffers(possibleOn(inventory, onDemand)).map(
+    ({ mode, profile, slotMilli }) => profile?.name ?? `${mode} ${slotMilli}`,
+  );
+const MIG_40 = ['1g.5gb', '1g.10gb', '2g.10gb', '3g.20gb', '4g.20gb', '7g.40gb'];
+const MPS_48 = ['mps 20', 'mps 31', 'mps 62', 'mps 125', 'mps 250', 'mps 500'];
+const MPS_16 = MPS_48.slice(2);
+const SLICES_4 = ['timeslicing 250', 'timeslicing 500'];
+
+const possible: readonly [says: string, node: NodeInventory, ...offers: string[]][] = [
+  ['a node of whole GPUs may become anything', node(), ...MIG_40, ...MPS_48, ...SLICES_4],
+  ['so may one whose plugin is away', node({ allocatable: new Map() }), ...MIG_40, ...MPS_48, ...SLICES_4],
+  ['one that is shared by MPS stays so', sharedNode('mps', 4), ...MPS_48],
+  ['one that is time-sliced stays so', sharedNode('timeslicing', 8), ...SLICES_4],
+  ['MPS never beside MIG', migNode('1g.5gb'), ...MIG_40],
+  ['a GPU without MIG', node({ product: 'Tesla-T4', gpuMiB: 15_360 }), ...MPS_48, ...SLICES_4],
+  [
+    'before compute capability 7.5 MPS takes 16 clients',
+    node({ product: 'Tesla-V100-SXM2-16GB', gpuMiB: 16_160 }),
+    ...MPS_16,
+    ...SLICES_4,
+  ],
+  ['a GPU that nobody knows', node({ product: 'NVIDIA-Of-Tomorrow' }), ...MPS_48, ...SLICES_4],
+];
+for (const [says, inventory, ...offers] of possible) {
+  tap.test(`on demand: ${says}`, async (t) => t.strictSame(possibilities(inventory), offers));
+}
+
+tap.test('on demand: nothing, unless it is allowed; as fine as it is allowed', async (t) => {
+  t.strictSame(possibilities(node(), {}), []);
+  t.strictSame(possibilities(node(), { mig: true }), MIG_40);
+  t.strictSame(possibilities(node(), { mps: 5 }), ['mps 200', 'mps 250', 'mps 500']);
+  t.strictSame(possibilities(node(), { timeslicing: 2 }), ['timeslicing 500']);
+});
+
+/** The specification's profiles: share of a GPU, and memory. */
+const profiles: readonly [product: string, gpuMiB: number, profile: string, sevenths: number, gb: number][] = [
+  ['NVIDIA-A100-SXM4-40GB', 40_960, '1g.5gb', 1, 5],
+  ['NVIDIA-A100-SXM4-40GB', 40_960, '2g.10gb', 2, 10],
+  ['NVIDIA-A100-SXM4-40GB', 40_960, '3g.20gb', 3, 20],
+  ['NVIDIA-A100-SXM4-40GB', 40_960, '4g.20gb', 4, 20],
+  ['NVIDIA-A100-SXM4-40GB', 40_960, '7g.40gb', 7, 40],
+  ['NVIDIA-A100-SXM4-80GB', 81_920, '1g.10gb', 1, 10],
+  ['NVIDIA-A100-SXM4-80GB', 81_920, '2g.20gb', 2, 20],
+  ['NVIDIA-A100-SXM4-80GB', 81_920, '3g.40gb', 3, 40],
+  ['NVIDIA-A100-SXM4-80GB', 81_920, '4g.40gb', 4, 40],
+  ['NVIDIA-A100-SXM4-80GB', 81_920, '7g.80gb', 7, 80],
+];
+for (const [product, gpuMiB, profile, sevenths, gb] of profiles) {
+  tap.test(`${product} could offer ${profile}: ${sevenths}/7 of a GPU, ${gb} GB`, async (t) => {
+    const offers = possibleOn(node({ product, gpuMiB }), { mig: true });
+    const offer = offers.find((each) => each.profile?.name === profile);
+    t.match(offer, { resource: `nvidia.com/mig-${profile}`, slotMilli: Math.floor((1_000 * sevenths) / 7) });
+    // The memory in a name is rounded: an instance has a little less.
+    t.ok(offer?.slotMiB !== undefined && offer.slotMiB > gb * 1_024 * 0.94 && offer.slotMiB <= gb * 1_024);
+  });
+}
