@@ -155,7 +155,7 @@ function pass(upstream: string, request: IncomingMessage, response: ServerRespon
   request.pipe(onward);
 }
 
-const PROBES = 60;
+const PROBES = 40;
 
 /** ms, of admissions one after the other. */
 async function medianAdmission(client: KubeClient): Promise<number> {
@@ -215,13 +215,17 @@ tap.test('history', async (t) => {
   }
 
   await t.test('a Prometheus that holds its answers back: admission takes as long as before', async (t) => {
-    await medianAdmission(client);
-    const before = await medianAdmission(client);
-    holder.holds = true;
-    await waitFor('it is asked, in vain', () => holder.held.length > 0);
-    const during = await medianAdmission(client);
-    t.comment(`median of ${PROBES}: ${before.toFixed(1)} ms before, ${during.toFixed(1)} ms during`);
-    t.ok(during < 1.5 * before + 2);
+    const medians = { before: Number.POSITIVE_INFINITY, during: Number.POSITIVE_INFINITY };
+    // In turns, and the best of each: others are at work on this machine.
+    for (let round = 1; round <= 3; round += 1) {
+      holder.release();
+      medians.before = Math.min(medians.before, await medianAdmission(client));
+      holder.holds = true;
+      await waitFor('it is asked, in vain', () => holder.held.length > 0);
+      medians.during = Math.min(medians.during, await medianAdmission(client));
+    }
+    t.comment(`medians: ${medians.before.toFixed(1)} ms before, ${medians.during.toFixed(1)} ms during`);
+    t.ok(medians.during < 1.5 * medians.before + 1);
     t.match((await decided(client, 'busy')).reason, /history: 90%/, 'what was known holds');
   });
 
