@@ -49,7 +49,7 @@ decides([
     { workloadType: 'batch', memoryMiB: 20 * GIB },
     { ...modes('mps', 'timeslicing'), offers: [slot('timeslicing', 40_960, 250)] },
     'timeslicing gpu.shared',
-    time('a slot of 1/4 GPU (40Gi), offered by 1 node', 'batch, declared 30Gi'),
+    time('a slot of 1/4 GPU (40Gi), offered by 1 node', 'batch'),
   ],
   ['development while time-slicing is off', { workloadType: 'development' }, modes('mig', 'mps'), 'exclusive', nothing],
   ['everything off', { workloadType: 'inference', memoryMiB: GIB }, modes(), 'exclusive', nothing],
