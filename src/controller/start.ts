@@ -29,6 +29,8 @@ export interface ControllerOptions {
   readonly namespace: string;
   readonly schedulerName: string;
   readonly configurationFile?: string;
+  /** ms between two looks at it; default 5,000. */
+  readonly configurationMs?: number;
   readonly log: Logger;
   readonly random: () => number;
   readonly now: () => Date;
@@ -58,6 +60,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
     admissionConfigurationOf(configuration, namespace, schedulerName);
   const configuration = new ConfigurationWatch({
     file,
+    ...(options.configurationMs !== undefined && { everyMs: options.configurationMs }),
     changed: (changed) => {
       if (state.configure(settingsOf(changed))) void reflectors.nodes.listAgain();
       loop.trigger();
