@@ -105,9 +105,10 @@ tap.test('docs/reference/configuration.md has every key with its default and bou
   const rows = [...read('docs/reference/configuration.md').matchAll(/^\| `([\w.]+)` \| (.+?) \| (.+?) \|/gm)];
   t.same(rows.map(([, key]) => key).sort(), [...new Set(keys.map(([path]) => path.join('.')))].sort());
   for (const [path, { default: value, minimum, maximum }] of keys) {
-    const [row, , preset, values] = rows.find(([, key]) => key === path.join('.')) ?? [];
-    if (value !== undefined) t.equal(preset, Array.isArray(value) ? value.join(', ') : show(value), row);
-    if (maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER) t.equal(values, `${minimum} to ${maximum}`, row);
+    const [, , preset, values] = rows.find(([, key]) => key === path.join('.')) ?? [];
+    if (value !== undefined) t.equal(preset, Array.isArray(value) ? value.join(', ') : show(value), path.join('.'));
+    if (maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER)
+      t.equal(values, `${minimum} to ${maximum}`, path.join('.'));
   }
 });
 
