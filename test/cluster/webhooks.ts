@@ -9,8 +9,8 @@ import type { Cluster } from './start.ts';
 
 export const EXEMPT = ['kube-system', 'gpu-autoscaler-system'];
 
-/** So short that a test sees every step; all in ms. */
-export const HASTY: Policy = { leafMs: 6_000, authorityMs: 12_000, settleMs: 1_000, retainMs: 1_500, pollMs: 100 };
+/** So short that a test sees every step, and long enough that a busy machine renews in time; all in ms. */
+export const HASTY: Policy = { leafMs: 15_000, authorityMs: 30_000, settleMs: 1_000, retainMs: 1_500, pollMs: 100 };
 
 export async function startReplica(
   { kubeConfig, dir }: Pick<Cluster, 'kubeConfig' | 'dir'>,

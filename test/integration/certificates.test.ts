@@ -20,7 +20,7 @@ const SECRET = '/api/v1/namespaces/default/secrets/webhook-server-cert';
 const CONFIGURATION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/gpu-autoscaler-webhook';
 const NODES = [mpsNode({ name: 'mps', gpus: 1, replicas: 8 })];
 /** Time for five certificates and three authorities. */
-const LOAD_MS = 25_000;
+const LOAD_MS = 48_000;
 /** Between renewals of days there is nothing to be seen in a test. */
 const CALM = { pollMs: 100, settleMs: 1_000 };
 
