@@ -2,10 +2,12 @@
 
 import { z } from 'zod';
 import { CONFIG_MAP, CUSTOM_RESOURCES } from '../../api/keys.ts';
+import { parseSharingPolicy } from '../../api/sharing-policy.ts';
 import type { AdmissionState } from '../../cluster/admission-state.ts';
 import type { Feed } from '../../cluster/cluster-state.ts';
 import { type KubeClient, KubeError } from '../../cluster/kube-client.ts';
 import { listPages } from '../../cluster/list.ts';
+import { InputError } from '../input-error.ts';
 import type { Manifest } from './manifests.ts';
 
 /** @throws KubeError */
@@ -26,16 +28,24 @@ async function takeAll(feed: Feed, client: KubeClient, path: string): Promise<vo
   list.done();
 }
 
-/** Takes what a snapshot, or a manifest beside the pods, tells of the cluster; the objects that say nothing of it. */
+/**
+ * Takes what a snapshot, or a manifest beside the pods, tells of the cluster; the objects that say nothing of it.
+ * @throws InputError for a policy that cannot be read: whoever wrote it is asking
+ */
 export function takeManifests(state: AdmissionState, manifests: readonly Manifest[]): Manifest[] {
-  return manifests.filter((manifest) => {
-    const feed = feedOf(state, manifest);
-    feed?.changed(manifest);
+  return manifests.filter(({ object, at }) => {
+    if (object.kind === 'GPUSharingPolicy') {
+      const parsed = parseSharingPolicy(object);
+      if (!parsed.ok)
+        throw new InputError(`${at()}: GPUSharingPolicy ${object.metadata?.name ?? ''}: ${parsed.reason}`);
+    }
+    const feed = feedOf(state, object.kind);
+    feed?.changed(object);
     return !feed;
   });
 }
 
-function feedOf(state: AdmissionState, { kind }: Manifest): Feed | undefined {
+function feedOf(state: AdmissionState, kind: string): Feed | undefined {
   if (kind === 'Node') return state.nodes;
   if (kind === 'Namespace') return state.namespaces;
   if (kind === 'GPUSharingPolicy') return state.policies;

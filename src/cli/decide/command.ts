@@ -63,9 +63,13 @@ export function addDecide(program: Command, dependencies: DecideDependencies): v
 async function decide(flags: Flags, { kubeConfig, now }: DecideDependencies): Promise<void> {
   if (!['text', 'json'].includes(flags.output))
     throw new InputError(`--output: ${JSON.stringify(flags.output)} is not text or json`);
-  const files = flags.filename.map((file) => ({ file, manifests: readManifests(nameOf(file), readText(file)) }));
-  const snapshots = flags.snapshot?.flatMap((file) => readManifests(nameOf(file), readText(file)));
-  const client = snapshots ? undefined : new KubeClient(await kubeConfig(flags.kubeconfig));
+  const inputs = [...flags.filename, ...(flags.snapshot ?? [])];
+  if (inputs.filter((file) => file === '-').length > 1)
+    throw new InputError('standard input (-) can be read only once');
+  const read = (file: string) => readManifests(nameOf(file), readText(file));
+  const given = flags.filename.flatMap(read);
+  const snapshots = flags.snapshot?.flatMap(read);
+  const client = snapshots ? undefined : await clientOf(flags, kubeConfig);
   try {
     const configuration = await configurationOf(flags, client);
     const state = new AdmissionState(admissionConfigurationOf(configuration, flags.systemNamespace), (why, details) =>
@@ -74,15 +78,10 @@ async function decide(flags: Flags, { kubeConfig, now }: DecideDependencies): Pr
     if (client) await listCluster(state, client);
     takeManifests(state, snapshots ?? []);
     // Policies before pods: the order of files does not matter.
-    const rest = files.map(({ file, manifests }) => ({
-      file: nameOf(file),
-      manifests: takeManifests(state, manifests),
-    }));
+    const rest = takeManifests(state, given);
     const history = await historyOf(configuration);
     const view = state.view((workload) => history?.of(workload));
-    const reports = rest.flatMap(({ file, manifests }) =>
-      manifests.flatMap((each) => report(each, file, flags, view, now)),
-    );
+    const reports = rest.flatMap((manifest) => report(manifest, flags, view, now));
     if (reports.length === 0)
       throw new InputError('there is no pod, and nothing that makes pods, in what was given by -f');
     process.stdout.write(flags.output === 'json' ? asJson(reports) : `${reports.map(asText).join('\n\n')}\n`);
@@ -91,11 +90,22 @@ async function decide(flags: Flags, { kubeConfig, now }: DecideDependencies): Pr
   }
 }
 
-function report(manifest: Manifest, file: string, flags: Flags, view: AdmissionView, now: () => Date): Report[] {
-  const pod = podOf(manifest, file);
+/** Nothing was said of a cluster: most likely there is none at hand. */
+async function clientOf({ kubeconfig }: Flags, kubeConfig: DecideDependencies['kubeConfig']): Promise<KubeClient> {
+  try {
+    return new KubeClient(await kubeConfig(kubeconfig));
+  } catch (error) {
+    const { message } = error as Error;
+    throw new InputError(`${message}\n(without a live cluster: --snapshot FILE)`, { cause: error });
+  }
+}
+
+function report(manifest: Manifest, flags: Flags, view: AdmissionView, now: () => Date): Report[] {
+  const pod = podOf(manifest);
   if (!pod) return [];
-  const judged = judge(pod, manifest.metadata?.namespace ?? flags.namespace, view);
-  const object = `${manifest.kind} ${manifest.metadata?.name ?? ''}`.trim();
+  const { file, object: given } = manifest;
+  const judged = judge(pod, given.metadata?.namespace ?? flags.namespace, view);
+  const object = `${given.kind} ${given.metadata?.name ?? given.metadata?.generateName ?? ''}`.trim();
   const { schedulerName } = view.settings;
   const changed =
     judged.ok && judged.decision.action !== 'leave'

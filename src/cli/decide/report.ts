@@ -1,6 +1,7 @@
 /** A decision for people, and for programs. */
 
 import type { Judged } from '../../cluster/judge.ts';
+import type { Decision, SharedMode } from '../../core/admission/facts.ts';
 import { WHOLE_GPU } from '../../core/resources.ts';
 
 export interface Report {
@@ -43,25 +44,27 @@ function outcome({ decision, requested }: Extract<Judged, { ok: true }>, schedul
   ];
 }
 
-/** Stable: fields are added, never changed. */
+/** Stable: fields are added, never changed; every item has all of them. */
 export function asJson(reports: readonly Report[]): string {
   const items = reports.map(({ file, object, judged, pod }) => {
-    if (!judged.ok) return { file, object, action: 'error', faults: judged.faults };
-    const { action, reasons, warnings, policy } = judged.decision;
-    const shared = judged.decision.action === 'share' ? judged.decision : undefined;
+    const decision = judged.ok ? judged.decision : undefined;
     return {
       file,
       object,
-      action,
-      strategy:
-        shared?.mode ??
-        (action === 'schedule' && 'decided' in judged.decision && judged.decision.decided ? 'exclusive' : 'none'),
-      resource: shared?.resource ?? null,
-      policy: policy ?? null,
-      reasons,
-      warnings,
+      action: decision?.action ?? 'error',
+      strategy: strategyOf(decision),
+      resource: decision?.action === 'share' ? decision.resource : null,
+      policy: decision?.policy ?? null,
+      reasons: decision?.reasons ?? [],
+      warnings: decision?.warnings ?? [],
+      faults: judged.ok ? [] : judged.faults,
       pod: pod ?? null,
     };
   });
   return `${JSON.stringify({ apiVersion: 'gpu-autoscaler.io/v1', kind: 'DecisionList', items }, null, 2)}\n`;
+}
+
+function strategyOf(decision: Decision | undefined): SharedMode | 'exclusive' | 'none' {
+  if (decision?.action === 'share') return decision.mode;
+  return decision?.action === 'schedule' && decision.decided ? 'exclusive' : 'none';
 }

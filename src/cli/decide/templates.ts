@@ -16,6 +16,7 @@ const withJobTemplate = z.object({ spec: z.object({ jobTemplate: withTemplate })
 const OWNERS: Readonly<Record<string, (name: string) => { readonly kind: string; readonly name: string }>> = {
   Deployment: (name) => ({ kind: 'ReplicaSet', name: `${name}-${HASH}` }),
   ReplicaSet: (name) => ({ kind: 'ReplicaSet', name }),
+  ReplicationController: (name) => ({ kind: 'ReplicationController', name }),
   StatefulSet: (name) => ({ kind: 'StatefulSet', name }),
   DaemonSet: (name) => ({ kind: 'DaemonSet', name }),
   Job: (name) => ({ kind: 'Job', name }),
@@ -26,16 +27,17 @@ const HASH = '0';
 const MINUTE = '00000000';
 
 /**
- * The pod of a Pod, Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or CronJob; undefined for a kind that makes none.
+ * The pod of a Pod, Deployment, ReplicaSet, ReplicationController, StatefulSet, DaemonSet, Job or CronJob; undefined for
+ * a kind that makes none.
  * @throws InputError
  */
-export function podOf(manifest: Manifest, file: string): object | undefined {
-  const { kind, metadata } = manifest;
-  if (kind === 'Pod') return manifest;
+export function podOf(manifest: Manifest): object | undefined {
+  const { kind, metadata } = manifest.object;
+  if (kind === 'Pod') return manifest.object;
   const owner = Object.hasOwn(OWNERS, kind) ? OWNERS[kind] : undefined;
   if (!owner) return undefined;
   const name = metadata?.name ?? '';
-  const template = templateOf(manifest, `${file}: ${kind} ${name}`);
+  const template = templateOf(manifest);
   const reference = owner(name);
   return {
     apiVersion: 'v1',
@@ -51,13 +53,14 @@ export function podOf(manifest: Manifest, file: string): object | undefined {
   };
 }
 
-function templateOf(manifest: Manifest, place: string): z.infer<typeof templateSchema> {
+function templateOf({ object, at }: Manifest): z.infer<typeof templateSchema> {
   const parsed =
-    manifest.kind === 'CronJob'
-      ? withJobTemplate.transform(({ spec }) => spec.jobTemplate).safeParse(manifest)
-      : withTemplate.safeParse(manifest);
-  if (!parsed.success) throw new InputError(`${place}: ${faults(parsed.error)}`);
-  return parsed.data.spec.template;
+    object.kind === 'CronJob'
+      ? withJobTemplate.transform(({ spec }) => spec.jobTemplate).safeParse(object)
+      : withTemplate.safeParse(object);
+  if (parsed.success) return parsed.data.spec.template;
+  const place = at(parsed.error.issues[0]?.path);
+  throw new InputError(`${place}: ${object.kind} ${object.metadata?.name ?? ''}: ${faults(parsed.error)}`);
 }
 
 /** A DaemonSet's controller writes the node into each pod's affinity. */
