@@ -10,8 +10,9 @@ import { ConfigurationWatch } from '../cluster/configuration-watch.ts';
 import { KubeClient, KubeError } from '../cluster/kube-client.ts';
 import { Reflector } from '../cluster/reflector.ts';
 import { configurationNews } from '../telemetry/configuration-news.ts';
+import { CurrentHistory } from '../telemetry/history/current.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { controllerMetrics, createRegistry } from '../telemetry/metrics.ts';
+import { controllerMetrics, createRegistry, historyMetrics } from '../telemetry/metrics.ts';
 import { createServer } from '../telemetry/server.ts';
 import { Loop } from './loop.ts';
 import { findMissed, findUnclear } from './missed-pods.ts';
@@ -63,10 +64,13 @@ export async function startController(options: ControllerOptions): Promise<Runni
     ...(options.configurationMs !== undefined && { everyMs: options.configurationMs }),
     changed: (changed) => {
       if (state.configure(settingsOf(changed))) void reflectors.nodes.listAgain();
+      histories.take(changed);
       loop.trigger();
     },
     tell: configurationNews(registry, log, file),
   });
+  const monotonic = () => performance.now();
+  const histories = new CurrentHistory({ log, metrics: historyMetrics(registry), fetch, now: monotonic });
   const trigger = () => loop.trigger();
   const state = new AdmissionState(settingsOf(configuration.current), warn, trigger);
   const policies = new StoredPolicies(trigger);
@@ -92,7 +96,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
       // Half of the picture would say that pods and nodes are gone.
       if (missing.size > 0) return;
       await writeStatuses();
-      const view = state.view();
+      const view = state.view((workload) => histories.current?.of(workload));
       await reports.report(findMissed(pods, view), findUnclear(pods, view));
     },
     failed: (error) => log.warn({ error: error.message }, 'could not write to the API server, trying again'),
@@ -120,6 +124,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
   const url = await server.listen({ host, port });
   for (const reflector of Object.values(reflectors)) reflector.start();
   configuration.start();
+  histories.take(configuration.current);
   loop.start();
 
   return {
@@ -127,7 +132,11 @@ export async function startController(options: ControllerOptions): Promise<Runni
     ready,
     async close() {
       await server.close();
-      await Promise.all([configuration.stop(), ...Object.values(reflectors).map((reflector) => reflector.stop())]);
+      await Promise.all([
+        configuration.stop(),
+        histories.stop(),
+        ...Object.values(reflectors).map((reflector) => reflector.stop()),
+      ]);
       client.close();
       await loop.stop();
     },
