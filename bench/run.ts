@@ -13,6 +13,7 @@ import { admissionLatency } from './scenarios/admission-latency.ts';
 import { coldStart } from './scenarios/cold-start.ts';
 import { decisionCost } from './scenarios/decision-cost.ts';
 import { filterLatency } from './scenarios/filter-latency.ts';
+import { historyRefresh } from './scenarios/history-refresh.ts';
 import { jsonCost } from './scenarios/json-cost.ts';
 import { migLayout } from './scenarios/mig-layout.ts';
 import { openb } from './scenarios/openb.ts';
@@ -27,6 +28,7 @@ const SCENARIOS: readonly Scenario[] = [
   migLayout,
   openb,
   decisionCost,
+  historyRefresh,
 ];
 const RESULTS = join(import.meta.dirname, 'results');
 

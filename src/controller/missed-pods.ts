@@ -30,6 +30,22 @@ export function findMissed(notes: PodNotes, view: AdmissionView): MissedPod[] {
   });
 }
 
+/** A pod whose label or annotation of ours cannot be read; its author may never have seen the webhook's warning. */
+export interface UnclearPod {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** One sentence for each. */
+  readonly faults: readonly string[];
+}
+
+export function findUnclear(notes: PodNotes, view: AdmissionView): UnclearPod[] {
+  return [...notes.undecided()].flatMap(({ uid, namespace, name, undecided }) => {
+    const judged = judge(undecided, namespace, view);
+    return judged.ok || judged.unreadable ? [] : [{ uid, namespace, name, faults: judged.faults }];
+  });
+}
+
 const ROLLED_OUT: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet']);
 
 /** Made anew, a pod passes the webhook. */

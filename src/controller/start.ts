@@ -14,7 +14,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { controllerMetrics, createRegistry } from '../telemetry/metrics.ts';
 import { createServer } from '../telemetry/server.ts';
 import { Loop } from './loop.ts';
-import { findMissed } from './missed-pods.ts';
+import { findMissed, findUnclear } from './missed-pods.ts';
 import { MissedReports } from './missed-reports.ts';
 import { PodNotes } from './pod-notes.ts';
 import { dueStatus } from './policy-status.ts';
@@ -29,6 +29,8 @@ export interface ControllerOptions {
   readonly namespace: string;
   readonly schedulerName: string;
   readonly configurationFile?: string;
+  /** ms between two looks at it; default 5,000. */
+  readonly configurationMs?: number;
   readonly log: Logger;
   readonly random: () => number;
   readonly now: () => Date;
@@ -58,6 +60,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
     admissionConfigurationOf(configuration, namespace, schedulerName);
   const configuration = new ConfigurationWatch({
     file,
+    ...(options.configurationMs !== undefined && { everyMs: options.configurationMs }),
     changed: (changed) => {
       if (state.configure(settingsOf(changed))) void reflectors.nodes.listAgain();
       loop.trigger();
@@ -89,7 +92,8 @@ export async function startController(options: ControllerOptions): Promise<Runni
       // Half of the picture would say that pods and nodes are gone.
       if (missing.size > 0) return;
       await writeStatuses();
-      await reports.report(findMissed(pods, state.view()));
+      const view = state.view();
+      await reports.report(findMissed(pods, view), findUnclear(pods, view));
     },
     failed: (error) => log.warn({ error: error.message }, 'could not write to the API server, trying again'),
     settleMs: options.settleMs ?? SETTLE_MS,

@@ -34,6 +34,8 @@ export interface ExtenderOptions {
   readonly narrowing?: boolean;
   /** Of the configuration; the defaults hold without one. */
   readonly configurationFile?: string;
+  /** ms between two looks at it; default 5,000. */
+  readonly configurationMs?: number;
   /** ms between two comparisons of the ledger with the API server; 0 (the default) for none. */
   readonly compareMs?: number;
   /** Of the Lease that only one extender holds; default kube-system, which every cluster has. */
@@ -66,6 +68,7 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
   const registry = createRegistry();
   const configuration = new ConfigurationWatch({
     file,
+    ...(options.configurationMs !== undefined && { everyMs: options.configurationMs }),
     changed: (changed) => {
       live.use(strategyOf(changed, options.strategy));
       const { oversubscribe } = changed.sharing.timeSlicing;

@@ -27,6 +27,8 @@ export interface WebhookOptions {
   readonly schedulerName: string;
   /** Of the configuration; the defaults hold without one. */
   readonly configurationFile?: string;
+  /** ms between two looks at it; default 5,000. */
+  readonly configurationMs?: number;
   readonly log: Logger;
   readonly random: () => number;
   readonly now: () => Date;
@@ -50,6 +52,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     admissionConfigurationOf(configuration, namespace, schedulerName);
   const configuration = new ConfigurationWatch({
     file,
+    ...(options.configurationMs !== undefined && { everyMs: options.configurationMs }),
     changed: (changed) => {
       if (state.configure(settingsOf(changed))) void reflectors.nodes.listAgain();
       histories.take(changed);

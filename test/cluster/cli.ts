@@ -10,14 +10,21 @@ const USAGE = `usage: npm run cluster [-- --empty]
 
 Starts etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok on 127.0.0.1, with
 one GPU node of each kind (exclusive, MPS, time-slicing, MIG), prints a KUBECONFIG line, and runs
-until Ctrl-C.
+until Ctrl-C. A second kube-scheduler, gpu-autoscaler-scheduler, asks an extender: start one.
 
-  --empty   no nodes
+  --empty               no nodes
+  --extender-url URL    where that listens (default: http://127.0.0.1:8888)
 `;
 
 function readFlags() {
   try {
-    return parseArgs({ options: { empty: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } }).values;
+    return parseArgs({
+      options: {
+        empty: { type: 'boolean' },
+        'extender-url': { type: 'string', default: 'http://127.0.0.1:8888' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }).values;
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n\n${USAGE}`);
     process.exit(2);
@@ -44,6 +51,7 @@ try {
     log: (line) => console.error(line),
   });
   await installDefinitions(cluster.client);
+  await cluster.startScheduler({ extenderUrl: flags['extender-url'] });
   console.log(`export KUBECONFIG=${cluster.kubeconfigFile}`);
   console.error('Ctrl-C stops it.');
   // Nothing else keeps us running.

@@ -79,7 +79,7 @@ export async function startInProcessExtender(
 }
 
 /** Starts the webhook, registers it, and waits until the API server asks it. */
-export async function startInProcessWebhook(cluster: Cluster): Promise<RunningWebhook> {
+export async function startInProcessWebhook(cluster: Cluster, configurationFile?: string): Promise<RunningWebhook> {
   const { kubeConfig, client, dir } = cluster;
   const tls = await createCertificate();
   const folder = mkdtempSync(join(dir, 'tls-'));
@@ -93,6 +93,7 @@ export async function startInProcessWebhook(cluster: Cluster): Promise<RunningWe
     certificates: { from: 'files', certFile, keyFile },
     namespace: 'gpu-autoscaler-system',
     schedulerName: 'gpu-autoscaler-scheduler',
+    ...(configurationFile !== undefined && { configurationFile }),
     log: createLogger('webhook', 'debug', join(dir, 'logs', 'webhook.log')),
     random: Math.random,
     now: () => new Date(),

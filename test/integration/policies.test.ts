@@ -272,10 +272,11 @@ async function missed(t: Test, { cluster }: Stack): Promise<void> {
   });
   await make('bare', { labels });
   await make('trains', { labels: { [`${KEY}workload-type`]: 'training' } });
+  await make('unclear', { labels, annotations: { [`${KEY}sharing-mode`]: 'mgi' } });
   await make('opted-out', { labels, annotations: { [`${KEY}optimize`]: 'false' } });
 
-  const eventOf = async (name: string) => {
-    const selector = encodeURIComponent(`involvedObject.name=${name},reason=NotOptimized`);
+  const eventOf = async (name: string, reason = 'NotOptimized') => {
+    const selector = encodeURIComponent(`involvedObject.name=${name},reason=${reason}`);
     return eventsSchema.parse(await client.json('GET', `/api/v1/namespaces/default/events?fieldSelector=${selector}`))
       .items;
   };
@@ -289,6 +290,8 @@ async function missed(t: Test, { cluster }: Stack): Promise<void> {
   });
   t.same(await eventOf('trains'), [], 'it would keep a whole GPU anyway');
   t.same(await eventOf('opted-out'), []);
+  const unclear = await waitFor('an event on unclear', async () => (await eventOf('unclear', 'NotUnderstood'))[0]);
+  t.match(unclear, { message: /^left as it is: gpu-autoscaler\.io\/sharing-mode: "mgi" is not one of / });
   const count = async () =>
     /^gpu_autoscaler_missed_pods\{strategy="mps"\} (\d+)$/m.exec(
       await (await fetch(`${controller.url}/metrics`)).text(),

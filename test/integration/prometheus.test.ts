@@ -1,12 +1,8 @@
 /** Our metrics in the eyes of Prometheus: its linter, and a server that scrapes them. */
 
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
 import type { FastifyInstance } from 'fastify';
-import tap, { type Test } from 'tap';
-import { z } from 'zod';
+import tap from 'tap';
 import {
   certificateMetrics,
   createRegistry,
@@ -15,17 +11,9 @@ import {
 } from '../../src/telemetry/metrics.ts';
 import { exclusiveNode } from '../cluster/gpu-nodes.ts';
 import { gpuPod } from '../cluster/pods.ts';
-import { freePorts } from '../cluster/processes.ts';
+import { isPrometheusInstalled, startPrometheus } from '../cluster/prometheus.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { livePod, makeExtender } from '../fakes/extender.ts';
-
-/** False, and the test skipped, where Prometheus is not installed (Debian: apt-get install prometheus). */
-function isInstalled(t: Test): boolean {
-  if (spawnSync('promtool', ['--version']).status === 0) return true;
-  if (process.env.PROMETHEUS_REQUIRED) throw new Error('promtool is not installed: apt-get install prometheus');
-  t.pass('not run', { skip: 'promtool is not installed: apt-get install prometheus' });
-  return false;
-}
 
 /** An extender that has filtered, ranked, refused and bound. */
 async function usedExtender(): Promise<FastifyInstance> {
@@ -42,7 +30,7 @@ async function usedExtender(): Promise<FastifyInstance> {
 }
 
 tap.test('promtool finds nothing to object to', async (t) => {
-  if (!isInstalled(t)) return;
+  if (!isPrometheusInstalled(t)) return;
   const webhook = createRegistry();
   webhookMetrics(webhook).decisions.inc({ strategy: 'mig' });
   certificateMetrics(webhook).rotations.inc({ result: 'taken' });
@@ -56,37 +44,15 @@ tap.test('promtool finds nothing to object to', async (t) => {
 });
 
 tap.test('a Prometheus server scrapes them, and answers questions about them', async (t) => {
-  if (!isInstalled(t)) return;
+  if (!isPrometheusInstalled(t)) return;
   const server = await usedExtender();
   t.teardown(() => server.close());
   const { host } = new URL(await server.listen({ host: '127.0.0.1', port: 0 }));
-  const [port = 0] = await freePorts(1);
-  const dir = t.testdir({});
   const scrape = { job_name: 'extender', static_configs: [{ targets: [host] }] };
-  writeFileSync(
-    join(dir, 'prometheus.yml'),
-    JSON.stringify({ global: { scrape_interval: '1s' }, scrape_configs: [scrape] }),
-  );
-  const flags = [`--config.file=${join(dir, 'prometheus.yml')}`, `--storage.tsdb.path=${join(dir, 'data')}`];
-  const prometheus = spawn('prometheus', [...flags, `--web.listen-address=127.0.0.1:${port}`], { stdio: 'ignore' });
-  const exit = once(prometheus, 'exit');
-  t.teardown(async () => {
-    prometheus.kill();
-    await exit;
-  });
-  const ask = async (query: string) => {
-    const reply = await fetch(`http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(query)}`).catch(
-      () => undefined,
-    );
-    return reply?.ok ? answerSchema.parse(await reply.json()).data.result[0]?.value[1] : undefined;
-  };
+  const { ask } = await startPrometheus(t, { scrape: [scrape] });
   t.equal(await waitFor('the first scrape', () => ask('gpu_autoscaler_extender_binds_total{result="bound"}')), '1');
   t.equal(await ask('sum(gpu_autoscaler_extender_refused_nodes_total)'), '2');
   t.equal(await ask('count(gpu_autoscaler_extender_request_duration_seconds_count)'), '3', 'one series for each verb');
   const slow = 'histogram_quantile(1, sum by (le) (gpu_autoscaler_extender_request_duration_seconds_bucket)) < 5';
   t.ok(await ask(slow), 'the buckets make a quantile');
-});
-
-const answerSchema = z.object({
-  data: z.object({ result: z.array(z.object({ value: z.tuple([z.number(), z.string()]) })) }),
 });

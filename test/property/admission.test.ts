@@ -177,7 +177,7 @@ check(
 
 /** The last words that each outcome may have. */
 const LAST: Readonly<Record<Reviewed['strategy'], RegExp>> = {
-  mig: /^considered MIG: .+ takes |^(sharing-mode: mig|MIG profile \S+) was asked for: /,
+  mig: /^considered MIG: .+ (needs|takes) |^(sharing-mode: mig|MIG profile \S+) was asked for: /,
   mps: /^considered MPS: .+ takes |^sharing-mode: mps was asked for: |^no memory limit is set: /,
   timeslicing: /^considered time-slicing: .+ takes |^sharing-mode: timeslicing was asked for: /,
   exclusive:

@@ -137,9 +137,15 @@ async function historyOf(configuration: Configuration) {
     now: () => performance.now(),
   });
   current.take(configuration);
-  await Promise.race([current.current?.known, sleep(HISTORY_MS, undefined, { ref: false })]);
+  const history = current.current;
+  if (!history) return undefined;
+  const failure = await Promise.race([
+    history.firstTry,
+    sleep(HISTORY_MS, `no answer within ${HISTORY_MS / 1000} s`, { ref: false }),
+  ]);
+  if (failure !== undefined) say(`Prometheus does not tell the history: ${failure}`);
   await current.stop();
-  return current.current;
+  return history;
 }
 
 function nameOf(file: string): string {

@@ -290,7 +290,7 @@ function batch(case_: Case): Verdict | undefined {
   const { facts, terms } = case_;
   if (typeOf(facts) !== 'batch') return undefined;
   const memory = memoryOf(facts, terms, 'mig');
-  const mig = memory !== undefined && memory.mib >= SMALL_MIB && tryMode(case_, 'mig', 'batch');
+  const mig = memory !== undefined && memory.mib >= SMALL_MIB && tryMode(case_, 'mig', `batch, ${memory.words}`);
   return mig || tryMode(case_, 'timeslicing', 'batch');
 }
 
@@ -311,7 +311,9 @@ function tryMode(case_: Case, mode: SharedMode, why: string): Verdict | undefine
     reasons.push(`considered ${NAMES[mode]}: ${why}, but no node offers a slot that holds the pod`);
     return undefined;
   }
-  reasons.push(`considered ${NAMES[mode]}: ${why} takes ${describeSlot(offer)}`);
+  // A profile follows from the memory, where that is known.
+  const verb = mode === 'mig' && memoryOf(facts, terms, mode) ? 'needs' : 'takes';
+  reasons.push(`considered ${NAMES[mode]}: ${why} ${verb} ${describeSlot(offer)}`);
   return share(case_, mode, offer);
 }
 

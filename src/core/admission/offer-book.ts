@@ -26,8 +26,12 @@ const REMEMBERED = 1_000;
 /** Characters of a question that is worth it: an affinity may be of any size. */
 const LONGEST_QUESTION = 4_096;
 
+/** What nodes of one kind offer: the same object for all of them, since a fleet has many nodes and few kinds. */
+type Kind = readonly Offer[];
+
 export class OfferBook {
-  readonly #nodes = new Map<string, OfferingNode & { readonly offers: readonly Offer[] }>();
+  readonly #nodes = new Map<string, OfferingNode & { readonly kind: Kind }>();
+  readonly #kinds = new Map<string, Kind>();
   readonly #answers = new Map<string, readonly Offer[]>();
   #terms: OfferTerms;
 
@@ -36,7 +40,7 @@ export class OfferBook {
   }
 
   set(node: OfferingNode): void {
-    this.#nodes.set(node.inventory.name, { ...node, offers: this.#offersOf(node) });
+    this.#nodes.set(node.inventory.name, { ...node, kind: this.#kindOf(node) });
     this.#answers.clear();
   }
 
@@ -52,6 +56,7 @@ export class OfferBook {
   /** What may be made on demand, and where, has changed. */
   setTerms(terms: OfferTerms): void {
     this.#terms = terms;
+    this.#kinds.clear();
     for (const node of [...this.#nodes.values()]) this.set(node);
   }
 
@@ -60,10 +65,16 @@ export class OfferBook {
     const key = JSON.stringify(placement);
     const known = this.#answers.get(key);
     if (known) return known;
-    const fitting = [...this.#nodes.values()].filter(
-      ({ labels }) => placement.length === 0 || placement.some((selector) => matches(selector, labels)),
+    const fitting = new Map<Kind, number>();
+    for (const { labels, kind } of this.#nodes.values()) {
+      if (placement.length > 0 && !placement.some((selector) => matches(selector, labels))) continue;
+      fitting.set(kind, (fitting.get(kind) ?? 0) + 1);
+    }
+    const offers = countOffers(
+      [...fitting].flatMap(([kind, count]) =>
+        kind.map((offer) => ({ ...offer, nodes: offer.nodes * count, possible: offer.possible * count })),
+      ),
     );
-    const offers = countOffers(fitting.flatMap((node) => node.offers));
     if (key.length > LONGEST_QUESTION) return offers;
     if (this.#answers.size >= REMEMBERED) this.#answers.clear();
     this.#answers.set(key, offers);
@@ -75,10 +86,16 @@ export class OfferBook {
     return this.#answers.size;
   }
 
-  #offersOf({ inventory, labels }: OfferingNode): Offer[] {
+  #kindOf({ inventory, labels }: OfferingNode): Kind {
     const { onDemand, nodes } = this.#terms;
-    return [...offeredBy(inventory), ...possibleOn(inventory, onDemand)].filter(({ mode }) =>
+    const offers = [...offeredBy(inventory), ...possibleOn(inventory, onDemand)].filter(({ mode }) =>
       matches(nodes[mode] ?? [], labels),
     );
+    const key = JSON.stringify(offers);
+    const known = this.#kinds.get(key);
+    if (known) return known;
+    if (this.#kinds.size >= REMEMBERED) this.#kinds.clear();
+    this.#kinds.set(key, offers);
+    return offers;
   }
 }

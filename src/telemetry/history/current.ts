@@ -33,12 +33,17 @@ export class CurrentHistory {
     const wanted = JSON.stringify(history);
     if (wanted === this.#made) return;
     this.#made = wanted;
-    void this.#current?.stop();
+    const before = this.#current;
+    void before?.stop();
     this.#current = undefined;
     const { prometheusUrl: url, refreshInterval } = history;
     if (url === undefined) return;
-    const prometheus = new Prometheus({ url, fetch: this.#options.fetch });
-    this.#current = new History({ ...this.#options, prometheus, refreshMs: milliseconds(refreshInterval) });
+    this.#current = new History({
+      ...this.#options,
+      prometheus: new Prometheus({ url, fetch: this.#options.fetch }),
+      refreshMs: milliseconds(refreshInterval),
+      ...(before && { successorOf: before }),
+    });
     this.#current.start();
   }
 

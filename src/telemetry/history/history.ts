@@ -3,13 +3,14 @@
  * moment: nobody ever waits for Prometheus.
  */
 
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Workload, workloadKey } from '../../api/workload.ts';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import type { Workload } from '../../api/workload.ts';
 import type { WorkloadHistory } from '../../core/admission/facts.ts';
 import type { Logger } from '../logger.ts';
 import type { HistoryMetrics } from '../metrics.ts';
 import type { Prometheus } from './prometheus.ts';
-import { type Answers, historiesOf, QUERIES } from './utilisation.ts';
+import { QUESTIONS, Uses } from './utilisation.ts';
+import { historyKey } from './workload-names.ts';
 
 export interface HistoryOptions {
   readonly prometheus: Pick<Prometheus, 'query'>;
@@ -18,6 +19,8 @@ export interface HistoryOptions {
   readonly metrics: HistoryMetrics;
   /** ms of a clock that never goes back. */
   readonly now: () => number;
+  /** Whose place it takes: what that one knew holds until Prometheus answers. */
+  readonly successorOf?: History;
 }
 
 /** Figures older than this are of no use any more. */
@@ -30,29 +33,34 @@ export type Past =
   | { readonly known: true; readonly history: WorkloadHistory }
   | { readonly known: false; readonly why: string };
 
+/** All that was known at one moment; ms of the clock. */
+interface Known {
+  readonly histories: ReadonlyMap<string, WorkloadHistory>;
+  readonly at: number;
+}
+
 export class History {
-  readonly #options: HistoryOptions;
+  readonly #options: Omit<HistoryOptions, 'successorOf'>;
   readonly #stopping = new AbortController();
-  readonly #first = Promise.withResolvers<void>();
-  #histories: ReadonlyMap<string, WorkloadHistory> = new Map();
-  #refreshedAt: number | undefined;
+  readonly #firstTry = Promise.withResolvers<string | undefined>();
+  #known: Known | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(options: HistoryOptions) {
+  constructor({ successorOf, ...options }: HistoryOptions) {
     this.#options = options;
+    if (successorOf) this.#known = successorOf.#known;
   }
 
-  /** Resolves once Prometheus has answered; never before. */
-  get known(): Promise<void> {
-    return this.#first.promise;
+  /** Resolves once Prometheus has been asked for the first time: with why it did not answer, or undefined. */
+  get firstTry(): Promise<string | undefined> {
+    return this.#firstTry.promise;
   }
 
   of(workload: Workload): Past {
-    if (this.#refreshedAt === undefined) return { known: false, why: 'Prometheus has not answered yet' };
-    if (this.#options.now() - this.#refreshedAt > KEEP_MS) {
-      return { known: false, why: 'Prometheus has not answered for a day' };
-    }
-    const history = this.#histories.get(workloadKey(workload));
+    if (!this.#known) return { known: false, why: 'Prometheus has not answered yet' };
+    const { histories, at } = this.#known;
+    if (this.#options.now() - at > KEEP_MS) return { known: false, why: 'Prometheus has not answered for a day' };
+    const history = histories.get(historyKey(workload));
     if (history) return { known: true, history };
     return { known: false, why: `nothing is known of ${workload.kind} ${workload.name}` };
   }
@@ -73,21 +81,25 @@ export class History {
     while (!signal.aborted) {
       let delayMs = refreshMs;
       try {
-        this.#histories = historiesOf(await this.#ask(), this.#histories);
-        this.#refreshedAt = now();
-        this.#first.resolve();
+        const histories = await this.#ask();
+        this.#known = { histories, at: now() };
+        this.#firstTry.resolve(undefined);
         metrics.refreshes.inc({ result: 'answered' });
-        metrics.workloads.set(this.#histories.size);
+        metrics.workloads.set(histories.size);
         if (told !== undefined) log.info('Prometheus answers again');
         told = undefined;
       } catch (error) {
         if (signal.aborted) return;
         const { message } = error as Error;
         delayMs = Math.min(refreshMs, RETRY_MS);
+        this.#firstTry.resolve(message);
         metrics.refreshes.inc({ result: 'failed' });
         // Said once, not at every try.
         if (told !== message)
-          log.warn({ error: message }, 'Prometheus does not tell the history: decisions do without');
+          log.warn(
+            { error: message },
+            'Prometheus does not tell the history: decisions do without, or by what it told',
+          );
         told = message;
       }
       await sleep(delayMs, undefined, { signal, ref: false }).catch(() => {});
@@ -95,19 +107,17 @@ export class History {
   }
 
   /** One query after the other: Prometheus has others to serve. */
-  async #ask(): Promise<Answers> {
-    const { prometheus } = this.#options;
+  async #ask(): Promise<Map<string, WorkloadHistory>> {
     const { signal } = this.#stopping;
-    const all = async (queries: readonly string[]) => {
-      const answers = [];
-      for (const query of queries) answers.push(await prometheus.query(query, signal));
-      return answers;
-    };
-    return {
-      sum: await all(QUERIES.sum),
-      count: await all(QUERIES.count),
-      p95: await all(QUERIES.p95),
-      peak: await prometheus.query(QUERIES.peak, signal),
-    };
+    const uses = new Uses();
+    for (const question of QUESTIONS) {
+      for await (const samples of this.#options.prometheus.query(question.query, signal)) uses.take(question, samples);
+    }
+    const rolling = uses.histories(this.#known?.histories ?? new Map());
+    for (;;) {
+      const { done, value } = rolling.next();
+      if (done) return value;
+      await turn(undefined, { signal });
+    }
   }
 }

@@ -1,5 +1,7 @@
-/** Instant queries to a Prometheus, bounded in time and size. Knows nothing of GPUs. */
+/** Instant queries to a Prometheus, bounded in time and size, read piece by piece. Knows nothing of GPUs. */
 
+import { setImmediate as turn } from 'node:timers/promises';
+import { JSONParser } from '@streamparser/json';
 import { z } from 'zod';
 
 export interface Sample {
@@ -7,16 +9,10 @@ export interface Sample {
   readonly value: number;
 }
 
-const replySchema = z.discriminatedUnion('status', [
-  z.object({
-    status: z.literal('success'),
-    data: z.object({
-      resultType: z.literal('vector'),
-      result: z.array(z.object({ metric: z.record(z.string(), z.string()), value: z.tuple([z.number(), z.string()]) })),
-    }),
-  }),
-  z.object({ status: z.literal('error'), errorType: z.string().optional(), error: z.string() }),
-]);
+const sampleSchema = z.object({
+  metric: z.record(z.string(), z.string()),
+  value: z.tuple([z.number(), z.string()]),
+});
 
 /** No usable answer; the message says why. */
 export class PrometheusError extends Error {
@@ -24,7 +20,7 @@ export class PrometheusError extends Error {
 }
 
 export interface PrometheusOptions {
-  /** `http://prometheus.monitoring:9090`, with a path prefix if it has one. */
+  /** `http://prometheus.monitoring:9090`, with a path prefix if it has one, and `user:password@` if it wants that. */
   readonly url: string;
   readonly fetch: typeof fetch;
   /** For one query, ms; default 30,000. */
@@ -33,51 +29,121 @@ export interface PrometheusOptions {
   readonly maxBytes?: number;
 }
 
+/** Parsed in one turn of the event loop, bytes: a few ms, even while the code is cold. */
+const SLICE = 32 * 1024;
+
 export class Prometheus {
   readonly #options: PrometheusOptions;
+  readonly #url: URL;
+  readonly #headers: Readonly<Record<string, string>>;
 
   constructor(options: PrometheusOptions) {
     this.#options = options;
+    const url = new URL(options.url);
+    const { username, password } = url;
+    this.#headers = username ? { authorization: `Basic ${btoa(decodeURIComponent(`${username}:${password}`))}` } : {};
+    // In the URL they would be refused, and told to the log.
+    url.username = '';
+    url.password = '';
+    url.pathname = `${url.pathname.replace(/\/+$/, '')}/api/v1/query`;
+    this.#url = url;
   }
 
   /**
-   * The samples of an instant vector; those that are no number (NaN, ±Inf) are left out.
+   * The samples of an instant vector, some at a time, and others have their turn in between; those that are no number
+   * (NaN, ±Inf) are left out. What came before an error is of no use.
    * @throws PrometheusError
    */
-  async query(promql: string, signal: AbortSignal): Promise<Sample[]> {
-    const { url, fetch, timeoutMs = 30_000, maxBytes = 32 * 2 ** 20 } = this.#options;
-    const body = new URLSearchParams({ query: promql, timeout: `${timeoutMs}ms` });
+  async *query(promql: string, signal: AbortSignal): AsyncGenerator<readonly Sample[]> {
+    const { fetch, timeoutMs = 30_000 } = this.#options;
+    const ending = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     try {
-      const response = await fetch(`${url.replace(/\/$/, '')}/api/v1/query`, {
+      const response = await fetch(this.#url, {
         method: 'POST',
-        body,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+        headers: this.#headers,
+        body: new URLSearchParams({ query: promql, timeout: `${timeoutMs}ms` }),
+        signal: ending,
       });
-      const parsed = replySchema.safeParse(await readJson(response, maxBytes));
-      if (!parsed.success) throw new PrometheusError(`HTTP ${response.status}, and no answer of a Prometheus`);
-      if (parsed.data.status === 'error') throw new PrometheusError(parsed.data.error);
-      return parsed.data.data.result
-        .map(({ metric, value: [, text] }) => ({ labels: metric, value: Number(text) }))
-        .filter(({ value }) => Number.isFinite(value));
+      const answer = new Answer(response.status);
+      for await (const piece of this.#pieces(response)) {
+        await turn(undefined, { signal: ending });
+        yield answer.take(piece);
+      }
+      answer.end();
     } catch (error) {
       if (error instanceof PrometheusError) throw error;
-      const { message, cause } = error as Error;
-      throw new PrometheusError(cause instanceof Error ? cause.message : message, { cause: error });
+      throw new PrometheusError(reasonOf(error), { cause: error });
+    }
+  }
+
+  async *#pieces({ body }: Response): AsyncGenerator<Uint8Array> {
+    const { maxBytes = 32 * 2 ** 20 } = this.#options;
+    let size = 0;
+    for await (const chunk of body ?? []) {
+      size += chunk.length;
+      if (size > maxBytes) throw new PrometheusError(`the answer is larger than ${maxBytes} bytes`);
+      for (let from = 0; from < chunk.length; from += SLICE) yield chunk.subarray(from, from + SLICE);
     }
   }
 }
 
-async function readJson(response: Response, maxBytes: number): Promise<unknown> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > maxBytes) throw new PrometheusError(`the answer is larger than ${maxBytes} bytes`);
-    chunks.push(chunk);
+/** One reply, as far as it has come. */
+class Answer {
+  readonly #parser = new JSONParser({
+    paths: ['$.status', '$.error', '$.data.resultType', '$.data.result.*'],
+    keepStack: false,
+  });
+  readonly #httpStatus: number;
+  #samples: Sample[] = [];
+  #status: unknown;
+  #error: unknown;
+  #resultType: unknown;
+
+  constructor(httpStatus: number) {
+    this.#httpStatus = httpStatus;
+    this.#parser.onValue = ({ value, key }) => {
+      if (key === 'status') this.#status = value;
+      else if (key === 'error') this.#error = value;
+      else if (key === 'resultType') this.#resultType = value;
+      else this.#sample(value);
+    };
   }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString());
-  } catch {
-    return undefined;
+
+  /** The samples that end with this piece. */
+  take(piece: Uint8Array): readonly Sample[] {
+    try {
+      this.#parser.write(piece);
+    } catch (error) {
+      throw error instanceof PrometheusError ? error : this.#useless();
+    }
+    const samples = this.#samples;
+    this.#samples = [];
+    return samples;
   }
+
+  /** @throws PrometheusError if that was not all, or not what was asked for */
+  end(): void {
+    if (!this.#parser.isEnded) throw this.#useless();
+    if (this.#status === 'error' && typeof this.#error === 'string') throw new PrometheusError(this.#error);
+    if (this.#status !== 'success' || this.#resultType !== 'vector') throw this.#useless();
+  }
+
+  #sample(value: unknown): void {
+    const parsed = sampleSchema.safeParse(value);
+    if (!parsed.success) throw this.#useless();
+    const { metric, value: pair } = parsed.data;
+    const number = Number(pair[1]);
+    if (Number.isFinite(number)) this.#samples.push({ labels: metric, value: number });
+  }
+
+  #useless(): PrometheusError {
+    return new PrometheusError(`HTTP ${this.#httpStatus}, and no answer of a Prometheus`);
+  }
+}
+
+/** `fetch failed` says nothing, its cause does; of several addresses that refuse, the code alone. */
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  if (!(cause instanceof Error)) return message;
+  return cause.message || String((cause as NodeJS.ErrnoException).code ?? message);
 }

@@ -2,121 +2,197 @@
 
 import type { WorkloadHistory } from '../../core/admission/facts.ts';
 import { suitsMps } from '../../core/admission/replicas.ts';
+import { migClassOf } from '../../core/gpu-catalog.ts';
+import { instanceMilli, parseMigProfile } from '../../core/mig/profile.ts';
 import type { Sample } from './prometheus.ts';
 import { possibleWorkloads } from './workload-names.ts';
 
-/** Metrics of dcgm-exporter that tell how busy a GPU is, the better one first; and what makes a share of 0 to 1 of them. */
-const BUSY = [
-  { metric: 'DCGM_FI_PROF_GR_ENGINE_ACTIVE', scale: 1 },
-  { metric: 'DCGM_FI_DEV_GPU_UTIL', scale: 0.01 },
-] as const;
-const MEMORY = 'DCGM_FI_DEV_FB_USED';
-
 /**
  * Both ways of naming the pod: `exported_pod` where Prometheus keeps its own `pod` label for the exporter
- * (`honor_labels: false`). GPUs that no pod holds, and shared ones that the exporter maps to none, drop out later.
+ * (`honor_labels: false`). GPUs that no pod holds drop out later.
  */
-const BY = 'by (namespace, pod, exported_namespace, exported_pod)';
+const BY = 'by (namespace, pod, exported_namespace, exported_pod, GPU_I_PROFILE, modelName)';
+/**
+ * GPUs that the pod had for itself. `vgpu` is a slot of a shared one (KUBERNETES_VIRTUAL_GPUS): what is measured there
+ * is of all who share it, or of nobody in particular.
+ */
+const ALONE = 'vgpu=""';
 
-export const QUERIES = {
-  sum: BUSY.map(({ metric }) => `sum ${BY} (sum_over_time(${metric}[7d]))`),
-  count: BUSY.map(({ metric }) => `sum ${BY} (count_over_time(${metric}[7d]))`),
-  p95: BUSY.map(({ metric }) => `avg ${BY} (quantile_over_time(0.95, ${metric}[1d]))`),
-  /** MiB. */
-  peak: `max ${BY} (max_over_time(${MEMORY}[7d]))`,
-} as const;
+/** Metrics of dcgm-exporter that tell how busy a GPU is, the better one first; and what makes a share of 0 to 1 of them. */
+const BUSY = [
+  { metric: 'DCGM_FI_PROF_GR_ENGINE_ACTIVE', series: `{${ALONE}}`, scale: 1 },
+  // Of a MIG instance it says 0, or nothing.
+  { metric: 'DCGM_FI_DEV_GPU_UTIL', series: `{${ALONE},GPU_I_PROFILE=""}`, scale: 0.01 },
+] as const;
 
-export interface Answers {
-  /** One list for each metric of `BUSY`. */
-  readonly sum: readonly (readonly Sample[])[];
-  readonly count: readonly (readonly Sample[])[];
-  readonly p95: readonly (readonly Sample[])[];
-  readonly peak: readonly Sample[];
+/** Of one pod, by one metric. */
+interface Busy {
+  sum: number | undefined;
+  count: number;
+  /** A 95th percentile for each kind of GPU that the pod had. */
+  p95s: number[];
 }
+
+interface PodUse {
+  readonly namespace: string;
+  readonly pod: string;
+  /** One for each metric of `BUSY`. */
+  readonly busy: readonly Busy[];
+  peakMiB: number | undefined;
+}
+
+export interface Question {
+  readonly query: string;
+  readonly take: (use: PodUse, value: number, gpu: number) => void;
+}
+
+/** One query each. What is `taken`: the value, and the part of a GPU that it was measured on. */
+export const QUESTIONS: readonly Question[] = [
+  ...BUSY.flatMap(({ metric, series, scale }, i): Question[] => {
+    const tell = (apply: (busy: Busy, value: number, gpu: number) => void): Question['take'] => {
+      return ({ busy }, value, gpu) => {
+        const told = busy[i];
+        if (told) apply(told, value, gpu);
+      };
+    };
+    return [
+      {
+        query: `sum ${BY} (sum_over_time(${metric}${series}[7d]))`,
+        take: tell((busy, value, gpu) => {
+          busy.sum = (busy.sum ?? 0) + value * scale * gpu;
+        }),
+      },
+      {
+        query: `sum ${BY} (count_over_time(${metric}${series}[7d]))`,
+        take: tell((busy, value) => {
+          busy.count += value;
+        }),
+      },
+      {
+        query: `avg ${BY} (quantile_over_time(0.95, ${metric}${series}[1d]))`,
+        take: tell((busy, value, gpu) => {
+          busy.p95s.push(value * scale * gpu);
+        }),
+      },
+    ];
+  }),
+  {
+    // MiB.
+    query: `max ${BY} (max_over_time(DCGM_FI_DEV_FB_USED{${ALONE}}[7d]))`,
+    take: (use, value) => {
+      use.peakMiB = Math.max(use.peakMiB ?? 0, value);
+    },
+  },
+];
 
 /** Below it a workload was hardly there: ten minutes at a scrape every 30 s. */
 const LEAST_SAMPLES = 20;
 
-interface PodUse {
+interface Totals {
   sum: number;
   count: number;
-  p95: number | undefined;
+  p95Sum: number;
+  p95Count: number;
   peakMiB: number | undefined;
 }
 
-/**
- * By workload (`workloadKey`): the mean over all samples of all its pods, the mean of their 95th percentiles, the highest
- * peak of memory.
- * @param before what was said last, for hysteresis
- */
-export function historiesOf(
-  answers: Answers,
-  before: ReadonlyMap<string, WorkloadHistory>,
-): Map<string, WorkloadHistory> {
-  const workloads = new Map<string, PodUse[]>();
-  for (const { namespace, pod, use } of podsOf(answers)) {
-    for (const key of possibleWorkloads(namespace, pod)) {
-      const uses = workloads.get(key);
-      if (uses) uses.push(use);
-      else workloads.set(key, [use]);
+/** The answers of one refresh, taken as they come. */
+export class Uses {
+  readonly #pods = new Map<string, PodUse>();
+  /** By profile and model. */
+  readonly #instances = new Map<string, number>();
+
+  take({ take }: Question, samples: readonly Sample[]): void {
+    for (const { labels, value } of samples) {
+      const use = this.#useOf(labels);
+      if (use) take(use, value, this.#gpuOf(labels));
     }
   }
-  const histories = new Map<string, WorkloadHistory>();
-  for (const [key, uses] of workloads) {
-    const count = total(uses.map((use) => use.count));
-    if (count < LEAST_SAMPLES) continue;
-    const mean = Math.min(1, total(uses.map((use) => use.sum)) / count);
-    const p95s = uses.flatMap(({ p95 }) => p95 ?? []);
-    const peaks = uses.flatMap(({ peakMiB }) => peakMiB ?? []);
-    const p95 = p95s.length > 0 ? Math.min(1, Math.max(mean, total(p95s) / p95s.length)) : mean;
-    const peakMiB = peaks.length > 0 ? Math.max(...peaks) : undefined;
-    histories.set(key, { mean, p95, peakMiB, suitsMps: suitsMps({ mean, p95 }, before.get(key)?.suitsMps) });
-  }
-  return histories;
-}
 
-function podsOf(answers: Answers): { namespace: string; pod: string; use: PodUse }[] {
-  const pods = new Map<string, { namespace: string; pod: string; use: PodUse }>();
-  const entry = ({ labels }: Sample) => {
+  /**
+   * By workload (`historyKey`): the mean over all samples of all its pods, the mean of their 95th percentiles, the
+   * highest peak of memory. A generator, so that others may have their turn: it yields after every few pods.
+   * @param before what was said last, for hysteresis
+   */
+  *histories(before: ReadonlyMap<string, WorkloadHistory>): Generator<void, Map<string, WorkloadHistory>> {
+    const workloads = new Map<string, Totals>();
+    let steps = 0;
+    for (const use of this.#pods.values()) {
+      for (const key of possibleWorkloads(use.namespace, use.pod)) addTo(workloads, key, use);
+      steps += 1;
+      if (steps % POD_SLICE === 0) yield;
+    }
+    const histories = new Map<string, WorkloadHistory>();
+    for (const [key, totals] of workloads) {
+      const history = historyOf(totals, before.get(key)?.suitsMps);
+      if (history) histories.set(key, history);
+      steps += 1;
+      if (steps % POD_SLICE === 0) yield;
+    }
+    return histories;
+  }
+
+  #useOf(labels: Sample['labels']): PodUse | undefined {
+    // Each by itself: Prometheus moves aside what its target has a label of the same name for.
     const pod = labels.exported_pod || labels.pod;
-    const namespace = labels.exported_pod ? labels.exported_namespace : labels.namespace;
+    const namespace = labels.exported_namespace || labels.namespace;
     if (!pod || !namespace) return undefined;
     const key = `${namespace}/${pod}`;
-    const known = pods.get(key);
-    if (known) return known.use;
-    const use: PodUse = { sum: 0, count: 0, p95: undefined, peakMiB: undefined };
-    pods.set(key, { namespace, pod, use });
+    const known = this.#pods.get(key);
+    if (known) return known;
+    const busy = BUSY.map((): Busy => ({ sum: undefined, count: 0, p95s: [] }));
+    const use: PodUse = { namespace, pod, busy, peakMiB: undefined };
+    this.#pods.set(key, use);
     return use;
-  };
-  // The worse metric first: where both tell, the better one has the last word.
-  for (const [i, { scale }] of [...BUSY.entries()].toReversed()) {
-    const told = new Map<PodUse, { sum: number; count: number; p95: number | undefined }>();
-    const of = (sample: Sample) => {
-      const use = entry(sample);
-      if (!use) return undefined;
-      const figures = told.get(use) ?? { sum: 0, count: 0, p95: undefined };
-      told.set(use, figures);
-      return figures;
-    };
-    for (const sample of answers.sum[i] ?? []) add(of(sample), 'sum', sample.value * scale);
-    for (const sample of answers.count[i] ?? []) add(of(sample), 'count', sample.value);
-    for (const sample of answers.p95[i] ?? []) {
-      const figures = of(sample);
-      if (figures) figures.p95 = sample.value * scale;
-    }
-    for (const [use, figures] of told) if (figures.count > 0) Object.assign(use, figures);
   }
-  for (const sample of answers.peak) {
-    const use = entry(sample);
-    if (use) use.peakMiB = Math.max(use.peakMiB ?? 0, sample.value);
+
+  /** Part of a whole GPU, 0 to 1: an instance is busy in its own terms. */
+  #gpuOf({ GPU_I_PROFILE: profile, modelName = '' }: Sample['labels']): number {
+    if (!profile) return 1;
+    const key = `${profile} ${modelName}`;
+    const known = this.#instances.get(key);
+    if (known !== undefined) return known;
+    const parsed = parseMigProfile(profile);
+    const gpu = parsed ? instanceMilli(parsed, computeSlicesOf(modelName)) / 1000 : 1;
+    this.#instances.set(key, gpu);
+    return gpu;
   }
-  return [...pods.values()];
 }
 
-function add<K extends string>(figures: Record<K, number> | undefined, key: K, value: number): void {
-  if (figures) figures[key] += value;
+/** Pods taken in one turn of the event loop. */
+const POD_SLICE = 500;
+
+/** `NVIDIA A100-SXM4-40GB`; nearly all that know MIG have seven. */
+function computeSlicesOf(modelName: string): number {
+  return migClassOf(modelName.replaceAll(' ', '-'))?.computeSlices ?? 7;
 }
 
-function total(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0);
+function addTo(workloads: Map<string, Totals>, key: string, { busy, peakMiB }: PodUse): void {
+  const totals = workloads.get(key) ?? { sum: 0, count: 0, p95Sum: 0, p95Count: 0, peakMiB: undefined };
+  workloads.set(key, totals);
+  const best = better(busy);
+  if (best) {
+    totals.sum += best.sum ?? 0;
+    totals.count += best.count;
+  }
+  if (best && best.p95s.length > 0) {
+    totals.p95Sum += best.p95s.reduce((sum, p95) => sum + p95, 0) / best.p95s.length;
+    totals.p95Count += 1;
+  }
+  if (peakMiB !== undefined) totals.peakMiB = Math.max(totals.peakMiB ?? 0, peakMiB);
+}
+
+/** The first metric that tells enough; one that has just been switched on does not yet. A sum that is no number tells nothing. */
+function better(busy: readonly Busy[]): Busy | undefined {
+  const telling = busy.filter(({ sum, count }) => sum !== undefined && count > 0);
+  const most = Math.max(...telling.map(({ count }) => count));
+  return telling.find(({ count }) => count >= Math.min(LEAST_SAMPLES, most / 2));
+}
+
+function historyOf({ sum, count, p95Sum, p95Count, peakMiB }: Totals, suitedMps: boolean | undefined) {
+  if (count < LEAST_SAMPLES) return undefined;
+  const mean = Math.min(1, sum / count);
+  // Without samples of the last day it counts as steady: the fewest share.
+  const p95 = p95Count > 0 ? Math.min(1, Math.max(mean, p95Sum / p95Count)) : mean;
+  return { mean, p95, peakMiB, suitsMps: suitsMps({ mean, p95 }, suitedMps) };
 }

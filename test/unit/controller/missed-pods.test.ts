@@ -1,7 +1,7 @@
 /** Who slipped past the webhook, and what repairs it. */
 
 import tap from 'tap';
-import { findMissed } from '../../../src/controller/missed-pods.ts';
+import { findMissed, findUnclear } from '../../../src/controller/missed-pods.ts';
 import { PodNotes } from '../../../src/controller/pod-notes.ts';
 import { takeList } from '../../fakes/listing.ts';
 import { storedPod, viewOf } from './make.ts';
@@ -64,3 +64,18 @@ const FINE: readonly [what: string, metadata: object, configuration?: unknown][]
 for (const [what, metadata, configuration] of FINE) {
   tap.test(`nothing was missed: ${what}`, async (t) => t.same(missed(metadata, configuration), []));
 }
+
+tap.test(
+  'a pod whose wishes cannot be read is told of as such: its author may never have seen the warning',
+  async (t) => {
+    const notes = new PodNotes(() => {});
+    const metadata = {
+      annotations: { 'gpu-autoscaler.io/sharing-mode': 'magic', 'gpu-autoscaler.io/gpu-memory': 'much' },
+    };
+    takeList(notes.feed, [storedPod({ uid: 'a', metadata }), storedPod({ uid: 'b' })]);
+    t.match(findUnclear(notes, viewOf()), [
+      { uid: 'a', namespace: 'team', name: 'a', faults: [/sharing-mode: "magic" is not one of/, /gpu-memory: "much"/] },
+    ]);
+    t.equal(findUnclear(notes, viewOf()).length, 1);
+  },
+);

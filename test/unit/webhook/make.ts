@@ -38,14 +38,14 @@ export function context(): ReviewContext {
   return { view: STATE.view(), now: NOW };
 }
 
-export function makeWebhook(waitsFor?: string): FastifyInstance {
+export function makeWebhook(waitsFor?: string, made: () => ReviewContext = context): FastifyInstance {
   const registry = createRegistry();
   return createWebhookServer({
     log: pino({ level: 'silent' }),
     registry,
     metrics: webhookMetrics(registry),
     waitsFor: () => waitsFor,
-    context,
+    context: made,
   });
 }
 

@@ -6,7 +6,7 @@ import { EVERY_KIND, gpus, inPools, instance, looksLike, off, policy, possible, 
 
 const GIB = 1_024;
 const nothing = 'no rule shares this pod: it keeps a whole GPU';
-const mig = (what: string, why: string) => `considered MIG: ${why} takes ${what}`;
+const mig = (what: string, why: string) => `considered MIG: ${why} needs ${what}`;
 const mps = (what: string, why = 'inference') => `considered MPS: ${why} takes ${what}`;
 const time = (what: string, why = 'development') => `considered time-slicing: ${why} takes ${what}`;
 const EIGHTH = 'a slot of 1/8 GPU (5Gi), offered by 1 node';
@@ -73,7 +73,7 @@ decides([
     { workloadType: 'batch', memoryMiB: 30 * GIB, ...off('timeslicing') },
     {},
     'mig mig-7g.40gb',
-    mig('7g.40gb, offered by 1 node', 'batch'),
+    mig('7g.40gb, offered by 1 node', 'batch, declared 30Gi'),
   ],
   ['nobody offers anything', { workloadType: 'inference', memoryMiB: GIB }, { offers: [] }, 'exclusive', nothing],
   [
@@ -120,7 +120,7 @@ decides([
     { workloadType: 'batch', memoryMiB: 30 * GIB },
     { offers: [possible(instance('7g.40gb', 40_192, 1_000))] },
     'mig mig-7g.40gb',
-    mig('7g.40gb, which 1 node could be configured to offer', 'batch'),
+    mig('7g.40gb, which 1 node could be configured to offer', 'batch, declared 30Gi'),
   ],
   [
     'a declared share rules out smaller instances',

@@ -135,14 +135,14 @@ decides([
     {},
     { ...MIG, ...past(0.1, 0.8, { peakMiB: 2_048 }) },
     'mig mig-1g.5gb',
-    'considered MIG: measured 2Gi and a fifth more takes 1g.5gb, offered by 1 node',
+    'considered MIG: measured 2Gi and a fifth more needs 1g.5gb, offered by 1 node',
   ],
   [
     'with a fifth more than the peak',
     {},
     { ...MIG, ...past(0.1, 0.8, { peakMiB: 4_096 }) },
     'mig mig-2g.10gb',
-    'considered MIG: measured 4Gi and a fifth more takes 2g.10gb, offered by 1 node',
+    'considered MIG: measured 4Gi and a fifth more needs 2g.10gb, offered by 1 node',
   ],
   [
     'is not small with a fifth more',
@@ -156,7 +156,7 @@ decides([
     { memoryMiB: 1_024 },
     { ...MIG, ...past(0.1, 0.8, { peakMiB: 8_192 }) },
     'mig mig-1g.5gb',
-    'considered MIG: declared 1Gi takes 1g.5gb, offered by 1 node',
+    'considered MIG: declared 1Gi needs 1g.5gb, offered by 1 node',
   ],
   [
     'rules out smaller slots of MPS',
@@ -170,7 +170,7 @@ decides([
     {},
     { ...MIG, ...past(0.1, 0.8, { peakMiB: 1_024 }), settings: { defaultMigProfile: '2g.10gb' } },
     'mig mig-1g.5gb',
-    'considered MIG: measured 1Gi and a fifth more takes 1g.5gb, offered by 1 node',
+    'considered MIG: measured 1Gi and a fifth more needs 1g.5gb, offered by 1 node',
   ],
 ]);
 

@@ -17,7 +17,7 @@ const slicing = (more: Partial<TimeSlicingConfig> = {}) => ({
 const byTime = (more: Partial<TimeSlicingConfig> = {}) => ({ policies: [policy('timeslicing', slicing(more))] });
 const failed = (name: string) => `policy ${name} cannot be carried out: it keeps a whole GPU`;
 const takes = (mode: string, what: string, of = 'a pod of unknown GPU memory') =>
-  `considered ${mode}: ${of} takes ${what}`;
+  `considered ${mode}: ${of} ${mode === 'MIG' && /^(declared|measured)/.test(of) ? 'needs' : 'takes'} ${what}`;
 
 /** MIG. */
 decides([

@@ -35,7 +35,7 @@ const rules: readonly [says: string, pod: Partial<PodFacts>, decision: string, r
     'little memory',
     { memoryMiB: 4_096 },
     'mig mig-1g.5gb',
-    'considered MIG: declared 4Gi takes 1g.5gb, offered by 1 node',
+    'considered MIG: declared 4Gi needs 1g.5gb, offered by 1 node',
   ],
 ];
 
@@ -110,7 +110,7 @@ tap.test('the trail says what was tried before', async (t) => {
   ]);
   t.strictSame(decide(admission({ workloadType: 'batch', memoryMiB: 60 * GIB })).reasons, [
     'skipped MIG: declared 60Gi is not under 20Gi',
-    'considered MIG: batch, but no node offers a slot that holds the pod',
+    'considered MIG: batch, declared 60Gi, but no node offers a slot that holds the pod',
     'considered time-slicing: batch, but no node offers a slot that holds the pod',
     'no rule shares this pod: it keeps a whole GPU',
   ]);
