@@ -19,6 +19,7 @@ const policyOf = (workload: string, spec: object): Pick<World, 'policies'> => ({
     printed: { podSelector: { matchLabels: { 'gpu-autoscaler.io/workload-type': workload } }, ...spec },
   },
 });
+const WHOLE_INSTANCE = migNode({ name: 'm', gpus: 1, layout: { '7g.40gb': 1 }, profileMiB: { '7g.40gb': 40_192 } });
 const SLICES = [2, 4, 8].map((replicas) => timeSlicingNode({ name: `r${replicas}`, gpus: 1, replicas }));
 
 const rows: readonly [row: string, pod: PodParts, world: World, becomes: string][] = [
@@ -50,9 +51,7 @@ const rows: readonly [row: string, pod: PodParts, world: World, becomes: string]
   [
     'MIG is not suitable for >40GB memory on A100 of 40 GB',
     { ...type('batch'), ...MEMORY('41Gi') },
-    {
-      nodes: [migNode({ name: 'm', gpus: 1, layout: { '7g.40gb': 1 }, profileMiB: { '7g.40gb': 40192 } })],
-    },
+    { nodes: [WHOLE_INSTANCE] },
     'exclusive',
   ],
   [
@@ -189,7 +188,8 @@ const rows: readonly [row: string, pod: PodParts, world: World, becomes: string]
   ['flow: training comes before small memory', { ...type('training'), ...MEMORY('1Gi') }, {}, 'exclusive'],
   ['flow: small memory comes before inference', { ...type('inference'), ...MEMORY('1Gi') }, {}, 'mig mig-1g.5gb'],
   ['flow: small memory comes before development', { ...type('development'), ...MEMORY('1Gi') }, {}, 'mig mig-1g.5gb'],
-  ['flow: 20 GiB is not small', { ...type('inference'), ...MEMORY('20Gi') }, {}, 'exclusive'],
+  ['flow: 20 GiB is not small', MEMORY('20Gi'), { nodes: [WHOLE_INSTANCE] }, 'exclusive'],
+  ['flow: just under 20 GiB is small', MEMORY('20479Mi'), { nodes: [WHOLE_INSTANCE] }, 'mig mig-7g.40gb'],
   ['flow: small memory is a matter of GPU=1', { ...MEMORY('1Gi'), gpus: 2 }, {}, 'exclusive'],
   // Supported types.
   ['label training: exclusive GPU', type('training'), {}, 'exclusive'],

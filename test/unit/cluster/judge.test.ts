@@ -147,7 +147,7 @@ const demands: readonly [says: string, pod: PodParts, world: World, becomes: str
     { annotations: { 'gpu-memory': '8Gi' } },
     auto('mig'),
     'mig mig-1g.10gb',
-    'considered MIG: declared 8Gi takes 1g.10gb, which 1 node could be configured to offer',
+    'considered MIG: declared 8Gi needs 1g.10gb, which 1 node could be configured to offer',
   ],
   ['autoConfig of another mode', INFERENCE, auto('mig'), 'exclusive', 'no rule shares this pod: it keeps a whole GPU'],
   [
