@@ -1,14 +1,9 @@
 /** The controller role: keeps the status of policies true, and finds pods that slipped past the webhook. */
 
 import type { KubeConfig } from '@kubernetes/client-node';
-import { admissionConfigurationOf } from '../api/admission-settings.ts';
-import type { Configuration } from '../api/configuration.ts';
 import { CUSTOM_RESOURCES } from '../api/keys.ts';
-import { AdmissionState } from '../cluster/admission-state.ts';
-import type { Feed } from '../cluster/cluster-state.ts';
-import { ConfigurationWatch } from '../cluster/configuration-watch.ts';
 import { KubeClient, KubeError } from '../cluster/kube-client.ts';
-import { Reflector } from '../cluster/reflector.ts';
+import { LiveAdmission } from '../cluster/live-admission.ts';
 import { configurationNews } from '../telemetry/configuration-news.ts';
 import { CurrentHistory } from '../telemetry/history/current.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -57,28 +52,30 @@ export async function startController(options: ControllerOptions): Promise<Runni
   const registry = createRegistry();
   const metrics = controllerMetrics(registry);
   const warn = (message: string, details: Record<string, unknown>) => log.warn(details, message);
-  const settingsOf = (configuration: Configuration) =>
-    admissionConfigurationOf(configuration, namespace, schedulerName);
-  const configuration = new ConfigurationWatch({
-    file,
-    ...(options.configurationMs !== undefined && { everyMs: options.configurationMs }),
-    changed: (changed) => {
-      if (state.configure(settingsOf(changed))) void reflectors.nodes.listAgain();
-      histories.take(changed);
-      loop.trigger();
-    },
-    tell: configurationNews(registry, log, file),
-  });
   const monotonic = () => performance.now();
   const histories = new CurrentHistory({ log, metrics: historyMetrics(registry), fetch, now: monotonic });
   const trigger = () => loop.trigger();
-  const state = new AdmissionState(settingsOf(configuration.current), warn, trigger);
   const policies = new StoredPolicies(trigger);
   const pods = new PodNotes(trigger);
   const reports = new MissedReports({ client, log, metrics, now });
+  const admission = new LiveAdmission({
+    client,
+    namespace,
+    schedulerName,
+    configurationFile: file,
+    configurationMs: options.configurationMs,
+    configured: (configuration) => histories.take(configuration),
+    tell: configurationNews(registry, log, file),
+    historyOf: (workload) => histories.current?.of(workload),
+    changed: trigger,
+    also: { '/api/v1/pods': pods.feed },
+    policies: policies.feed,
+    warn,
+    random,
+  });
 
   const writeStatuses = async () => {
-    const view = state.view();
+    const view = admission.view();
     for (const policy of policies.all()) {
       const status = dueStatus(policy, pods.governedBy(policy.name), view, now());
       if (!status) continue;
@@ -94,9 +91,9 @@ export async function startController(options: ControllerOptions): Promise<Runni
   const loop = new Loop({
     work: async () => {
       // Half of the picture would say that pods and nodes are gone.
-      if (missing.size > 0) return;
+      if (admission.waitsFor() !== undefined) return;
       await writeStatuses();
-      const view = state.view((workload) => histories.current?.of(workload));
+      const view = admission.view();
       await reports.report(findMissed(pods, view), findUnclear(pods, view));
     },
     failed: (error) => log.warn({ error: error.message }, 'could not write to the API server, trying again'),
@@ -104,27 +101,14 @@ export async function startController(options: ControllerOptions): Promise<Runni
     retryMs: RETRY_MS,
   });
 
-  const reflect = (path: string, feed: Feed, optional = false) =>
-    new Reflector({ client, path, ...feed, optional, random, log: warn });
-  const reflectors = {
-    nodes: reflect('/api/v1/nodes', state.nodes),
-    namespaces: reflect('/api/v1/namespaces', state.namespaces),
-    policies: reflect(CUSTOM_RESOURCES.policies, both(state.policies, policies.feed), true),
-    pods: reflect('/api/v1/pods', pods.feed),
-  };
-  const missing = new Set(Object.keys(reflectors));
-  for (const [kind, { synced }] of Object.entries(reflectors)) void synced.then(() => missing.delete(kind));
-  const ready = Promise.all(Object.values(reflectors).map(({ synced }) => synced)).then(() => {
+  const ready = admission.synced.then(() => {
     log.info('controller ready');
     loop.trigger();
   });
 
-  const waitsFor = () => (missing.size > 0 ? `waiting for the list of ${[...missing].join(' and ')}` : undefined);
-  const server = createServer({ log, registry, waitsFor, bodyLimit: 1_024 });
+  const server = createServer({ log, registry, waitsFor: () => admission.waitsFor(), bodyLimit: 1_024 });
   const url = await server.listen({ host, port });
-  for (const reflector of Object.values(reflectors)) reflector.start();
-  configuration.start();
-  histories.take(configuration.current);
+  admission.start();
   loop.start();
 
   return {
@@ -132,38 +116,9 @@ export async function startController(options: ControllerOptions): Promise<Runni
     ready,
     async close() {
       await server.close();
-      await Promise.all([
-        configuration.stop(),
-        histories.stop(),
-        ...Object.values(reflectors).map((reflector) => reflector.stop()),
-      ]);
+      await Promise.all([admission.stop(), histories.stop()]);
       client.close();
       await loop.stop();
-    },
-  };
-}
-
-/** One reflector, two listeners. */
-function both(a: Feed, b: Feed): Feed {
-  return {
-    listing: () => {
-      const listings = [a.listing(), b.listing()];
-      return {
-        page: (objects) => {
-          for (const listing of listings) listing.page(objects);
-        },
-        done: () => {
-          for (const listing of listings) listing.done();
-        },
-      };
-    },
-    changed: (object) => {
-      a.changed(object);
-      b.changed(object);
-    },
-    deleted: (object) => {
-      a.deleted(object);
-      b.deleted(object);
     },
   };
 }

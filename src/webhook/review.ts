@@ -47,7 +47,19 @@ export function review(request: AdmissionRequest, { view, now }: ReviewContext):
     originalRequest: requested.get(WHOLE_GPU) ?? 0,
     now,
   });
+  if (annotationBytes(changed) > MOST_ANNOTATIONS) {
+    const why = 'not optimized: its annotations and ours would be larger than Kubernetes takes';
+    return admit(request, { strategy: 'error', pod, reasons: [why] }, [why]);
+  }
   return admit(request, outcome, warnings, createPatch(request.object, changed));
+}
+
+/** Of keys and values together. Source: Kubernetes, `TotalAnnotationSizeLimitB`. */
+const MOST_ANNOTATIONS = 256 * 1024;
+
+function annotationBytes(pod: unknown): number {
+  const { annotations } = (pod as { metadata: { annotations?: Record<string, string> | null } }).metadata;
+  return Object.entries(annotations ?? {}).reduce((sum, entry) => sum + Buffer.byteLength(entry.join('')), 0);
 }
 
 /** The reply while we cannot decide: the pod passes as it is, and whoever made it is told. */

@@ -54,7 +54,7 @@ export interface Memory {
 }
 
 /** Measured peaks are of the past: a pod is given a fifth more. */
-const HEADROOM = 1.2;
+export const HEADROOM = 1.2;
 
 /** GPU memory that the pod needs, by its own word, the policy's, or the past; undefined if nobody knows. */
 export function memoryOf({ pod, history }: AdmissionFacts, terms: Terms, mode: SharedMode): Memory | undefined {

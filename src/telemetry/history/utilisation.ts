@@ -2,8 +2,9 @@
 
 import type { WorkloadHistory } from '../../core/admission/facts.ts';
 import { suitsMps } from '../../core/admission/replicas.ts';
+import { HEADROOM } from '../../core/admission/slots.ts';
 import { migClassOf } from '../../core/gpu-catalog.ts';
-import { instanceMilli, parseMigProfile } from '../../core/mig/profile.ts';
+import { instanceMilli, type MigProfile, namedMiB, parseMigProfile } from '../../core/mig/profile.ts';
 import type { Sample } from './prometheus.ts';
 import { possibleWorkloads } from './workload-names.ts';
 
@@ -43,7 +44,7 @@ interface PodUse {
 
 export interface Question {
   readonly query: string;
-  readonly take: (use: PodUse, value: number, gpu: number) => void;
+  readonly take: (use: PodUse, value: number, gpu: number, instance: MigProfile | undefined) => void;
 }
 
 /** One query each. What is `taken`: the value, and the part of a GPU that it was measured on. */
@@ -79,8 +80,10 @@ export const QUESTIONS: readonly Question[] = [
   {
     // MiB.
     query: `max ${BY} (max_over_time(DCGM_FI_DEV_FB_USED{${ALONE}}[7d]))`,
-    take: (use, value) => {
-      use.peakMiB = Math.max(use.peakMiB ?? 0, value);
+    take: (use, value, _gpu, instance) => {
+      // What ran in an instance needs no larger one, however full it was: many take all the memory that they see.
+      const enough = instance ? namedMiB(instance) / HEADROOM : Number.POSITIVE_INFINITY;
+      use.peakMiB = Math.max(use.peakMiB ?? 0, Math.min(value, enough));
     },
   },
 ];
@@ -105,7 +108,8 @@ export class Uses {
   take({ take }: Question, samples: readonly Sample[]): void {
     for (const { labels, value } of samples) {
       const use = this.#useOf(labels);
-      if (use) take(use, value, this.#gpuOf(labels));
+      const { GPU_I_PROFILE: profile } = labels;
+      if (use) take(use, value, this.#gpuOf(labels), profile ? parseMigProfile(profile) : undefined);
     }
   }
 

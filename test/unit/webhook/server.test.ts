@@ -197,6 +197,17 @@ for (const [what, pod, says] of WARNED) {
   });
 }
 
+tap.test(
+  'annotations that leave no room for ours: admitted as it is, since the API server would refuse more',
+  async (t) => {
+    const pod = (bytes: number) => plainPod({ labels: INFERENCE, annotations: { a: 'x'.repeat(bytes - 1) } });
+    const full = await admit(pod(256 * 1024));
+    t.notOk(full.patched);
+    t.match(full.warnings, [/its annotations and ours would be larger than Kubernetes takes/]);
+    t.ok((await admit(pod(255 * 1024))).patched);
+  },
+);
+
 tap.test('a mode that nobody offers: a whole GPU, and the author is told', async (t) => {
   const { pod, warnings } = await admit(plainPod({ annotations: { [`${KEY}mig-profile`]: '7g.80gb' } }));
   t.equal(pod.metadata.annotations?.[`${KEY}optimization-strategy`], 'exclusive');

@@ -31,6 +31,11 @@ const CASES: readonly [says: string, told: readonly Told[], history: WorkloadHis
     history(0.25, 0.25),
   ],
   [
+    'an instance that was full is large enough: a peak in it asks for no larger one',
+    [{ labels: mig('1g.5gb', A100), prof: { mean: 1, p95: 1 }, peak: 4_864 }],
+    history(0.142, 0.142, 4_864 / 1.2),
+  ],
+  [
     'several pods: every sample counts the same, every 95th percentile as well',
     [{ util: { mean: 10, count: 3_000, p95: 20 } }, { labels: other, util: { mean: 50, count: 1_000, p95: 100 } }],
     history(0.2, 0.6),

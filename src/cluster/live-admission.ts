@@ -1,0 +1,131 @@
+/**
+ * Admission on a live cluster: the configuration file, nodes, namespaces and policies, each kept up to date. What the
+ * webhook decides by, and the controller judges by.
+ */
+
+import { admissionConfigurationOf } from '../api/admission-settings.ts';
+import type { Configuration } from '../api/configuration.ts';
+import { CUSTOM_RESOURCES } from '../api/keys.ts';
+import { AdmissionState } from './admission-state.ts';
+import type { Feed } from './cluster-state.ts';
+import { ConfigurationWatch } from './configuration-watch.ts';
+import type { AdmissionView, HistoryOf } from './judge.ts';
+import type { KubeClient } from './kube-client.ts';
+import { Reflector } from './reflector.ts';
+
+export interface LiveAdmissionOptions {
+  readonly client: KubeClient;
+  /** Where we are installed: always exempt. */
+  readonly namespace: string;
+  readonly schedulerName: string;
+  /** Of the configuration; the defaults hold without one. */
+  readonly configurationFile: string | undefined;
+  /** ms between two looks at it; default 5,000. */
+  readonly configurationMs?: number | undefined;
+  /** Told of the configuration at the start, and whenever it changes. */
+  readonly configured: (configuration: Configuration) => void;
+  /** A change of it has been taken, or cannot be used, and why. */
+  readonly tell: (faults?: string) => void;
+  readonly historyOf: HistoryOf;
+  /** Told after each change of what decisions are made from; by default nobody is. */
+  readonly changed?: () => void;
+  /** Of other kinds that have to be listed too, by their path. */
+  readonly also?: Readonly<Record<string, Feed>>;
+  /** Told of policies as well. */
+  readonly policies?: Feed;
+  readonly warn: (message: string, details: Record<string, unknown>) => void;
+  readonly random: () => number;
+}
+
+export class LiveAdmission {
+  readonly #options: LiveAdmissionOptions;
+  readonly #state: AdmissionState;
+  readonly #configuration: ConfigurationWatch;
+  /** By what is listed. */
+  readonly #reflectors: ReadonlyMap<string, Reflector>;
+  readonly #missing: Set<string>;
+
+  /** @throws ConfigurationError */
+  constructor(options: LiveAdmissionOptions) {
+    const { client, namespace, schedulerName, configurationFile, configurationMs, changed = () => {} } = options;
+    const { also = {}, policies, warn, random, configured, tell } = options;
+    this.#options = options;
+    const settingsOf = (configuration: Configuration) =>
+      admissionConfigurationOf(configuration, namespace, schedulerName);
+    this.#configuration = new ConfigurationWatch({
+      file: configurationFile,
+      ...(configurationMs !== undefined && { everyMs: configurationMs }),
+      changed: (configuration) => {
+        if (this.#state.configure(settingsOf(configuration))) void this.#reflectors.get('nodes')?.listAgain();
+        configured(configuration);
+        changed();
+      },
+      tell,
+    });
+    this.#state = new AdmissionState(settingsOf(this.#configuration.current), warn, changed);
+    const reflect = (path: string, feed: Feed, optional = false) =>
+      new Reflector({ client, path, ...feed, optional, random, log: warn });
+    const policyFeed = policies ? both(this.#state.policies, policies) : this.#state.policies;
+    this.#reflectors = new Map([
+      ['nodes', reflect('/api/v1/nodes', this.#state.nodes)],
+      ['namespaces', reflect('/api/v1/namespaces', this.#state.namespaces)],
+      ['policies', reflect(CUSTOM_RESOURCES.policies, policyFeed, true)],
+      ...Object.entries(also).map(
+        ([path, feed]) => [path.slice(path.lastIndexOf('/') + 1), reflect(path, feed)] as const,
+      ),
+    ]);
+    this.#missing = new Set(this.#reflectors.keys());
+    for (const [kind, { synced }] of this.#reflectors) void synced.then(() => this.#missing.delete(kind));
+  }
+
+  /** What a decision is made from, as of now. */
+  view(): AdmissionView {
+    return this.#state.view(this.#options.historyOf);
+  }
+
+  /** What has not been listed yet; undefined once everything has. */
+  waitsFor(): string | undefined {
+    return this.#missing.size > 0 ? `waiting for the list of ${[...this.#missing].join(' and ')}` : undefined;
+  }
+
+  start(): void {
+    for (const reflector of this.#reflectors.values()) reflector.start();
+    this.#configuration.start();
+    this.#options.configured(this.#configuration.current);
+  }
+
+  /** Resolves once everything has been listed. */
+  get synced(): Promise<void> {
+    return Promise.all([...this.#reflectors.values()].map(({ synced }) => synced)).then(() => {});
+  }
+
+  async stop(): Promise<void> {
+    const reflectors = [...this.#reflectors.values()];
+    await Promise.all([this.#configuration.stop(), ...reflectors.map((reflector) => reflector.stop())]);
+  }
+}
+
+/** One reflector, two listeners. */
+function both(a: Feed, b: Feed): Feed {
+  return {
+    listing: () => {
+      const listings = [a.listing(), b.listing()];
+      return {
+        page: (objects) => {
+          for (const listing of listings) listing.page(objects);
+        },
+        done: () => {
+          for (const listing of listings) listing.done();
+        },
+      };
+    },
+    changed: (object) => {
+      a.changed(object);
+      b.changed(object);
+    },
+    deleted: (object) => {
+      a.deleted(object);
+      b.deleted(object);
+    },
+  };
+}
