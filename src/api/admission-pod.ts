@@ -26,7 +26,12 @@ const nodeSelectorTerm = z.object({
   matchFields: z.array(z.unknown()).nullish(),
 });
 
-const ownerReference = z.object({ kind: z.string(), name: z.string(), controller: z.boolean().nullish() });
+const ownerReference = z.object({
+  apiVersion: z.string().default(''),
+  kind: z.string(),
+  name: z.string(),
+  controller: z.boolean().nullish(),
+});
 
 export const admissionPodSchema = podSchema.extend({
   metadata: podSchema.shape.metadata.extend({ ownerReferences: z.array(ownerReference).nullish() }),

@@ -3,6 +3,7 @@
  * cannot be changed; what repairs it is a command for whoever owns it.
  */
 
+import { type AdmissionPod, controllerOf } from '../api/admission-pod.ts';
 import { type Workload, workloadOf } from '../api/workload.ts';
 import { type AdmissionView, judge } from '../cluster/judge.ts';
 import type { SharedMode } from '../core/admission/facts.ts';
@@ -26,7 +27,7 @@ export function findMissed(notes: PodNotes, view: AdmissionView): MissedPod[] {
     if (!judged.ok || judged.decision.action !== 'share') return [];
     const { mode, reasons } = judged.decision;
     const workload = workloadOf(undecided, namespace);
-    return [{ uid, namespace, name, workload, mode, reasons, repair: repairOf(workload, namespace, name) }];
+    return [{ uid, namespace, name, workload, mode, reasons, repair: repairOf(undecided, workload, namespace, name) }];
   });
 }
 
@@ -48,12 +49,18 @@ export function findUnclear(notes: PodNotes, view: AdmissionView): UnclearPod[] 
 
 const ROLLED_OUT: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet']);
 
-/** Made anew, a pod passes the webhook. */
-function repairOf({ kind, name }: Workload, namespace: string, pod: string): string {
+/** What Kubernetes calls things. It checks the names of pods and namespaces, but not those of owners: anybody may write them. */
+const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+
+/** Made anew, a pod passes the webhook. People paste it into a shell: nothing gets in that is not a name. */
+function repairOf({ metadata }: AdmissionPod, { kind, name }: Workload, namespace: string, pod: string): string {
   const where = `-n ${namespace}`;
-  if (ROLLED_OUT.has(kind)) return `kubectl rollout restart ${kind.toLowerCase()}/${name} ${where}`;
+  const owner = controllerOf(metadata);
+  if (owner?.apiVersion.startsWith('apps/') && ROLLED_OUT.has(kind) && NAME.test(name)) {
+    return `kubectl rollout restart ${kind.toLowerCase()}/${name} ${where}`;
+  }
   // Whoever owns the pod makes another.
-  if (kind !== 'Pod') return `kubectl delete pod ${pod} ${where}`;
+  if (owner) return `kubectl delete pod ${pod} ${where}`;
   const drop = 'del(.spec.nodeName, .status, .metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp)';
   return `kubectl get pod ${pod} ${where} -o json | jq '${drop}' | kubectl replace --force -f -`;
 }

@@ -38,7 +38,7 @@ export class MissedReports {
     for (const pod of missed) {
       if (this.#told.has(pod.uid)) continue;
       const { namespace, name, workload, mode, repair } = pod;
-      const what = `slipped past the webhook: it holds a whole GPU and could share one by ${mode}`;
+      const what = `slipped past the webhook: it holds, or waits for, a whole GPU and could share one by ${mode}`;
       await this.#tell(pod, 'NotOptimized', `${what}. To repair: ${repair}`);
       const details = {
         pod: `${namespace}/${name}`,
@@ -46,7 +46,7 @@ export class MissedReports {
         strategy: mode,
         repair,
       };
-      log.warn(details, 'a pod slipped past the webhook and holds a whole GPU');
+      log.warn(details, 'a pod slipped past the webhook: it holds, or waits for, a whole GPU');
     }
     for (const pod of unclear) {
       if (this.#told.has(pod.uid)) continue;

@@ -17,6 +17,13 @@ export interface PodNote {
   readonly undecided: AdmissionPod | undefined;
 }
 
+/** Who wrote which field: `nodeName` is in there only if the pod was made with it; a Binding leaves no trace. */
+const managedSchema = z.object({
+  metadata: z.object({
+    managedFields: z.array(z.object({ fieldsV1: z.record(z.string(), z.unknown()).nullish() })).nullish(),
+  }),
+});
+
 const uidSchema = z.object({ metadata: z.object({ uid: z.string().min(1) }) });
 
 export class PodNotes {
@@ -75,7 +82,7 @@ function noteOf(object: unknown, uid: string): PodNote | undefined {
     namespace: metadata.namespace ?? '',
     name: metadata.name ?? '',
     policy: annotations?.[WRITTEN.policy],
-    undecided: annotations?.[WRITTEN.optimized] === undefined ? asCreated(parsed.data) : undefined,
+    undecided: annotations?.[WRITTEN.optimized] === undefined ? asCreated(parsed.data, object) : undefined,
   };
 }
 
@@ -87,8 +94,11 @@ function asksForGpu(pod: AdmissionPod): boolean {
   }
 }
 
-/** As the webhook would have seen it: nobody had placed it yet. */
-function asCreated({ metadata, spec }: AdmissionPod): AdmissionPod {
+/** As the webhook would have seen it: nobody had placed it yet, unless its author had. */
+function asCreated({ metadata, spec }: AdmissionPod, object: unknown): AdmissionPod {
+  const managed = managedSchema.safeParse(object).data?.metadata.managedFields ?? [];
   const { nodeName: _, ...rest } = spec;
+  const isPinned = managed.some(({ fieldsV1 }) => Object.hasOwn((fieldsV1?.['f:spec'] ?? {}) as object, 'f:nodeName'));
+  if (isPinned) return { metadata, spec };
   return { metadata, spec: rest };
 }

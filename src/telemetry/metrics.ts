@@ -160,7 +160,7 @@ export function controllerMetrics(registry: Registry) {
   return {
     missed: new Gauge({
       name: 'gpu_autoscaler_missed_pods',
-      help: 'Pods that slipped past the webhook and hold a whole GPU that they could share, by how they would.',
+      help: 'Pods that slipped past the webhook and hold, or wait for, a whole GPU that they could share, by how they would.',
       labelNames: ['strategy'] as const,
       registers: [registry],
     }),

@@ -273,6 +273,7 @@ async function missed(t: Test, { cluster }: Stack): Promise<void> {
   await make('bare', { labels });
   await make('trains', { labels: { [`${KEY}workload-type`]: 'training' } });
   await make('unclear', { labels, annotations: { [`${KEY}sharing-mode`]: 'mgi' } });
+  await make('pinned', { labels }, { nodeName: 'whole' });
   await make('opted-out', { labels, annotations: { [`${KEY}optimize`]: 'false' } });
 
   const eventOf = async (name: string, reason = 'NotOptimized') => {
@@ -290,6 +291,7 @@ async function missed(t: Test, { cluster }: Stack): Promise<void> {
   });
   t.same(await eventOf('trains'), [], 'it would keep a whole GPU anyway');
   t.same(await eventOf('opted-out'), []);
+  t.same(await eventOf('pinned'), [], 'its author bound it');
   const unclear = await waitFor('an event on unclear', async () => (await eventOf('unclear', 'NotUnderstood'))[0]);
   t.match(unclear, { message: /^left as it is: gpu-autoscaler\.io\/sharing-mode: "mgi" is not one of / });
   const count = async () =>

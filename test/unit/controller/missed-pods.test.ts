@@ -13,7 +13,7 @@ function missed(metadata: object = {}, configuration: unknown = {}) {
 }
 
 const owner = (kind: string, name: string) => ({
-  ownerReferences: [{ apiVersion: 'v1', kind, name, uid: 'o', controller: true }],
+  ownerReferences: [{ apiVersion: /Set$/.test(kind) ? 'apps/v1' : 'batch/v1', kind, name, uid: 'o', controller: true }],
 });
 const inference = { 'gpu-autoscaler.io/workload-type': 'inference' };
 
@@ -79,3 +79,14 @@ tap.test(
     t.equal(findUnclear(notes, viewOf()).length, 1);
   },
 );
+
+tap.test('no owner can put words into the command: Kubernetes does not check its name', async (t) => {
+  for (const reference of [
+    { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'x; touch /tmp/pwned #' },
+    { apiVersion: 'foo.example.com/v1', kind: 'StatefulSet', name: 'x' },
+    { apiVersion: 'apps/v1', kind: 'ReplicaSet; reboot', name: 'x' },
+  ]) {
+    const [pod] = missed({ ownerReferences: [{ ...reference, uid: 'o', controller: true }] });
+    t.equal(pod?.repair, 'kubectl delete pod pod-1 -n team');
+  }
+});
