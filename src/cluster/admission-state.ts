@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { AdmissionConfiguration } from '../api/admission-settings.ts';
 import { faults, nodeSchema } from '../api/kubernetes.ts';
+import { type Guard, parseLimitRange, parseQuota } from '../api/namespace-guards.ts';
 import { parseSharingPolicy } from '../api/sharing-policy.ts';
 import { OfferBook, type OfferingNode } from '../core/admission/offer-book.ts';
 import { byPrecedence } from '../core/admission/policies.ts';
@@ -22,9 +23,13 @@ export class AdmissionState {
   readonly nodes: Feed;
   readonly policies: Feed;
   readonly namespaces: Feed;
+  readonly limitRanges: Feed;
+  readonly quotas: Feed;
   readonly #book: OfferBook;
   readonly #policies = new Map<string, SharingPolicy>();
   readonly #namespaces = new Map<string, Labels>();
+  readonly #limitRanges = new Guards<boolean>();
+  readonly #quotas = new Guards<readonly string[]>();
   #configuration: AdmissionConfiguration;
   #inOrder: readonly SharingPolicy[] | undefined;
 
@@ -84,6 +89,8 @@ export class AdmissionState {
       set: (name, labels) => void this.#namespaces.set(name, labels),
       delete: (name) => void this.#namespaces.delete(name),
     });
+    this.limitRanges = this.#limitRanges.feed(parseLimitRange);
+    this.quotas = this.#quotas.feed(parseQuota);
   }
 
   /** Takes another configuration from now on. @returns whether all nodes have to be told of again */
@@ -100,8 +107,40 @@ export class AdmissionState {
       settings: this.#configuration.settings,
       offers: (placement) => this.#book.offers(placement),
       policies: this.#inOrder,
+      guardsOf: (namespace) => ({
+        limited: this.#limitRanges.of(namespace).some(Boolean),
+        counted: new Set(this.#quotas.of(namespace).flat()),
+      }),
       namespaceLabels: (namespace) => this.#namespaces.get(namespace),
       historyOf,
     };
+  }
+}
+
+/** Objects of a namespace, by it and by their names. */
+class Guards<T> {
+  readonly #byNamespace = new Map<string, Map<string, T>>();
+
+  feed(parse: (object: unknown) => Guard<T> | undefined): Feed {
+    return recordFeed<Guard<T>>({
+      read: (object) => {
+        const guard = parse(object);
+        return guard && { key: guard.key, record: guard };
+      },
+      set: (key, { namespace, value }) => {
+        const here = this.#byNamespace.get(namespace) ?? new Map<string, T>();
+        this.#byNamespace.set(namespace, here.set(key, value));
+      },
+      delete: (key) => {
+        const namespace = key.slice(0, key.indexOf('/'));
+        const here = this.#byNamespace.get(namespace);
+        here?.delete(key);
+        if (here?.size === 0) this.#byNamespace.delete(namespace);
+      },
+    });
+  }
+
+  of(namespace: string): T[] {
+    return [...(this.#byNamespace.get(namespace)?.values() ?? [])];
   }
 }

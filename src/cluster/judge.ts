@@ -9,7 +9,7 @@ import { faults } from '../api/kubernetes.ts';
 import { parseWishes } from '../api/pod-wishes.ts';
 import { type Workload, workloadOf } from '../api/workload.ts';
 import { decide } from '../core/admission/decide.ts';
-import type { AdmissionSettings, Decision, WorkloadHistory } from '../core/admission/facts.ts';
+import type { AdmissionSettings, Decision, NamespaceGuards, WorkloadHistory } from '../core/admission/facts.ts';
 import type { Placement } from '../core/admission/offer-book.ts';
 import type { Offer } from '../core/admission/offers.ts';
 import type { SharingPolicy } from '../core/admission/policy.ts';
@@ -24,6 +24,7 @@ export interface AdmissionView {
   /** In order of precedence. */
   readonly policies: readonly SharingPolicy[];
   readonly namespaceLabels: (namespace: string) => Labels | undefined;
+  readonly guardsOf: (namespace: string) => NamespaceGuards;
   readonly historyOf: HistoryOf;
 }
 
@@ -81,6 +82,7 @@ export function judge(object: unknown, namespace: string | undefined, view: Admi
       priority: spec.priority ?? 0,
     },
     namespaceLabels: view.namespaceLabels(home),
+    guards: view.guardsOf(home),
     policies: view.policies,
     offersOn: (nodeSelector) => view.offers(confine(placement, nodeSelector)),
     history: past?.known ? past.history : undefined,

@@ -69,6 +69,8 @@ export class LiveAdmission {
     this.#reflectors = new Map([
       ['nodes', reflect('/api/v1/nodes', this.#state.nodes)],
       ['namespaces', reflect('/api/v1/namespaces', this.#state.namespaces)],
+      ['limitranges', reflect('/api/v1/limitranges', this.#state.limitRanges)],
+      ['resourcequotas', reflect('/api/v1/resourcequotas', this.#state.quotas)],
       ['policies', reflect(CUSTOM_RESOURCES.policies, policyFeed, true)],
       ...Object.entries(also).map(
         ([path, feed]) => [path.slice(path.lastIndexOf('/') + 1), reflect(path, feed)] as const,

@@ -89,7 +89,11 @@ tap.test('rendered alone', async (t) => {
 
   await t.test('the controller may watch what it needs, and write statuses and events', async (t) => {
     t.same(rulesOf(objects, 'ClusterRole', 'gpu-autoscaler-controller'), [
-      { apiGroups: [''], resources: ['nodes', 'namespaces', 'pods'], verbs: ['list', 'watch'] },
+      {
+        apiGroups: [''],
+        resources: ['nodes', 'namespaces', 'limitranges', 'resourcequotas', 'pods'],
+        verbs: ['list', 'watch'],
+      },
       { apiGroups: ['gpuautoscaler.io'], resources: ['gpusharingpolicies'], verbs: ['list', 'watch'] },
       { apiGroups: ['gpuautoscaler.io'], resources: ['gpusharingpolicies/status'], verbs: ['patch'] },
       { apiGroups: [''], resources: ['events'], verbs: ['create'] },
@@ -273,7 +277,7 @@ tap.test('with the permissions of its service account the controller writes stat
 });
 
 const WATCHED = [
-  { apiGroups: [''], resources: ['nodes', 'namespaces'], verbs: ['list', 'watch'] },
+  { apiGroups: [''], resources: ['nodes', 'namespaces', 'limitranges', 'resourcequotas'], verbs: ['list', 'watch'] },
   { apiGroups: ['gpuautoscaler.io'], resources: ['gpusharingpolicies'], verbs: ['list', 'watch'] },
 ];
 

@@ -38,6 +38,7 @@ tap.test('policies', async (t) => {
   await t.test('priority, then the more specific selector, then the name', (t) => precedence(t, client));
   await t.test('nodeSelector: its pods share on those nodes alone', (t) => nodeSelector(t, client));
   await t.test('namespaceSelector: pods of those namespaces alone', (t) => namespaceSelector(t, client));
+  await t.test('what an administrator has set for whole GPUs holds', (t) => guards(t, client));
   await t.test('the status counts pods, and is written only when it changes', (t) => status(t, stack));
   await t.test('the status says what cannot be kept', (t) => shortcomings(t, stack));
   await t.test('pods that slipped past the webhook are told of', (t) => missed(t, stack));
@@ -150,6 +151,46 @@ async function namespaceSelector(t: Test, client: KubeClient): Promise<void> {
   await policyFor(t, client, 'staging', { strategy: 'mps', namespaceSelector: { matchLabels } });
   await governs(client, probe({}), 'staging', 'team');
   await governs(client, probe({}), undefined, 'default');
+}
+
+async function guards(t: Test, client: KubeClient): Promise<void> {
+  const inference = { [`${KEY}workload-type`]: 'inference' };
+  const pod = gpuPod({ name: 'p', gpus: 1, labels: inference, schedulerName: 'default-scheduler' });
+  const gpu = { 'nvidia.com/gpu': '1' };
+  const whole = [{ requests: gpu, limits: gpu }];
+  for (const [kind, limits] of [
+    ['max', { max: gpu }],
+    ['min', { min: gpu }],
+    ['default', { default: gpu }],
+  ] as const) {
+    const namespace = `limited-${kind}`;
+    await client.json('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
+    const body = { metadata: { name: 'gpus' }, spec: { limits: [{ type: 'Container', ...limits }] } };
+    await client.json('POST', `/api/v1/namespaces/${namespace}/limitranges`, { body });
+    const made = await waitFor(`the webhook has heard of ${kind}`, async () => {
+      const reply = await createPod(client, pod, `${namespace}`).catch(() => undefined);
+      if (reply?.metadata.annotations[`${KEY}optimization-strategy`] === 'exclusive') return reply;
+      if (reply) await deletePod(client, 'p', namespace);
+      return undefined;
+    });
+    t.same(resourcesOf(made), whole, kind);
+    t.match(
+      made.metadata.annotations[`${KEY}optimization-reason`],
+      /a LimitRange of the namespace speaks of nvidia\.com\/gpu/,
+    );
+  }
+  await client.json('POST', '/api/v1/namespaces', { body: { metadata: { name: 'counted' } } });
+  const quota = (hard: object) => ({ metadata: { name: 'gpus' }, spec: { hard } });
+  const path = '/api/v1/namespaces/counted/resourcequotas';
+  const shared = async () =>
+    JSON.stringify(await client.json('POST', '/api/v1/namespaces/counted/pods?dryRun=All', { body: pod }));
+  await waitFor('without a quota it shares', async () => /gpu\.shared/.test(await shared()));
+  // Nobody counts here, as no controller fills in the status: what matters is what the webhook makes of it.
+  await client.json('POST', path, { body: quota({ 'requests.nvidia.com/gpu': '8' }) });
+  await waitFor('a quota for whole GPUs alone: no slots', async () => {
+    const reply = await shared().catch((error: Error) => error.message);
+    return /counts nvidia\.com\/gpu, and no slots|status unknown for quota/.test(reply);
+  });
 }
 
 async function readPolicy(client: KubeClient, name: string) {

@@ -15,6 +15,8 @@ export async function listCluster(state: AdmissionState, client: KubeClient): Pr
   await Promise.all([
     takeAll(state.nodes, client, '/api/v1/nodes'),
     takeAll(state.namespaces, client, '/api/v1/namespaces'),
+    takeAll(state.limitRanges, client, '/api/v1/limitranges'),
+    takeAll(state.quotas, client, '/api/v1/resourcequotas'),
     takeAll(state.policies, client, CUSTOM_RESOURCES.policies).catch((error: unknown) => {
       // Without the CRD there are none.
       if (!(error instanceof KubeError) || error.status !== 404) throw error;
@@ -49,6 +51,8 @@ function feedOf(state: AdmissionState, kind: string): Feed | undefined {
   if (kind === 'Node') return state.nodes;
   if (kind === 'Namespace') return state.namespaces;
   if (kind === 'GPUSharingPolicy') return state.policies;
+  if (kind === 'LimitRange') return state.limitRanges;
+  if (kind === 'ResourceQuota') return state.quotas;
   return undefined;
 }
 

@@ -48,6 +48,7 @@ const BEFORE_POLICIES: readonly Rule[] = [
   slotsByName,
   sharingDisabled,
   severalGpus,
+  guarded,
   explicitChoice,
   training,
 ];
@@ -157,6 +158,19 @@ function severalGpus({ facts: { pod }, reasons, warnings }: Case): Verdict | und
   if (wish && pod.explicitMode !== 'exclusive') {
     warnings.push(`${wish} is ignored: the pod asks for ${count} GPUs, and only single-GPU pods share`);
   }
+  return EXCLUSIVE;
+}
+
+/** Where slots would get around what an administrator has set for whole GPUs, or run into it, there are none. */
+function guarded({ facts: { pod, guards }, reasons, warnings }: Case): Verdict | undefined {
+  const { limited, counted } = guards;
+  const uncounted = counted.has(WHOLE_GPU) && counted.size === 1;
+  if (!limited && !uncounted) return undefined;
+  const why = limited
+    ? `a LimitRange of the namespace speaks of ${WHOLE_GPU}, and would apply to a slot as well: it keeps a whole GPU`
+    : `a ResourceQuota of the namespace counts ${WHOLE_GPU}, and no slots: it keeps a whole GPU`;
+  reasons.push(why);
+  if (pod.explicitProfile || (pod.explicitMode ?? 'exclusive') !== 'exclusive') warnings.push(why);
   return EXCLUSIVE;
 }
 

@@ -67,10 +67,22 @@ export interface AdmissionSettings {
   readonly timeSlicing: TimeSlicingConfig;
 }
 
+/** What of its namespace stands in the way of sharing. */
+export interface NamespaceGuards {
+  /**
+   * A LimitRange sets bounds or defaults for whole GPUs: after our patch the API server would put back what we have taken
+   * away, or refuse the pod.
+   */
+  readonly limited: boolean;
+  /** GPU resources that ResourceQuotas count: where whole GPUs are counted, a slot that is not would get around it. */
+  readonly counted: ReadonlySet<string>;
+}
+
 export interface AdmissionFacts {
   readonly pod: PodFacts;
   /** Labels of its namespace; undefined if they are not known (yet). */
   readonly namespaceLabels: Labels | undefined;
+  readonly guards: NamespaceGuards;
   /** In order of precedence: `byPrecedence`. */
   readonly policies: readonly SharingPolicy[];
   /** What the nodes that the pod may go to, and that have these labels, offer or could offer; smallest first within a mode. */

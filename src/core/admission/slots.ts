@@ -1,6 +1,7 @@
 /** Choosing a slot for a pod: what it needs, and the smallest offer that holds it. */
 
 import type { Labels } from '../label-selector.ts';
+import { WHOLE_GPU } from '../resources.ts';
 import { formatMiB } from '../units.ts';
 import type { AdmissionFacts, SharedMode } from './facts.ts';
 import type { Offer } from './offers.ts';
@@ -75,13 +76,14 @@ export function memoryOf({ pod, history }: AdmissionFacts, terms: Terms, mode: S
  * @param profile named by the pod: no other will do
  */
 export function findSlot(facts: AdmissionFacts, terms: Terms, mode: SharedMode, profile?: string): Offer | undefined {
-  const { pod } = facts;
+  const { pod, guards } = facts;
   const memory = memoryOf(facts, terms, mode);
   const share = pod.fractionMilli ?? (mode === 'mig' ? 0 : terms.usedMilli);
   const leastMilli = Math.max(share, terms.leastMilli[mode]);
   const holding = facts.offersOn(selectorOf(facts, terms, mode)).filter(
     (offer) =>
       offer.mode === mode &&
+      (!guards.counted.has(WHOLE_GPU) || guards.counted.has(offer.resource)) &&
       // A node that does not tell its memory is given the benefit of the doubt by `fit` as well.
       (offer.slotMiB ?? Number.POSITIVE_INFINITY) >= (memory?.mib ?? 0) &&
       offer.slotMilli >= leastMilli,

@@ -80,6 +80,7 @@ export function admission(
   return {
     pod: { ...POD, ...pod },
     namespaceLabels: {},
+    guards: { limited: false, counted: new Set() },
     policies: [],
     offersOn: () => offers,
     history: undefined,
