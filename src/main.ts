@@ -134,13 +134,20 @@ async function webhook(flags: unknown): Promise<Running> {
   const namespace = namespaceOf(settings.namespace, config);
   // Of what is registered; decisions follow changes of the file.
   const { admissionWebhook } = common.config ? readConfiguration(common.config) : configurationSchema.parse({});
-  const { failurePolicy, timeoutSeconds } = admissionWebhook;
+  const { failurePolicy, timeoutSeconds, namespaceSelector } = admissionWebhook;
   const exemptNamespaces = new Set([namespace, ...admissionWebhook.exemptNamespaces]);
   return startWebhook({
     kubeConfig: config,
     host: settings.webhookHost,
     port: settings.webhookPort,
-    certificates: certificateSource({ ...settings, failurePolicy, timeoutSeconds, namespace, exemptNamespaces }),
+    certificates: certificateSource({
+      ...settings,
+      failurePolicy,
+      timeoutSeconds,
+      namespaceSelector,
+      namespace,
+      exemptNamespaces,
+    }),
     namespace,
     schedulerName: settings.schedulerName,
     ...(common.config !== undefined && { configurationFile: common.config }),

@@ -5,6 +5,7 @@ import type { OfferTerms } from '../core/admission/offer-book.ts';
 import { equalTo } from '../core/label-selector.ts';
 import type { Configuration } from './configuration.ts';
 import { GFD, SCHEDULER_NAME } from './keys.ts';
+import { conditionsOf } from './labels.ts';
 
 export interface AdmissionConfiguration {
   readonly settings: AdmissionSettings;
@@ -37,6 +38,7 @@ export function admissionConfigurationOf(
     settings: {
       schedulerName: binPacking.enabled ? schedulerName : DEFAULT_SCHEDULER,
       exemptNamespaces: new Set([namespace, ...admissionWebhook.exemptNamespaces]),
+      namespaceSelector: conditionsOf(admissionWebhook.namespaceSelector),
       enabledModes: new Set(modes.filter(([, enabled]) => enabled).map(([mode]) => mode)),
       rewriteRequests: admissionWebhook.rewriteRequests,
       autoDetectWorkloadType: optimization.autoDetectWorkloadType,

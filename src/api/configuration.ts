@@ -5,6 +5,7 @@
 
 import { z } from 'zod';
 import { strategyNames } from '../core/strategies/registry.ts';
+import { labelSelector } from './labels.ts';
 import {
   activeThreads,
   fairnessMode,
@@ -81,6 +82,10 @@ const admissionWebhook = z.strictObject({
   failurePolicy: z.enum(['Ignore', 'Fail']).default('Ignore'),
   timeoutSeconds: z.int().min(1).max(30).default(3),
   exemptNamespaces: z.array(z.string().min(1)).default(['kube-system']),
+  namespaceSelector: labelSelector
+    .strict()
+    .default({})
+    .describe('Namespaces whose pods are looked at, by their labels; {} for all.'),
   optimization: z
     .strictObject({
       enableMIG: z.boolean().default(true),

@@ -12,6 +12,11 @@ export interface WebhookConfigurationOptions {
   readonly caBundle: string;
   /** Besides our own namespace. */
   readonly exemptNamespaces: readonly string[];
+  /** A LabelSelector; all others by default. */
+  readonly namespaceSelector?: {
+    readonly matchLabels?: object | undefined;
+    readonly matchExpressions?: readonly object[] | undefined;
+  };
   /** What the API server does without an answer; default Ignore: a pod gets the whole GPU that it asked for. */
   readonly failurePolicy?: 'Ignore' | 'Fail';
   /** How long it waits for one, 1 to 30; default 3. */
@@ -29,6 +34,7 @@ export function webhookConfiguration({
   clientConfig,
   caBundle,
   exemptNamespaces,
+  namespaceSelector = {},
   failurePolicy = 'Ignore',
   timeoutSeconds = 3,
 }: WebhookConfigurationOptions) {
@@ -45,7 +51,9 @@ export function webhookConfiguration({
           { operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'], scope: 'Namespaced' },
         ],
         namespaceSelector: {
+          ...namespaceSelector,
           matchExpressions: [
+            ...(namespaceSelector.matchExpressions ?? []),
             {
               key: 'kubernetes.io/metadata.name',
               operator: 'NotIn',

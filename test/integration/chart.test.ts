@@ -175,6 +175,7 @@ tap.test('rendered alone', async (t) => {
       'sharing.mps.resources.memoryLimitMB=2048',
       'admissionWebhook.optimization.enableMPS=false',
       'admissionWebhook.exemptNamespaces={kube-system,production}',
+      'admissionWebhook.namespaceSelector.matchLabels.environment=staging',
     ];
     const set = render(...sets.flatMap((value) => ['--set', value]));
     t.match(configurationOf(set), {
@@ -187,7 +188,7 @@ tap.test('rendered alone', async (t) => {
     });
     t.match(
       JSON.stringify(find(set, 'MutatingWebhookConfiguration', 'gpu-autoscaler-webhook')),
-      /"values":\["gpu-autoscaler-system","kube-system","production"\]/,
+      /"namespaceSelector":\{"matchLabels":\{"environment":"staging"\},"matchExpressions":\[\{[^}]*"values":\["gpu-autoscaler-system","kube-system","production"\]/,
     );
   });
 

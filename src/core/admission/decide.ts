@@ -5,6 +5,7 @@
  * matter, or adds a reason to the trail and lets the next one speak.
  */
 
+import { matches } from '../label-selector.ts';
 import { WHOLE_GPU } from '../resources.ts';
 import { formatMiB } from '../units.ts';
 import type { AdmissionFacts, Decision, Scheduled, Shared, SharedMode } from './facts.ts';
@@ -113,9 +114,14 @@ function alreadyDecided({ facts: { pod }, reasons }: Case): Verdict | undefined 
   return LEAVE;
 }
 
-function exemptNamespace({ facts: { pod, settings }, reasons }: Case): Verdict | undefined {
-  if (!settings.exemptNamespaces.has(pod.namespace)) return undefined;
-  reasons.push(`namespace ${pod.namespace} is exempt`);
+function exemptNamespace({ facts: { pod, settings, namespaceLabels }, reasons }: Case): Verdict | undefined {
+  if (settings.exemptNamespaces.has(pod.namespace)) {
+    reasons.push(`namespace ${pod.namespace} is exempt`);
+    return LEAVE;
+  }
+  // Whose labels we do not know yet, the API server knows: it would not have asked.
+  if (namespaceLabels === undefined || matches(settings.namespaceSelector, namespaceLabels)) return undefined;
+  reasons.push(`namespace ${pod.namespace} is not one that the configuration selects`);
   return LEAVE;
 }
 

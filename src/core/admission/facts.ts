@@ -1,7 +1,7 @@
 /** What a sharing decision is made from, and what comes out. Pure data; parsed and trusted. */
 
 import type { SharingMode } from '../inventory.ts';
-import type { Labels } from '../label-selector.ts';
+import type { LabelSelector, Labels } from '../label-selector.ts';
 import type { MigProfile } from '../mig/profile.ts';
 import type { MpsLimits } from './mps-limits.ts';
 import type { Offer } from './offers.ts';
@@ -54,6 +54,8 @@ export interface WorkloadHistory {
 export interface AdmissionSettings {
   readonly schedulerName: string;
   readonly exemptNamespaces: ReadonlySet<string>;
+  /** Namespaces whose pods are looked at; empty for all. */
+  readonly namespaceSelector: LabelSelector;
   readonly enabledModes: ReadonlySet<SharedMode>;
   /** False: pods keep their request, and the reason says what they would have got. */
   readonly rewriteRequests: boolean;

@@ -1,6 +1,7 @@
 /** From flags to where the certificate comes from. */
 
 import { WEBHOOK_PATH } from '../../api/keys.ts';
+import type { WebhookConfigurationOptions } from '../configuration.ts';
 import { CertificateSettingsError } from './keeper.ts';
 import type { CertificateSource } from './source.ts';
 
@@ -14,6 +15,7 @@ export interface CertificateSettings {
   readonly failurePolicy: 'Ignore' | 'Fail';
   readonly timeoutSeconds: number;
   readonly exemptNamespaces: ReadonlySet<string>;
+  readonly namespaceSelector: NonNullable<WebhookConfigurationOptions['namespaceSelector']>;
 }
 
 const FOLDER = '/etc/gpu-autoscaler/tls';
@@ -21,6 +23,7 @@ const FOLDER = '/etc/gpu-autoscaler/tls';
 /** @throws CertificateSettingsError */
 export function certificateSource(settings: CertificateSettings): CertificateSource {
   const { tlsCertFile, tlsKeyFile, namespace, serviceName, registerUrl, exemptNamespaces } = settings;
+  const { namespaceSelector } = settings;
   const named = tlsCertFile !== undefined || tlsKeyFile !== undefined;
   const { certificates = named ? 'files' : 'self', failurePolicy, timeoutSeconds } = settings;
   if (certificates === 'files') {
@@ -43,6 +46,7 @@ export function certificateSource(settings: CertificateSettings): CertificateSou
     owned: {
       clientConfig: { url: new URL(WEBHOOK_PATH, registerUrl).href },
       exemptNamespaces: [...exemptNamespaces],
+      namespaceSelector,
       failurePolicy,
       timeoutSeconds,
     },

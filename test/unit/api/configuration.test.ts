@@ -244,6 +244,7 @@ tap.test('admission by default: everything is on, nothing on demand, our own nam
   t.strictSame(settings, {
     schedulerName: 'ours',
     exemptNamespaces: new Set(['system', 'kube-system']),
+    namespaceSelector: [],
     enabledModes: new Set(['mig', 'mps', 'timeslicing']),
     rewriteRequests: true,
     autoDetectWorkloadType: true,

@@ -42,6 +42,7 @@ export const EVERY_KIND: readonly Offer[] = [
 const SETTINGS: AdmissionSettings = {
   schedulerName: 'gpu-autoscaler-scheduler',
   exemptNamespaces: new Set(['kube-system', 'production']),
+  namespaceSelector: [],
   enabledModes: new Set(['mig', 'mps', 'timeslicing']),
   rewriteRequests: true,
   autoDetectWorkloadType: true,
