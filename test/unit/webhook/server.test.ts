@@ -223,6 +223,13 @@ const LARGE: readonly [what: string, containers: readonly object[]][] = [
   ],
   ['of 5,000 containers', many(5_000, (i) => ({ name: `c${i}`, ...(i === 0 && { resources: gpu }), env: [] }))],
   [
+    'of 10,000 containers that ask for a resource each',
+    many(10_000, (i) => ({
+      name: `c${i}`,
+      resources: { limits: { [`nvidia.com/mig-${1 + (i % 9)}g.${1 + Math.floor(i / 9)}gb`]: '1' } },
+    })),
+  ],
+  [
     'that asks for 20,000 resources by name',
     [
       {
