@@ -77,5 +77,7 @@ tap.test(
       { uid: 'a', namespace: 'team', name: 'a', faults: [/sharing-mode: "magic" is not one of/, /gpu-memory: "much"/] },
     ]);
     t.equal(findUnclear(notes, viewOf()).length, 1);
+    const exempt = viewOf({ admissionWebhook: { exemptNamespaces: ['team'] } });
+    t.strictSame(findUnclear(notes, exempt), [], 'but not in an exempt namespace');
   },
 );
