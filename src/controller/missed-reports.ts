@@ -3,7 +3,7 @@
 import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ControllerMetrics } from '../telemetry/metrics.ts';
-import type { MissedPod, UnclearPod } from './missed-pods.ts';
+import type { Findings, MissedPod, UnclearPod } from './missed-pods.ts';
 
 export interface MissedReportsOptions {
   readonly client: Pick<KubeClient, 'json'>;
@@ -26,7 +26,7 @@ export class MissedReports {
   }
 
   /** @throws KubeError if an event could not be made: what was not told is told the next time */
-  async report(missed: readonly MissedPod[], unclear: readonly UnclearPod[]): Promise<void> {
+  async report({ missed, unclear }: Findings): Promise<void> {
     const { log, metrics } = this.#options;
     const counts = new Map<string, number>();
     for (const { mode } of missed) counts.set(mode, (counts.get(mode) ?? 0) + 1);

@@ -10,7 +10,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { controllerMetrics, createRegistry, historyMetrics } from '../telemetry/metrics.ts';
 import { createServer } from '../telemetry/server.ts';
 import { Loop } from './loop.ts';
-import { findMissed, findUnclear } from './missed-pods.ts';
+import { lookThrough } from './missed-pods.ts';
 import { MissedReports } from './missed-reports.ts';
 import { PodNotes } from './pod-notes.ts';
 import { dueStatus } from './policy-status.ts';
@@ -100,8 +100,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
       const refusal = await writeStatuses();
       // Without its past, a pod might seem to share that would not.
       await histories.current?.firstTry;
-      const view = admission.view();
-      await reports.report(findMissed(pods, view), findUnclear(pods, view));
+      await reports.report(lookThrough(pods, admission.view()));
       if (refusal) throw refusal;
     },
     failed: (error) => log.warn({ error: error.message }, 'could not write to the API server, trying again'),

@@ -30,10 +30,10 @@ function reportsTo(answer: (path: string) => void) {
 
 tap.test('each pod is told of once', async (t) => {
   const { reports, events } = reportsTo(() => {});
-  await reports.report([missed('a')], [unclear('b')]);
-  await reports.report([missed('a')], [unclear('b')]);
+  await reports.report({ missed: [missed('a')], unclear: [unclear('b')] });
+  await reports.report({ missed: [missed('a')], unclear: [unclear('b')] });
   t.strictSame(events, ['a.uid-a.notoptimized', 'b.uid-b.notunderstood']);
-  await reports.report([missed('b')], []);
+  await reports.report({ missed: [missed('b')], unclear: [] });
   t.strictSame(events.slice(2), ['b.uid-b.notoptimized'], 'what is new of a known pod as well');
 });
 
@@ -43,10 +43,10 @@ tap.test('a namespace that takes no events keeps those of others back no more th
     if (full && path.includes('/full/')) throw new KubeError('exceeded quota', 403, 'Forbidden');
   });
   const pods = [missed('a', 'full'), missed('b'), missed('c')];
-  await t.rejects(reports.report(pods, []), { message: 'exceeded quota' });
+  await t.rejects(reports.report({ missed: pods, unclear: [] }), { message: 'exceeded quota' });
   t.strictSame(events, ['b.uid-b.notoptimized', 'c.uid-c.notoptimized']);
   full = false;
-  await reports.report(pods, []);
+  await reports.report({ missed: pods, unclear: [] });
   t.strictSame(events.slice(2), ['a.uid-a.notoptimized']);
 });
 
@@ -56,12 +56,14 @@ tap.test('an API server that is away is not asked for each pod', async (t) => {
     asked += 1;
     throw new KubeError('connect ECONNREFUSED');
   });
-  await t.rejects(reports.report([missed('a'), missed('b')], []), { message: 'connect ECONNREFUSED' });
+  await t.rejects(reports.report({ missed: [missed('a'), missed('b')], unclear: [] }), {
+    message: 'connect ECONNREFUSED',
+  });
   t.equal(asked, 1);
 });
 
 tap.test('the name of an event is one that Kubernetes takes, however long the pod’s', async (t) => {
   const { reports, events } = reportsTo(() => {});
-  await reports.report([missed(`${'a'.repeat(199)}-b`)], []);
+  await reports.report({ missed: [missed(`${'a'.repeat(199)}-b`)], unclear: [] });
   t.match(events[0], /^a{199}\.uid-aaaa\.notoptimized$/);
 });
