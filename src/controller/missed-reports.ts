@@ -4,6 +4,7 @@ import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ControllerMetrics } from '../telemetry/metrics.ts';
 import type { Findings, MissedPod, UnclearPod } from './missed-pods.ts';
+import { isRefusal } from './refusal.ts';
 
 export interface MissedReportsOptions {
   readonly client: Pick<KubeClient, 'json'>;
@@ -43,7 +44,7 @@ export class MissedReports {
         await this.#tell(notice);
       } catch (error) {
         // A namespace that takes no more events must not keep those of others back.
-        if (!(error instanceof KubeError && error.refused)) throw error;
+        if (!isRefusal(error)) throw error;
         refusal = error;
         continue;
       }

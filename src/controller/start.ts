@@ -2,7 +2,7 @@
 
 import type { KubeConfig } from '@kubernetes/client-node';
 import { CUSTOM_RESOURCES } from '../api/keys.ts';
-import { KubeClient, KubeError } from '../cluster/kube-client.ts';
+import { KubeClient, type KubeError } from '../cluster/kube-client.ts';
 import { LiveAdmission } from '../cluster/live-admission.ts';
 import { configurationNews } from '../telemetry/configuration-news.ts';
 import { CurrentHistory } from '../telemetry/history/current.ts';
@@ -14,6 +14,7 @@ import { lookThrough } from './missed-pods.ts';
 import { MissedReports } from './missed-reports.ts';
 import { PodNotes } from './pod-notes.ts';
 import { dueStatus } from './policy-status.ts';
+import { isRefusal } from './refusal.ts';
 import { StoredPolicies } from './stored-policies.ts';
 
 export interface ControllerOptions {
@@ -86,7 +87,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
         await client.json('PATCH', path, call);
         metrics.statusWrites.inc();
       } catch (error) {
-        if (!(error instanceof KubeError && error.refused)) throw error;
+        if (!isRefusal(error)) throw error;
         // Gone in the meantime: nothing is left to be told. Any other refusal must not keep back what others are told.
         if (error.status !== 404) refusal = error;
       }
