@@ -17,7 +17,8 @@ import {
   timeSlices,
 } from './sharing-bounds.ts';
 
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+/** Of pino, the gravest first. */
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 const labels = z.record(z.string(), z.string()).default({});
 /** Objects of Kubernetes, which its API server checks. */
@@ -98,6 +99,7 @@ const admissionWebhook = z.strictObject({
     .strictObject({
       prometheusUrl: z
         .url({ protocol: /^https?$/, error: 'not the URL of a Prometheus, such as http://prometheus.monitoring:9090' })
+        .refine(hasReadableUser, 'user and password cannot be read: write % as %25')
         .optional()
         .describe('Prometheus that scrapes dcgm-exporter; without it history is not used.'),
       refreshInterval: duration().default('10m'),
@@ -134,7 +136,18 @@ export const configurationSchema = z.strictObject({
 });
 export type Configuration = z.infer<typeof configurationSchema>;
 
-/** `5m`, `90s`, `1h`; in ms after parsing. */
+function hasReadableUser(url: string): boolean {
+  if (!URL.canParse(url)) return true;
+  const { username, password } = new URL(url);
+  try {
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** `5m`, `90s`, `1h`: a text, of which `milliseconds` makes a number. */
 function duration() {
   return z.string().regex(/^[1-9]\d{0,5}(s|m|h)$/, {
     error: ({ input }) => `${JSON.stringify(input)} is not a time such as 90s, 5m or 1h`,

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { strategyByName, strategyNames } from '../core/strategies/registry.ts';
+import { LOG_LEVELS } from './configuration.ts';
 import { SCHEDULER_NAME, WEBHOOK_NAME } from './keys.ts';
 
 const port = z
@@ -23,8 +24,6 @@ const httpsUrl = z
     error: ({ input }) => `${JSON.stringify(input)} is not an https:// URL`,
   })
   .transform((text) => new URL(text));
-
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 export const commonSettingsSchema = z.object({
   /** Path of a kubeconfig; else KUBECONFIG, ~/.kube/config, or the pod's service account. */

@@ -86,8 +86,14 @@ export class AdmissionState {
           ? { key: parsed.data.metadata.name, record: parsed.data.metadata.labels ?? {} }
           : undefined;
       },
-      set: (name, labels) => void this.#namespaces.set(name, labels),
-      delete: (name) => void this.#namespaces.delete(name),
+      set: (name, labels) => {
+        this.#namespaces.set(name, labels);
+        changed();
+      },
+      delete: (name) => {
+        this.#namespaces.delete(name);
+        changed();
+      },
     });
     this.limitRanges = this.#limitRanges.feed(parseLimitRange);
     this.quotas = this.#quotas.feed(parseQuota);

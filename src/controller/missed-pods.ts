@@ -4,7 +4,7 @@
  */
 
 import { type AdmissionPod, controllerOf } from '../api/admission-pod.ts';
-import { type Workload, workloadOf } from '../api/workload.ts';
+import type { Workload } from '../api/workload.ts';
 import { type AdmissionView, judge } from '../cluster/judge.ts';
 import type { SharedMode } from '../core/admission/facts.ts';
 import type { PodNotes } from './pod-notes.ts';
@@ -21,16 +21,6 @@ export interface MissedPod {
   readonly repair: string;
 }
 
-export function findMissed(notes: PodNotes, view: AdmissionView): MissedPod[] {
-  return [...notes.undecided()].flatMap(({ uid, namespace, name, undecided }) => {
-    const judged = judge(undecided, namespace, view);
-    if (!judged.ok || judged.decision.action !== 'share') return [];
-    const { mode, reasons } = judged.decision;
-    const workload = workloadOf(undecided, namespace);
-    return [{ uid, namespace, name, workload, mode, reasons, repair: repairOf(undecided, workload, namespace, name) }];
-  });
-}
-
 /** A pod whose label or annotation of ours cannot be read; its author may never have seen the webhook's warning. */
 export interface UnclearPod {
   readonly uid: string;
@@ -40,11 +30,28 @@ export interface UnclearPod {
   readonly faults: readonly string[];
 }
 
-export function findUnclear(notes: PodNotes, view: AdmissionView): UnclearPod[] {
-  return [...notes.undecided()].flatMap(({ uid, namespace, name, undecided }) => {
+export interface Findings {
+  readonly missed: readonly MissedPod[];
+  readonly unclear: readonly UnclearPod[];
+}
+
+/** What of the pods without a decision is worth telling. */
+export function lookThrough(notes: PodNotes, view: AdmissionView): Findings {
+  const missed: MissedPod[] = [];
+  const unclear: UnclearPod[] = [];
+  for (const { uid, namespace, name, undecided } of notes.undecided()) {
     const judged = judge(undecided, namespace, view);
-    return judged.ok || judged.unreadable ? [] : [{ uid, namespace, name, faults: judged.faults }];
-  });
+    if (!judged.ok) {
+      if (!judged.unreadable) unclear.push({ uid, namespace, name, faults: judged.faults });
+      continue;
+    }
+    const { workload, decision } = judged;
+    if (decision.action !== 'share') continue;
+    const { mode, reasons } = decision;
+    const repair = repairOf(undecided, workload, namespace, name);
+    missed.push({ uid, namespace, name, workload, mode, reasons, repair });
+  }
+  return { missed, unclear };
 }
 
 const ROLLED_OUT: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet']);

@@ -3,7 +3,8 @@
 import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ControllerMetrics } from '../telemetry/metrics.ts';
-import type { MissedPod, UnclearPod } from './missed-pods.ts';
+import type { Findings, MissedPod, UnclearPod } from './missed-pods.ts';
+import { isRefusal } from './refusal.ts';
 
 export interface MissedReportsOptions {
   readonly client: Pick<KubeClient, 'json'>;
@@ -18,7 +19,7 @@ const LONGEST_MESSAGE = 1_000;
 
 export class MissedReports {
   readonly #options: MissedReportsOptions;
-  /** Told of, by uid. */
+  /** Told of, by uid and reason. */
   readonly #told = new Set<string>();
 
   constructor(options: MissedReportsOptions) {
@@ -26,43 +27,63 @@ export class MissedReports {
   }
 
   /** @throws KubeError if an event could not be made: what was not told is told the next time */
-  async report(missed: readonly MissedPod[], unclear: readonly UnclearPod[]): Promise<void> {
+  async report({ missed, unclear }: Findings): Promise<void> {
     const { log, metrics } = this.#options;
     const counts = new Map<string, number>();
     for (const { mode } of missed) counts.set(mode, (counts.get(mode) ?? 0) + 1);
     metrics.missed.reset();
     for (const [strategy, count] of counts) metrics.missed.set({ strategy }, count);
 
-    const present = new Set([...missed, ...unclear].map(({ uid }) => uid));
-    for (const uid of this.#told) if (!present.has(uid)) this.#told.delete(uid);
-    for (const pod of missed) {
-      if (this.#told.has(pod.uid)) continue;
-      const { namespace, name, workload, mode, repair } = pod;
-      const what = `slipped past the webhook: it holds, or waits for, a whole GPU and could share one by ${mode}`;
-      await this.#tell(pod, 'NotOptimized', `${what}. To repair: ${repair}`);
-      const details = {
-        pod: `${namespace}/${name}`,
-        workload: `${workload.kind}/${workload.name}`,
-        strategy: mode,
-        repair,
-      };
-      log.warn(details, 'a pod slipped past the webhook: it holds, or waits for, a whole GPU');
+    const due = [...missed.map((pod) => this.#missed(pod)), ...unclear.map((pod) => this.#unclear(pod))];
+    const present = new Set(due.map(keyOf));
+    for (const key of this.#told) if (!present.has(key)) this.#told.delete(key);
+    let refusal: KubeError | undefined;
+    for (const notice of due) {
+      if (this.#told.has(keyOf(notice))) continue;
+      try {
+        await this.#tell(notice);
+      } catch (error) {
+        // A namespace that takes no more events must not keep those of others back.
+        if (!isRefusal(error)) throw error;
+        refusal = error;
+        continue;
+      }
+      this.#told.add(keyOf(notice));
+      log.warn({ pod: `${notice.pod.namespace}/${notice.pod.name}`, ...notice.details }, notice.line);
     }
-    for (const pod of unclear) {
-      if (this.#told.has(pod.uid)) continue;
-      await this.#tell(pod, 'NotUnderstood', `left as it is: ${pod.faults.join('; ')}`);
-      log.warn({ pod: `${pod.namespace}/${pod.name}`, faults: pod.faults }, 'the wishes of a pod cannot be read');
-    }
+    if (refusal) throw refusal;
+  }
+
+  #missed(pod: MissedPod): Notice {
+    const { workload, mode, repair } = pod;
+    return {
+      pod,
+      reason: 'NotOptimized',
+      message: `slipped past the webhook: it holds, or waits for, a whole GPU and could share one by ${mode}. To repair: ${repair}`,
+      line: 'a pod slipped past the webhook: it holds, or waits for, a whole GPU',
+      details: { workload: `${workload.kind}/${workload.name}`, strategy: mode, repair },
+    };
+  }
+
+  #unclear(pod: UnclearPod): Notice {
+    const { faults } = pod;
+    return {
+      pod,
+      reason: 'NotUnderstood',
+      message: `left as it is: ${faults.join('; ')}`,
+      line: 'the wishes of a pod cannot be read',
+      details: { faults },
+    };
   }
 
   /** Under a name that follows from the pod: after a restart it is there already. */
-  async #tell({ uid, namespace, name }: UnclearPod | MissedPod, reason: string, message: string): Promise<void> {
+  async #tell({ pod: { uid, namespace, name }, reason, message }: Notice): Promise<void> {
     const { client, now } = this.#options;
     const time = now().toISOString();
     const body = {
       apiVersion: 'v1',
       kind: 'Event',
-      metadata: { name: `${name.slice(0, 200)}.${uid.slice(0, 8)}.${reason.toLowerCase()}`, namespace },
+      metadata: { name: `${beginning(name)}.${uid.slice(0, 8)}.${reason.toLowerCase()}`, namespace },
       involvedObject: { apiVersion: 'v1', kind: 'Pod', namespace, name, uid },
       type: 'Warning',
       reason,
@@ -79,8 +100,25 @@ export class MissedReports {
     } catch (error) {
       if (!isTold(error)) throw error;
     }
-    this.#told.add(uid);
   }
+}
+
+/** What is told of a pod: to its owner by an event, to operators by a line. */
+interface Notice {
+  readonly pod: MissedPod | UnclearPod;
+  readonly reason: 'NotOptimized' | 'NotUnderstood';
+  readonly message: string;
+  readonly line: string;
+  readonly details: object;
+}
+
+function keyOf({ pod, reason }: Notice): string {
+  return `${pod.uid} ${reason}`;
+}
+
+/** Of a name of up to 253 characters, so many that an event's has room for more; a part of it ends in a letter or digit. */
+function beginning(name: string): string {
+  return name.slice(0, 200).replace(/[-.]+$/, '');
 }
 
 /** It is there already; or its namespace is gone or on the way out, and nobody reads events there. */

@@ -2,7 +2,7 @@
 
 import type { KubeConfig } from '@kubernetes/client-node';
 import { CUSTOM_RESOURCES } from '../api/keys.ts';
-import { KubeClient, KubeError } from '../cluster/kube-client.ts';
+import { KubeClient, type KubeError } from '../cluster/kube-client.ts';
 import { LiveAdmission } from '../cluster/live-admission.ts';
 import { configurationNews } from '../telemetry/configuration-news.ts';
 import { CurrentHistory } from '../telemetry/history/current.ts';
@@ -10,10 +10,11 @@ import type { Logger } from '../telemetry/logger.ts';
 import { controllerMetrics, createRegistry, historyMetrics } from '../telemetry/metrics.ts';
 import { createServer } from '../telemetry/server.ts';
 import { Loop } from './loop.ts';
-import { findMissed, findUnclear } from './missed-pods.ts';
+import { lookThrough } from './missed-pods.ts';
 import { MissedReports } from './missed-reports.ts';
 import { PodNotes } from './pod-notes.ts';
 import { dueStatus } from './policy-status.ts';
+import { isRefusal } from './refusal.ts';
 import { StoredPolicies } from './stored-policies.ts';
 
 export interface ControllerOptions {
@@ -76,25 +77,32 @@ export async function startController(options: ControllerOptions): Promise<Runni
 
   const writeStatuses = async () => {
     const view = admission.view();
+    let refusal: KubeError | undefined;
     for (const policy of policies.all()) {
       const status = dueStatus(policy, pods.governedBy(policy.name), view, now());
       if (!status) continue;
       const path = `${CUSTOM_RESOURCES.policies}/${encodeURIComponent(policy.name)}/status`;
       const call = { body: { status }, contentType: 'application/merge-patch+json' };
-      // Gone in the meantime: nothing is left to be told.
-      await client.json('PATCH', path, call).catch((error: unknown) => {
-        if (!(error instanceof KubeError) || error.status !== 404) throw error;
-      });
-      metrics.statusWrites.inc();
+      try {
+        await client.json('PATCH', path, call);
+        metrics.statusWrites.inc();
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        // Gone in the meantime: nothing is left to be told. Any other refusal must not keep back what others are told.
+        if (error.status !== 404) refusal = error;
+      }
     }
+    return refusal;
   };
   const loop = new Loop({
     work: async () => {
       // Half of the picture would say that pods and nodes are gone.
       if (admission.waitsFor() !== undefined) return;
-      await writeStatuses();
-      const view = admission.view();
-      await reports.report(findMissed(pods, view), findUnclear(pods, view));
+      const refusal = await writeStatuses();
+      // Without its past, a pod might seem to share that would not.
+      await histories.current?.firstTry;
+      await reports.report(lookThrough(pods, admission.view()));
+      if (refusal) throw refusal;
     },
     failed: (error) => log.warn({ error: error.message }, 'could not write to the API server, trying again'),
     settleMs: options.settleMs ?? SETTLE_MS,

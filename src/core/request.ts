@@ -43,14 +43,26 @@ export function effectiveRequest(
   initContainers: readonly ContainerDemand[],
   containers: readonly ContainerDemand[],
 ): ResourceRequest[] {
-  const all = [...initContainers, ...containers];
-  const names = new Set(all.flatMap(({ resources }) => [...resources.keys()].filter(isGpuResource)));
-  return [...names]
-    .sort()
-    .map((resource) => {
+  // Of each resource only containers that name it are looked at: others change nothing, and a pod may have thousands.
+  const naming = new Map<string, { readonly init: ContainerDemand[]; readonly main: ContainerDemand[] }>();
+  const note = (list: readonly ContainerDemand[], as: 'init' | 'main') => {
+    for (const container of list) {
+      for (const resource of container.resources.keys()) {
+        if (!isGpuResource(resource)) continue;
+        const known = naming.get(resource) ?? { init: [], main: [] };
+        known[as].push(container);
+        naming.set(resource, known);
+      }
+    }
+  };
+  note(initContainers, 'init');
+  note(containers, 'main');
+  return [...naming]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([resource, { init, main }]) => {
       const asked = (container: ContainerDemand) => container.resources.get(resource) ?? 0;
-      const count = effectiveAmount(initContainers, containers, asked);
-      return { resource, count, largestContainer: Math.max(0, ...all.map(asked)) };
+      const largestContainer = [...init, ...main].reduce((most, container) => Math.max(most, asked(container)), 0);
+      return { resource, count: effectiveAmount(init, main, asked), largestContainer };
     })
     .filter(({ count }) => count > 0);
 }

@@ -56,14 +56,16 @@ function rewriteContainer(container: Json, decision: Mutation['decision']): void
   // The whole GPU last: the name that it gets may be there already, with a count of 0.
   const names = Object.keys({ ...limits, ...requests }).filter(isGpuResource);
   names.sort((a, b) => Number(a === WHOLE_GPU) - Number(b === WHOLE_GPU));
-  for (const name of names) {
-    const isShared = decision.action === 'share' && name === WHOLE_GPU;
-    const target = isShared ? decision.resource : name;
-    // Where both are given and differ, the API server says so: that is not ours to mend.
-    resources.requests = { ...without(resources.requests, name), [target]: requests?.[name] ?? limits?.[name] };
-    resources.limits = { ...without(resources.limits, name), [target]: limits?.[name] ?? requests?.[name] };
-    if (isShared) limitMps(container, decision);
-  }
+  if (names.length === 0) return;
+  const target = (name: string) => (decision.action === 'share' && name === WHOLE_GPU ? decision.resource : name);
+  // Where both are given and differ, the API server says so: that is not ours to mend.
+  const rewritten = (own: Json | null | undefined, other: Json | null | undefined): Json => {
+    const rest = Object.entries(own ?? {}).filter(([name]) => !isGpuResource(name));
+    return Object.fromEntries([...rest, ...names.map((name) => [target(name), own?.[name] ?? other?.[name]])]);
+  };
+  resources.requests = rewritten(requests, limits);
+  resources.limits = rewritten(limits, requests);
+  if (decision.action === 'share' && names.includes(WHOLE_GPU)) limitMps(container, decision);
 }
 
 /** What the author has set stays. */
@@ -71,8 +73,4 @@ function limitMps(container: Json, { mpsLimits }: Shared): void {
   const env = (container.env ?? []) as readonly Json[];
   const added = Object.entries(mpsLimits).filter(([name]) => !env.some((variable) => variable.name === name));
   if (added.length > 0) container.env = [...env, ...added.map(([name, value]) => ({ name, value }))];
-}
-
-function without(resources: Json | null | undefined, name: string): Json {
-  return Object.fromEntries(Object.entries(resources ?? {}).filter(([key]) => key !== name));
 }

@@ -1,11 +1,11 @@
 /** One AdmissionReview, from request to reply. Whatever is wrong with a pod, it is admitted. */
 
-import { createPatch } from 'rfc6902';
 import type { AdmissionRequest, AdmissionReviewReply } from '../api/admission-review.ts';
 import { type AdmissionView, judge } from '../cluster/judge.ts';
 import type { Decision, SharedMode } from '../core/admission/facts.ts';
 import { WHOLE_GPU } from '../core/resources.ts';
 import { mutate } from './mutate.ts';
+import { patchOf } from './patch.ts';
 
 /** What became of the pod, for metrics and logs. */
 export type ReviewedStrategy = SharedMode | 'exclusive' | 'none' | 'error';
@@ -51,7 +51,7 @@ export function review(request: AdmissionRequest, { view, now }: ReviewContext):
     const why = 'not optimized: its annotations and ours would be larger than Kubernetes takes';
     return admit(request, { strategy: 'error', pod, reasons: [why] }, [why]);
   }
-  return admit(request, outcome, warnings, createPatch(request.object, changed));
+  return admit(request, outcome, warnings, patchOf(request.object, changed));
 }
 
 /** Of keys and values together. Source: Kubernetes, `TotalAnnotationSizeLimitB`. */

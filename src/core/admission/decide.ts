@@ -143,10 +143,14 @@ function pinned({ facts: { pod }, reasons }: Case): Verdict | undefined {
   return LEAVE;
 }
 
+/** Resources named in a reason: a pod may ask for thousands. */
+const NAMED = 5;
+
 function slotsByName({ facts: { pod }, reasons }: Case): Verdict | undefined {
   const named = [...pod.requested.keys()].filter((resource) => resource !== WHOLE_GPU);
   if (named.length === 0) return undefined;
-  reasons.push(`the pod asks for ${named.join(', ')} by name`);
+  const more = named.length > NAMED ? ` and ${named.length - NAMED} more` : '';
+  reasons.push(`the pod asks for ${named.slice(0, NAMED).join(', ')}${more} by name`);
   return { action: 'schedule', decided: false, nodeSelector: {} };
 }
 

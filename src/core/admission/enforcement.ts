@@ -34,7 +34,8 @@ function unavailable(
     const message = `${mode} is switched off by the configuration: pods keep whole GPUs`;
     return [{ reason: 'ModeDisabled', message }];
   }
-  const offers = offersOn(nodeSelector).filter((offer) => offer.mode === mode);
+  // As for pods: where another scheduler places them, only slots that a label tells apart.
+  const offers = offersOn({ ...nodeSelector, ...settings.modeSelectors[mode] }).filter((offer) => offer.mode === mode);
   if (offers.length === 0) {
     const where = Object.keys(nodeSelector).length > 0 ? 'no node that its nodeSelector selects' : 'no node';
     return [{ reason: 'NoNodeOffers', message: `${where} offers slots by ${mode}: pods keep whole GPUs` }];

@@ -129,7 +129,7 @@ export class GpuNode {
     const pluginKey = labels[TRIGGERS.plugin];
     if (pluginKey !== this.#pluginKey) {
       this.#pluginKey = pluginKey;
-      void this.#lookFor(pluginKey);
+      this.#aside(this.#lookFor(pluginKey));
     }
     const migKey = labels[TRIGGERS.mig];
     if (migKey !== this.#migKey) {
@@ -190,21 +190,17 @@ export class GpuNode {
     this.#lookedFor += 1;
     const looking = this.#lookedFor;
     const isCurrent = () => this.#lookedFor === looking;
-    try {
-      await clock.sleep(within(timing.notice, random), signal);
-      for (let backoff = timing.backoff; ; backoff = Math.min(timing.longestBackoff, 2 * backoff)) {
-        if (!isCurrent()) return;
-        const text = key === undefined ? (spec.defaultConfig ?? 'version: v1') : io.volume('plugin')[key];
-        if (text !== undefined) {
-          // What the key holds at this moment: later changes of it are not seen.
-          await this.#enqueue(() => this.#reload(text));
-          return;
-        }
-        io.log('config-manager: specified config not present: exit 1', { key });
-        await clock.sleep(backoff, signal);
+    await clock.sleep(within(timing.notice, random), signal);
+    for (let backoff = timing.backoff; ; backoff = Math.min(timing.longestBackoff, 2 * backoff)) {
+      if (!isCurrent()) return;
+      const text = key === undefined ? (spec.defaultConfig ?? 'version: v1') : io.volume('plugin')[key];
+      if (text !== undefined) {
+        // What the key holds at this moment: later changes of it are not seen.
+        await this.#enqueue(() => this.#reload(text));
+        return;
       }
-    } catch (error) {
-      if (!signal.aborted) throw error;
+      io.log('config-manager: specified config not present: exit 1', { key });
+      await clock.sleep(backoff, signal);
     }
   }
 
@@ -221,7 +217,7 @@ export class GpuNode {
     if (this.#config.sharing?.mode === 'mps') await this.#killClients();
     this.#config = parsed.value;
     await this.#register();
-    void this.#writeFeaturesLater();
+    this.#aside(this.#writeFeaturesLater());
   }
 
   /** The MPS daemon is started anew with the plugin: what its clients compute is lost. */
@@ -254,16 +250,12 @@ export class GpuNode {
     for (const name of Object.keys(amounts)) this.#vanished.delete(name);
     const zeros = Object.fromEntries([...this.#vanished.keys()].map((name) => [name, '0']));
     await io.resources({ ...zeros, ...amounts }, amounts);
-    void this.#forgetVanished();
+    this.#aside(this.#forgetVanished());
   }
 
   async #forgetVanished(): Promise<void> {
     const { clock, timing, io } = this.#options;
-    try {
-      await clock.sleep(timing.capacityKept, this.#stopping.signal);
-    } catch {
-      return;
-    }
+    await clock.sleep(timing.capacityKept, this.#stopping.signal);
     const old = [...this.#vanished]
       .filter(([, since]) => clock.now() - since >= timing.capacityKept)
       .map(([name]) => name);
@@ -275,12 +267,8 @@ export class GpuNode {
 
   async #writeFeaturesLater(): Promise<void> {
     const { clock, timing, random } = this.#options;
-    try {
-      await clock.sleep(within(timing.featureLag, random), this.#stopping.signal);
-      await this.#writeFeatures();
-    } catch (error) {
-      if (!this.#stopping.signal.aborted) throw error;
-    }
+    await clock.sleep(within(timing.featureLag, random), this.#stopping.signal);
+    await this.#writeFeatures();
   }
 
   #written: Record<string, string> = {};
@@ -326,7 +314,7 @@ export class GpuNode {
       await io.labels(Object.fromEntries(DEPLOY.map((label) => [label, 'true'])));
       await clock.sleep(within(timing.reload, random), signal);
       await this.#register();
-      void this.#writeFeaturesLater();
+      this.#aside(this.#writeFeaturesLater());
     };
     if (plan.value.modes.length > 0) {
       if (this.faults.migReboots) await state('rebooting');
@@ -348,17 +336,19 @@ export class GpuNode {
   }
 
   #enqueue(work: () => Promise<void>): Promise<void> {
-    const { signal } = this.#stopping;
     const done = this.#queue.then(async () => {
-      if (signal.aborted) return;
-      try {
-        await work();
-      } catch (error) {
-        if (!signal.aborted)
-          this.#options.io.log('the emulated node met an error', { error: (error as Error).message });
-      }
+      if (!this.#stopping.signal.aborted) await work().catch((error: Error) => this.#met(error));
     });
     this.#queue = done;
     return done;
+  }
+
+  /** Work that nobody waits for. */
+  #aside(work: Promise<void>): void {
+    work.catch((error: Error) => this.#met(error));
+  }
+
+  #met({ message }: Error): void {
+    if (!this.#stopping.signal.aborted) this.#options.io.log('the emulated node met an error', { error: message });
   }
 }

@@ -51,7 +51,7 @@ export class History {
     if (successorOf) this.#known = successorOf.#known;
   }
 
-  /** Resolves once Prometheus has been asked for the first time: with why it did not answer, or undefined. */
+  /** Resolves once Prometheus has been asked for the first time, or never will be: with why it did not answer, or undefined. */
   get firstTry(): Promise<string | undefined> {
     return this.#firstTry.promise;
   }
@@ -71,6 +71,7 @@ export class History {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#firstTry.resolve('it is asked no more');
     await this.#running;
   }
 

@@ -41,7 +41,8 @@ export class Prometheus {
     this.#options = options;
     const url = new URL(options.url);
     const { username, password } = url;
-    this.#headers = username ? { authorization: `Basic ${btoa(decodeURIComponent(`${username}:${password}`))}` } : {};
+    const credentials = Buffer.from(decodeURIComponent(`${username}:${password}`)).toString('base64');
+    this.#headers = username ? { authorization: `Basic ${credentials}` } : {};
     // In the URL they would be refused, and told to the log.
     url.username = '';
     url.password = '';

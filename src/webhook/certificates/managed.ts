@@ -41,7 +41,7 @@ export interface ManagedCertificates {
 export interface ManagedKeeperOptions extends ManagedCertificates {
   readonly client: Pick<KubeClient, 'json'>;
   /** The clock of those who check certificates: the API server's. */
-  readonly time: () => Promise<Date>;
+  readonly time: (signal: AbortSignal) => Promise<Date>;
   /** ms of a clock that never goes back. */
   readonly monotonic: () => number;
   /** In [0, 1): keeps replicas from looking at the same moment. */
@@ -157,7 +157,7 @@ export class ManagedKeeper implements CertificateKeeper {
    * @throws KubeError
    */
   async look(): Promise<boolean> {
-    const now = await this.#options.time();
+    const now = await this.#options.time(this.#stopping.signal);
     // The configuration first: what it trusts is then never newer than the Secret, and a bundle that is written
     // on top of this version never older than the one it replaces.
     const registered = await this.#registration.read();

@@ -29,14 +29,14 @@ export async function createKeeper(
   const metrics = certificateMetrics(registry);
   if (source.from === 'files') return new FileKeeper({ ...source, ...dependencies, metrics });
   const { registered } = registrationMetrics(registry);
-  const time = () => serverTime(client);
+  const time = (signal: AbortSignal) => serverTime(client, signal);
   const monotonic = () => performance.now();
   return ManagedKeeper.create({ ...source, ...dependencies, metrics, registered, time, monotonic }, now());
 }
 
 /** The API server's clock: replicas whose own clocks differ must not renew what the other one has just made. */
-async function serverTime(client: KubeClient): Promise<Date> {
-  const reply = await client.stream('GET', '/version');
+async function serverTime(client: KubeClient, signal: AbortSignal): Promise<Date> {
+  const reply = await client.stream('GET', '/version', { signal });
   reply.resume();
   const time = new Date(reply.headers.date ?? '');
   if (Number.isNaN(time.getTime())) throw new Error('the API server does not tell the time');

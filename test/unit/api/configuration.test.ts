@@ -236,7 +236,9 @@ tap.test('Prometheus is found by http or https', async (t) => {
     configurationSchema.safeParse({ admissionWebhook: { history: { prometheusUrl } } }).success;
   t.ok(accepted('http://prometheus.monitoring:9090'));
   t.ok(accepted('https://prometheus.example.com/path'));
-  for (const url of ['prometheus:9090', 'file:///etc/passwd', '', 9090]) t.notOk(accepted(url), String(url));
+  t.ok(accepted('https://anna:s%40cret@prometheus.example.com'));
+  for (const url of ['prometheus:9090', 'file:///etc/passwd', '', 9090, 'http://anna:100%@prometheus:9090'])
+    t.notOk(accepted(url), String(url));
 });
 
 tap.test('admission by default: everything is on, nothing on demand, our own namespace is exempt', async (t) => {

@@ -3,6 +3,8 @@
 import tap from 'tap';
 import { admissionConfigurationOf } from '../../../src/api/admission-settings.ts';
 import { configurationSchema } from '../../../src/api/configuration.ts';
+import { AdmissionState } from '../../../src/cluster/admission-state.ts';
+import type { Feed } from '../../../src/cluster/cluster-state.ts';
 import { mpsNode } from '../../cluster/gpu-nodes.ts';
 import { takeList } from '../../fakes/listing.ts';
 import { stateOf } from './judging.ts';
@@ -85,4 +87,28 @@ tap.test('another configuration holds from the next view on; the one under way k
     true,
     'nodes are read anew',
   );
+});
+
+tap.test('whoever waits for changes is told of each kind of them, and of nothing else', async (t) => {
+  let changes = 0;
+  const state = new AdmissionState(
+    configured({}),
+    () => {},
+    () => {
+      changes += 1;
+    },
+  );
+  const kinds: [string, Feed, object][] = [
+    ['a node', state.nodes, mpsNode({ name: 'n', gpus: 1, replicas: 4 })],
+    ['a policy', state.policies, policy('p', { strategy: 'mps' })],
+    ['a namespace', state.namespaces, { metadata: { name: 'team', labels: { a: 'b' } } }],
+  ];
+  for (const [what, feed, object] of kinds) {
+    changes = 0;
+    feed.changed(object);
+    feed.changed(object);
+    t.equal(changes, 1, `${what} has come`);
+    feed.deleted(object);
+    t.equal(changes, 2, `${what} has gone`);
+  }
 });

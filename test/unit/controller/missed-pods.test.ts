@@ -1,7 +1,7 @@
 /** Who slipped past the webhook, and what repairs it. */
 
 import tap from 'tap';
-import { findMissed, findUnclear } from '../../../src/controller/missed-pods.ts';
+import { lookThrough } from '../../../src/controller/missed-pods.ts';
 import { PodNotes } from '../../../src/controller/pod-notes.ts';
 import { takeList } from '../../fakes/listing.ts';
 import { storedPod, viewOf } from './make.ts';
@@ -9,7 +9,7 @@ import { storedPod, viewOf } from './make.ts';
 function missed(metadata: object = {}, configuration: unknown = {}) {
   const notes = new PodNotes(() => {});
   takeList(notes.feed, [storedPod({ uid: 'pod-1', nodeName: 'node', metadata })]);
-  return findMissed(notes, viewOf(configuration));
+  return lookThrough(notes, viewOf(configuration)).missed;
 }
 
 const owner = (kind: string, name: string) => ({
@@ -73,10 +73,12 @@ tap.test(
       annotations: { 'gpu-autoscaler.io/sharing-mode': 'magic', 'gpu-autoscaler.io/gpu-memory': 'much' },
     };
     takeList(notes.feed, [storedPod({ uid: 'a', metadata }), storedPod({ uid: 'b' })]);
-    t.match(findUnclear(notes, viewOf()), [
+    t.match(lookThrough(notes, viewOf()).unclear, [
       { uid: 'a', namespace: 'team', name: 'a', faults: [/sharing-mode: "magic" is not one of/, /gpu-memory: "much"/] },
     ]);
-    t.equal(findUnclear(notes, viewOf()).length, 1);
+    t.equal(lookThrough(notes, viewOf()).unclear.length, 1);
+    const exempt = viewOf({ admissionWebhook: { exemptNamespaces: ['team'] } });
+    t.strictSame(lookThrough(notes, exempt).unclear, [], 'but not in an exempt namespace');
   },
 );
 

@@ -214,6 +214,44 @@ tap.test('a mode that nobody offers: a whole GPU, and the author is told', async
   t.match(warnings, [/MIG profile 7g\.80gb was asked for, but no node offers/]);
 });
 
+const many = <T>(count: number, make: (i: number) => T) => Array.from({ length: count }, (_, i) => make(i));
+const gpu = { requests: { 'nvidia.com/gpu': '1' } };
+const LARGE: readonly [what: string, containers: readonly object[]][] = [
+  [
+    'with 20,000 variables of environment',
+    [{ name: 'main', resources: gpu, env: many(20_000, (i) => ({ name: `E${i}`, value: 'v' })) }],
+  ],
+  ['of 5,000 containers', many(5_000, (i) => ({ name: `c${i}`, ...(i === 0 && { resources: gpu }), env: [] }))],
+  [
+    'of 10,000 containers that ask for a resource each',
+    many(10_000, (i) => ({
+      name: `c${i}`,
+      resources: { limits: { [`nvidia.com/mig-${1 + (i % 9)}g.${1 + Math.floor(i / 9)}gb`]: '1' } },
+    })),
+  ],
+  [
+    'that asks for 20,000 resources by name',
+    [
+      {
+        name: 'main',
+        resources: {
+          requests: Object.fromEntries(
+            many(20_000, (i) => [`nvidia.com/mig-${1 + (i % 9)}g.${1 + Math.floor(i / 9)}gb`, 1]),
+          ),
+        },
+      },
+    ],
+  ],
+];
+for (const [what, containers] of LARGE) {
+  tap.test(`a pod ${what} holds nobody up`, async (t) => {
+    const started = performance.now();
+    const { patched } = await admit(plainPod({ labels: INFERENCE, spec: { containers } }));
+    t.ok(patched);
+    t.ok(performance.now() - started < 2_000, 'less than the API server waits');
+  });
+}
+
 tap.test('before nodes are known pods are admitted as they are, and told so', async (t) => {
   const waiting = makeWebhook('waiting for the list of nodes');
   const reply = await waiting.inject({ method: 'POST', url: URL, payload: reviewOf(plainPod({ labels: INFERENCE })) });

@@ -132,3 +132,17 @@ for (const [says, given, { offers = EVERY_KIND, settings }, ...found] of rows) {
     );
   });
 }
+
+tap.test('where another scheduler places pods, only slots count that a label tells apart', async (t) => {
+  const { settings } = admission({});
+  const asked: object[] = [];
+  shortcomings(
+    policy('mps', { nodeSelector: { pool: 'a' } }),
+    { ...settings, modeSelectors: { ...settings.modeSelectors, mps: { strategy: 'mps' } } },
+    (nodeSelector) => {
+      asked.push(nodeSelector);
+      return [];
+    },
+  );
+  t.strictSame(asked, [{ pool: 'a', strategy: 'mps' }]);
+});

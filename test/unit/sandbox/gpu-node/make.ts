@@ -15,6 +15,8 @@ export interface Emulated {
   readonly pods: Map<string, { phase: string; reason?: string; message?: string }>;
   readonly volumes: { plugin: Record<string, string>; mig: Record<string, string> };
   readonly said: string[];
+  /** Whether labels that the node writes are refused. */
+  refuseLabels: boolean;
   /** Sets labels as somebody outside does. */
   label(labels: Record<string, string>): void;
 }
@@ -39,6 +41,7 @@ export function emulate(spec: GpuNodeSpec = A100_NODE, timing: Timing = NVIDIA):
     random: seededRandom(1),
     io: {
       labels: async (changes) => {
+        if (emulated.refuseLabels) throw new Error('refused');
         merge(labels, changes);
         node.labelled({ ...labels });
       },
@@ -55,7 +58,8 @@ export function emulate(spec: GpuNodeSpec = A100_NODE, timing: Timing = NVIDIA):
     merge(labels, changes);
     node.labelled({ ...labels });
   };
-  return { node, labels, allocatable, capacity, pods, volumes, said, label };
+  const emulated: Emulated = { node, labels, allocatable, capacity, pods, volumes, said, refuseLabels: false, label };
+  return emulated;
 }
 
 export function pod(name: string, resource: string, count = 1): PodOnNode {

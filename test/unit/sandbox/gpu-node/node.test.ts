@@ -230,3 +230,15 @@ tap.test('faults on purpose: failed, rebooting, and pending for ever', async (t)
   await state(sticks, 'success');
   t.equal(sticks.allocatable['nvidia.com/mig-3g.20gb'], '4', 'another label sets it free');
 });
+
+tap.test('an API server that refuses what is written aside is told of, and ends nothing', async (t) => {
+  const emulated = await started(t);
+  emulated.volumes.plugin.ts4 = slices(4);
+  emulated.refuseLabels = true;
+  emulated.label({ [PLUGIN]: 'ts4' });
+  await waitFor('it is told', () => emulated.said.includes('the emulated node met an error'), { everyMs: 1 });
+  emulated.refuseLabels = false;
+  emulated.volumes.plugin.ts2 = slices(2);
+  emulated.label({ [PLUGIN]: 'ts2' });
+  await waitFor('it goes on', () => emulated.labels['nvidia.com/gpu.replicas'] === '2', { everyMs: 1 });
+});

@@ -172,3 +172,13 @@ tap.test('another configuration: what was known holds until the other Prometheus
   current.take(configuration({}));
   t.equal(current.current, undefined, 'taken away');
 });
+
+tap.test('whoever waits for the first answer is not left waiting at the end', async (t) => {
+  const gate = Promise.withResolvers<Told[]>();
+  const { history } = historyFor(t, () => gate.promise);
+  history.start();
+  const stopped = history.stop();
+  t.equal(await history.firstTry, 'it is asked no more');
+  gate.resolve([]);
+  await stopped;
+});

@@ -89,6 +89,8 @@ tap.test('user and password of the URL are sent as such, and told to nobody', as
   const error = await ask(url.replace('//', '//anna:s%40cret@')).catch((reason: Error) => reason);
   t.strictSame(headers, [`Basic ${btoa('anna:s@cret')}`]);
   t.match(error, { name: 'PrometheusError', message: 'HTTP 401, and no answer of a Prometheus' });
+  await ask(url.replace('//', '//anna:%E2%82%AC@')).catch(() => {});
+  t.equal(headers[1], `Basic ${Buffer.from('anna:€').toString('base64')}`, 'in any script');
 });
 
 tap.test('compressed, and in crumbs', async (t) => {

@@ -38,14 +38,14 @@ function setUp({ registered = true } = {}) {
   const logged: string[] = [];
   const log = pino({ level: 'info' }, { write: (line: string) => logged.push(JSON.parse(line).msg) });
   const now = () => new Date(START.getTime() + clock.ms);
-  const replica = async (): Promise<Replica> => {
+  const replica = async (time: (signal: AbortSignal) => Promise<Date> = async () => now()): Promise<Replica> => {
     const registry = new Registry();
     const keeper = await ManagedKeeper.create(
       {
         client: api,
         namespace: 'gpu-autoscaler-system',
         serviceName: 'gpu-autoscaler-webhook',
-        time: async () => now(),
+        time,
         monotonic: () => clock.ms,
         random: () => 0.5,
         log,
@@ -315,3 +315,16 @@ tap.test(
     t.pass('60 stories');
   },
 );
+
+tap.test('the end does not wait for an API server that does not answer', async (t) => {
+  const { replica } = setUp();
+  const asked = Promise.withResolvers<void>();
+  const { keeper } = await replica((signal) => {
+    asked.resolve();
+    return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  });
+  keeper.start(() => {});
+  await asked.promise;
+  await keeper.stop();
+  t.match(keeper.waitsFor(), /waiting for a certificate/);
+});
