@@ -60,6 +60,8 @@ export function placementOf({ spec }: AdmissionPod): Placement {
   const own = equalTo(spec.nodeSelector ?? {});
   const terms = requiredTerms(spec);
   if (terms.length === 0) return own.length > 0 ? [own] : [];
+  const conditions = terms.reduce((sum, { matchExpressions }) => sum + (matchExpressions?.length ?? 0), 0);
+  if (terms.length + conditions > MOST_CONDITIONS) return [[NOWHERE]];
   return terms.map(({ matchExpressions }) => {
     // An empty term selects no node. Source: Kubernetes, `NodeSelectorTerm`.
     if (!matchExpressions?.length) return [NOWHERE];
@@ -69,6 +71,9 @@ export function placementOf({ spec }: AdmissionPod): Placement {
     ];
   });
 }
+
+/** Of a required affinity; looked up on every node. One that has more shares nowhere. */
+const MOST_CONDITIONS = 500;
 
 /** Holds for no labels. */
 const NOWHERE: Requirement = { key: '', operator: 'In', values: [] };

@@ -19,7 +19,9 @@ export function parseConfiguration(text: string, name: string): ParsedConfigurat
     return `${name}:${line || 1}:${col || 1}`;
   };
   if (document.errors.length > 0) {
-    return { ok: false, faults: document.errors.map(({ message, pos }) => `${at(pos[0])}: ${message}`) };
+    return refused(
+      document.errors.map(({ code, message, pos }) => `${at(pos[0])}: ${code === 'MULTIPLE_DOCS' ? SEVERAL : message}`),
+    );
   }
   let values: unknown;
   try {
@@ -31,9 +33,8 @@ export function parseConfiguration(text: string, name: string): ParsedConfigurat
   // An empty file is all defaults.
   const parsed = configurationSchema.safeParse(values ?? {});
   if (parsed.success) return { ok: true, configuration: parsed.data };
-  return {
-    ok: false,
-    faults: parsed.error.issues.flatMap((issue) => {
+  return refused(
+    parsed.error.issues.flatMap((issue) => {
       const { path, message } = issue;
       if (issue.code !== 'unrecognized_keys') return `${at(offsetOf(document, path))}: ${dotted(path)}: ${message}`;
       return issue.keys.map((key) => {
@@ -42,7 +43,17 @@ export function parseConfiguration(text: string, name: string): ParsedConfigurat
         return `${place}: ${dotted([...path, key])}: there is no such key${guess === undefined ? '' : `; did you mean ${guess}?`}`;
       });
     }),
-  };
+  );
+}
+
+const SEVERAL = 'the file holds several documents (---): leave one';
+/** More than anybody mends at a time. */
+const MOST_FAULTS = 20;
+
+function refused(faults: readonly string[]): ParsedConfiguration {
+  const more = faults.length - MOST_FAULTS;
+  const shown = faults.slice(0, MOST_FAULTS).map((fault) => fault.slice(0, 1_000));
+  return { ok: false, faults: more > 0 ? [...shown, `and ${more} more`] : shown };
 }
 
 function dotted(path: readonly PropertyKey[]): string {

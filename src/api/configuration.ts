@@ -99,6 +99,7 @@ const admissionWebhook = z.strictObject({
     .strictObject({
       prometheusUrl: z
         .url({ protocol: /^https?$/, error: 'not the URL of a Prometheus, such as http://prometheus.monitoring:9090' })
+        .regex(/^https?:\/\//, 'not the URL of a Prometheus, such as http://prometheus.monitoring:9090')
         .refine(hasReadableUser, 'user and password cannot be read: write % as %25')
         .optional()
         .describe('Prometheus that scrapes dcgm-exporter; without it history is not used.'),

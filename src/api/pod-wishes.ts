@@ -64,7 +64,7 @@ export function parseWishes(labels: Strings, annotations: Strings): PodWishes {
     ['mps', off(READ.mpsEnabled)],
     ['timeslicing', off(READ.timeSlicingEnabled)],
   ];
-  const labelled = take(labels, LABELS.memoryRequirement, parseMiB);
+  const labelled = take(labels, LABELS.memoryRequirement, gpuMemory);
   return {
     optimize: !off(READ.optimize),
     alreadyDecided: annotations?.[WRITTEN.optimized] !== undefined,
@@ -73,7 +73,7 @@ export function parseWishes(labels: Strings, annotations: Strings): PodWishes {
     explicitProfile: take(annotations, READ.migProfile, migProfile),
     disabledModes: new Set(disabled.filter(([, isOff]) => isOff).map(([mode]) => mode)),
     workloadType: take(labels, LABELS.workloadType, oneOf(WORKLOAD_TYPES)),
-    memoryMiB: take(annotations, READ.gpuMemory, parseMiB) ?? labelled,
+    memoryMiB: take(annotations, READ.gpuMemory, gpuMemory) ?? labelled,
     fractionMilli: take(annotations, READ.gpuFraction, parseGpuFraction),
     promisedMode: take(annotations, WRITTEN.strategy, oneOf(MODES)),
     faults,
@@ -86,6 +86,13 @@ function oneOf<T>(table: Readonly<Record<string, T>>): (text: string) => Parsed<
     if (value !== undefined) return { ok: true, value };
     return { ok: false, reason: `${quote(text)} is not one of ${Object.keys(table).join(', ')}` };
   };
+}
+
+/** A number without a unit is bytes: nobody means so few. */
+function gpuMemory(text: string): Parsed<number> {
+  const parsed = parseMiB(text);
+  if (!parsed.ok || parsed.value > 1 || !/^\d{1,4}(\.\d+)?$/.test(text)) return parsed;
+  return { ok: false, reason: `${quote(text)} is a number of bytes: write ${text}Gi` };
 }
 
 function migProfile(text: string): Parsed<MigProfile> {

@@ -3,7 +3,7 @@
  * refused and said so, while the configuration from before stays.
  */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Configuration, configurationSchema } from '../api/configuration.ts';
 import { parseConfiguration } from '../api/configuration-file.ts';
@@ -60,6 +60,8 @@ export class ConfigurationWatch {
       try {
         const text = readText(file);
         if (text !== this.#text) {
+          if (isEmpty(text) && !isEmpty(this.#text))
+            throw new ConfigurationError(`${file}: the file is empty ({} for the defaults)`);
           this.#current = parse(text, file);
           this.#text = text;
           changed(this.#current);
@@ -87,8 +89,15 @@ function parse(text: string, file: string): Configuration {
   return parsed.configuration;
 }
 
+/** Half written, or cut off, rather than meant. */
+function isEmpty(text: string): boolean {
+  return text.split('\n').every((line) => /^\s*(#|$)/.test(line));
+}
+
 function readText(file: string): string {
   try {
+    // Of a pipe nobody knows when it will answer.
+    if (!statSync(file).isFile()) throw new Error('not a regular file');
     return readFileSync(file, 'utf8');
   } catch (error) {
     throw new ConfigurationError(`cannot read ${file}: ${(error as Error).message}`, { cause: error });

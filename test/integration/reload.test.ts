@@ -42,7 +42,7 @@ tap.test('a change is taken, one that cannot be used is refused, and what was be
   const dir = t.testdir({});
   const file = join(dir, 'config.yaml');
   const write = (text: string) => writeFileSync(file, text);
-  write('');
+  write('{}\n');
   const { cert, key } = await createCertificate();
   const [certFile, keyFile] = [join(dir, 'tls.crt'), join(dir, 'tls.key')];
   writeFileSync(certFile, cert);
@@ -86,9 +86,13 @@ tap.test('a change is taken, one that cannot be used is refused, and what was be
     async () => (await refused(webhook.url)) && refused(extender.url),
   );
   t.notOk(await shares(), 'and what was before holds');
+  write('');
+  const refusedTwice = async () =>
+    /configuration_reloads_total\{result="refused"\} 2/.test(await call(`${webhook.url}/metrics`));
+  await waitFor('nor is an empty one taken', refusedTwice);
 
   const large = { 'gpu-autoscaler.io/gpu-memory': '30Gi' };
-  write('');
+  write('{}\n');
   await waitFor('time-slicing is on again', () => shares());
   t.notOk(await shares(large), 'a quarter of the memory does not hold it');
   write('sharing: { timeSlicing: { oversubscribe: true } }\nbinPacking: { strategy: worstfit }\n');

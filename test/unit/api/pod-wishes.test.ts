@@ -104,6 +104,7 @@ const unreadable: readonly [key: string, value: string, fault: string][] = [
   ['time-slicing-enabled', ' false', '" false" is not one of true, false'],
   ['gpu-memory', '8GB', '"8GB" is not a Kubernetes quantity'],
   ['gpu-memory', '0', '"0" is not more than 0'],
+  ['gpu-memory', '8', '"8" is a number of bytes: write 8Gi'],
   ['gpu-memory', '1e400', '"1e400" is too large'],
   ['gpu-fraction', '2', '"2" is not more than 0 and at most 1'],
   ['gpu-fraction', '25%', '"25%" is not a Kubernetes quantity'],
