@@ -12,6 +12,7 @@ import { ConfigurationWatch } from './configuration-watch.ts';
 import type { AdmissionView, HistoryOf } from './judge.ts';
 import type { KubeClient } from './kube-client.ts';
 import { Reflector } from './reflector.ts';
+import { Reflectors } from './reflectors.ts';
 
 export interface LiveAdmissionOptions {
   readonly client: KubeClient;
@@ -29,8 +30,8 @@ export interface LiveAdmissionOptions {
   readonly historyOf: HistoryOf;
   /** Told after each change of what decisions are made from; by default nobody is. */
   readonly changed?: () => void;
-  /** Of other kinds that have to be listed too, by their path. */
-  readonly also?: Readonly<Record<string, Feed>>;
+  /** Told of pods, which are not followed otherwise. */
+  readonly pods?: Feed;
   /** Told of policies as well. */
   readonly policies?: Feed;
   readonly warn: (message: string, details: Record<string, unknown>) => void;
@@ -41,14 +42,13 @@ export class LiveAdmission {
   readonly #options: LiveAdmissionOptions;
   readonly #state: AdmissionState;
   readonly #configuration: ConfigurationWatch;
-  /** By what is listed. */
-  readonly #reflectors: ReadonlyMap<string, Reflector>;
-  readonly #missing: Set<string>;
+  readonly #nodes: Reflector;
+  readonly #reflectors: Reflectors;
 
   /** @throws ConfigurationError */
   constructor(options: LiveAdmissionOptions) {
     const { client, namespace, schedulerName, configurationFile, configurationMs, changed = () => {} } = options;
-    const { also = {}, policies, warn, random, configured, tell } = options;
+    const { pods, policies, warn, random, configured, tell } = options;
     this.#options = options;
     const settingsOf = (configuration: Configuration) =>
       admissionConfigurationOf(configuration, namespace, schedulerName);
@@ -56,7 +56,7 @@ export class LiveAdmission {
       file: configurationFile,
       ...(configurationMs !== undefined && { everyMs: configurationMs }),
       changed: (configuration) => {
-        if (this.#state.configure(settingsOf(configuration))) void this.#reflectors.get('nodes')?.listAgain();
+        if (this.#state.configure(settingsOf(configuration))) void this.#nodes.listAgain();
         configured(configuration);
         changed();
       },
@@ -66,18 +66,15 @@ export class LiveAdmission {
     const reflect = (path: string, feed: Feed, optional = false) =>
       new Reflector({ client, path, ...feed, optional, random, log: warn });
     const policyFeed = policies ? both(this.#state.policies, policies) : this.#state.policies;
-    this.#reflectors = new Map([
-      ['nodes', reflect('/api/v1/nodes', this.#state.nodes)],
-      ['namespaces', reflect('/api/v1/namespaces', this.#state.namespaces)],
-      ['limitranges', reflect('/api/v1/limitranges', this.#state.limitRanges)],
-      ['resourcequotas', reflect('/api/v1/resourcequotas', this.#state.quotas)],
-      ['policies', reflect(CUSTOM_RESOURCES.policies, policyFeed, true)],
-      ...Object.entries(also).map(
-        ([path, feed]) => [path.slice(path.lastIndexOf('/') + 1), reflect(path, feed)] as const,
-      ),
-    ]);
-    this.#missing = new Set(this.#reflectors.keys());
-    for (const [kind, { synced }] of this.#reflectors) void synced.then(() => this.#missing.delete(kind));
+    this.#nodes = reflect('/api/v1/nodes', this.#state.nodes);
+    this.#reflectors = new Reflectors({
+      nodes: this.#nodes,
+      namespaces: reflect('/api/v1/namespaces', this.#state.namespaces),
+      limitranges: reflect('/api/v1/limitranges', this.#state.limitRanges),
+      resourcequotas: reflect('/api/v1/resourcequotas', this.#state.quotas),
+      policies: reflect(CUSTOM_RESOURCES.policies, policyFeed, true),
+      ...(pods && { pods: reflect('/api/v1/pods', pods) }),
+    });
   }
 
   /** What a decision is made from, as of now. */
@@ -87,23 +84,22 @@ export class LiveAdmission {
 
   /** What has not been listed yet; undefined once everything has. */
   waitsFor(): string | undefined {
-    return this.#missing.size > 0 ? `waiting for the list of ${[...this.#missing].join(' and ')}` : undefined;
+    return this.#reflectors.waitsFor();
   }
 
   start(): void {
-    for (const reflector of this.#reflectors.values()) reflector.start();
+    this.#reflectors.start();
     this.#configuration.start();
     this.#options.configured(this.#configuration.current);
   }
 
   /** Resolves once everything has been listed. */
   get synced(): Promise<void> {
-    return Promise.all([...this.#reflectors.values()].map(({ synced }) => synced)).then(() => {});
+    return this.#reflectors.synced;
   }
 
   async stop(): Promise<void> {
-    const reflectors = [...this.#reflectors.values()];
-    await Promise.all([this.#configuration.stop(), ...reflectors.map((reflector) => reflector.stop())]);
+    await Promise.all([this.#configuration.stop(), this.#reflectors.stop()]);
   }
 }
 

@@ -69,7 +69,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
     tell: configurationNews(registry, log, file),
     historyOf: (workload) => histories.current?.of(workload),
     changed: trigger,
-    also: { '/api/v1/pods': pods.feed },
+    pods: pods.feed,
     policies: policies.feed,
     warn,
     random,

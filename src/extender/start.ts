@@ -10,6 +10,7 @@ import { ConfigurationWatch } from '../cluster/configuration-watch.ts';
 import { KubeClient } from '../cluster/kube-client.ts';
 import { Lease } from '../cluster/lease.ts';
 import { Reflector } from '../cluster/reflector.ts';
+import { Reflectors } from '../cluster/reflectors.ts';
 import type { GpuRequest } from '../core/request.ts';
 import { LiveStrategy } from '../core/strategies/live.ts';
 import { strategyByName } from '../core/strategies/registry.ts';
@@ -88,9 +89,8 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
     new Reflector({ client, path, ...feed, random, log: (message, details) => log.warn(details, message) });
   const reflectors = { nodes: reflect('/api/v1/nodes', state.nodes), pods: reflect('/api/v1/pods', state.pods) };
 
-  const missing = new Set(Object.keys(reflectors));
-  for (const [kind, { synced }] of Object.entries(reflectors)) void synced.then(() => missing.delete(kind));
-  const ready = Promise.all(Object.values(reflectors).map(({ synced }) => synced)).then(() => {
+  const all = new Reflectors(reflectors);
+  const ready = all.synced.then(() => {
     log.info({ strategy: live.strategy.name, nodes: ledger.size }, 'extender ready');
   });
 
@@ -127,11 +127,10 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
     signal,
   });
   const comparisons = new Comparisons({ comparer, log, metrics });
-  const waitsFor = () => (missing.size > 0 ? `waiting for the list of ${[...missing].join(' and ')}` : undefined);
   const server = createExtenderServer({
     log,
     registry,
-    waitsFor,
+    waitsFor: () => all.waitsFor(),
     state,
     live,
     classes,
@@ -146,7 +145,7 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
   const url = await server.listen({ host, port });
   await lease.look();
   void lease.watchOver((ms) => sleep(ms, undefined, { signal, ref: false }), signal);
-  for (const reflector of Object.values(reflectors)) reflector.start();
+  all.start();
   configuration.start();
   if (compareMs > 0) void ready.then(() => comparisons.every(compareMs, signal));
 
@@ -160,7 +159,7 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
       // Others may act at once then: not while anything of ours may still arrive.
       if (!binder.isBusy) await lease.release();
       stopping.abort();
-      await Promise.all([configuration.stop(), ...Object.values(reflectors).map((reflector) => reflector.stop())]);
+      await Promise.all([configuration.stop(), all.stop()]);
       client.close();
     },
   };

@@ -6,6 +6,7 @@ import { type KubeClient, KubeError } from '../../cluster/kube-client.ts';
 import { requestOf } from '../../cluster/projection.ts';
 import { recordFeed } from '../../cluster/record-feed.ts';
 import { Reflector } from '../../cluster/reflector.ts';
+import { Reflectors } from '../../cluster/reflectors.ts';
 import { seededRandom } from '../../core/random.ts';
 import { type Faults, GpuNode, type GpuNodeSpec, type NodeIo, type PodOnNode } from './node.ts';
 import { type Clock, type Timing, within } from './timing.ts';
@@ -47,7 +48,7 @@ export class GpuFleet {
   readonly #random: () => number;
   /** By `namespace/name`, the oldest first. */
   readonly #versions = new Map<string, Version[]>();
-  readonly #reflectors: readonly Reflector[];
+  readonly #reflectors: Reflectors;
   /** By uid of the pod: the node that it was bound to. */
   readonly #homes = new Map<string, string>();
 
@@ -60,11 +61,11 @@ export class GpuFleet {
     }
     const reflect = (path: string, feed: ReturnType<typeof recordFeed>) =>
       new Reflector({ client, path, ...feed, random: Math.random, log: options.log });
-    this.#reflectors = [
-      reflect('/api/v1/nodes', this.#nodeFeed()),
-      reflect('/api/v1/pods', this.#podFeed()),
-      reflect('/api/v1/configmaps', this.#configMapFeed()),
-    ];
+    this.#reflectors = new Reflectors({
+      nodes: reflect('/api/v1/nodes', this.#nodeFeed()),
+      pods: reflect('/api/v1/pods', this.#podFeed()),
+      configMaps: reflect('/api/v1/configmaps', this.#configMapFeed()),
+    });
   }
 
   node(name: string): GpuNode {
@@ -90,13 +91,13 @@ export class GpuFleet {
       await client.json('PATCH', `/api/v1/nodes/${name}/status`, { body: { status }, contentType: MERGE });
     }
     await Promise.all([...this.#nodes.values()].map((node) => node.start()));
-    for (const reflector of this.#reflectors) reflector.start();
-    await Promise.all(this.#reflectors.map(({ synced }) => synced));
+    this.#reflectors.start();
+    await this.#reflectors.synced;
   }
 
   async stop(): Promise<void> {
     for (const node of this.#nodes.values()) node.stop();
-    await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
+    await this.#reflectors.stop();
   }
 
   #nodeFeed() {
