@@ -96,7 +96,8 @@ export function judge(object: unknown, namespace: string | undefined, view: Admi
   return { ok: true, pod, workload, decision, requested };
 }
 
-function confine(placement: Placement, nodeSelector: Labels): Placement {
+/** The placement, and these labels besides. */
+export function confine(placement: Placement, nodeSelector: Labels): Placement {
   const more = equalTo(nodeSelector);
   if (more.length === 0) return placement;
   return placement.length === 0 ? [more] : placement.map((selector) => [...selector, ...more]);

@@ -1,10 +1,10 @@
 /** What the status of a GPUSharingPolicy should say. Pure. */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { SharingPolicyStatus } from '../api/sharing-policy.ts';
-import type { AdmissionView } from '../cluster/judge.ts';
+import { type AdmissionView, confine } from '../cluster/judge.ts';
 import { shortcomings } from '../core/admission/enforcement.ts';
 import type { SharingPolicy } from '../core/admission/policy.ts';
-import { equalTo } from '../core/label-selector.ts';
 import type { Parsed } from '../core/units.ts';
 
 /** A policy as it is stored. */
@@ -27,7 +27,7 @@ export function dueStatus(
   now: Date,
 ): SharingPolicyStatus | undefined {
   const conditions = findings(parsed, view).map((finding) => conditionOf(finding, generation, status?.conditions, now));
-  const same = status?.appliedPods === appliedPods && isDeepEqual(status.conditions, conditions);
+  const same = status?.appliedPods === appliedPods && isDeepStrictEqual(status.conditions, conditions);
   return same ? undefined : { appliedPods, lastUpdateTime: time(now), conditions };
 }
 
@@ -37,10 +37,7 @@ function findings(parsed: Parsed<SharingPolicy>, { settings, offers }: Admission
     return [accepted, { type: 'Enforced', status: 'False', reason: 'NotAccepted', message: 'the policy is left out' }];
   }
   const accepted = { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'the policy is in force' } as const;
-  const short = shortcomings(parsed.value, settings, (nodeSelector) => {
-    const selector = equalTo(nodeSelector);
-    return offers(selector.length > 0 ? [selector] : []);
-  });
+  const short = shortcomings(parsed.value, settings, (nodeSelector) => offers(confine([], nodeSelector)));
   const [first] = short;
   if (!first) return [accepted, { type: 'Enforced', status: 'True', reason: 'Enforced', message: 'all of it is kept' }];
   const message = short.map((each) => each.message).join('; ');
@@ -56,14 +53,4 @@ function conditionOf(finding: Finding, generation: number, before: readonly Cond
 /** To the second, as the API server writes its own. */
 function time(date: Date): string {
   return date.toISOString().replace(/\.\d+Z$/, 'Z');
-}
-
-function isDeepEqual(a: readonly Condition[] | undefined, b: readonly Condition[]): boolean {
-  const text = (conditions: readonly Condition[]) =>
-    JSON.stringify(
-      conditions.map(({ type, status, reason, message, observedGeneration, lastTransitionTime }) => {
-        return [type, status, reason, message, observedGeneration, lastTransitionTime];
-      }),
-    );
-  return a !== undefined && text(a) === text(b);
 }

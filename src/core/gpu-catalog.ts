@@ -117,6 +117,15 @@ export function migClassOf(label: string): MigClass | undefined {
   return gpuModelOf(label)?.migClass;
 }
 
+/**
+ * Clients that MPS takes on one GPU: 48, and 16 before compute capability 7.5. An unknown product counts as new.
+ * Source: NVIDIA, "Multi-Process Service"; the device plugin checks it.
+ */
+export function mostMpsClients(label: string): number {
+  const [major, minor] = gpuModelOf(label)?.compute ?? [7, 5];
+  return major > 7 || (major === 7 && minor >= 5) ? 48 : 16;
+}
+
 /** Profile names of a GPU of `gib` GiB: `1g.5gb`, `1g.5gb+me`, … in the order of the class. */
 export function migProfiles(migClass: MigClass, gib: number): string[] {
   return migClass.instances.map(({ compute, memory, me }) => {

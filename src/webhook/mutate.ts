@@ -4,6 +4,7 @@
  */
 
 import { READ, WRITTEN } from '../api/keys.ts';
+import type { AdmissionView, Judged } from '../cluster/judge.ts';
 import type { Decision, Shared } from '../core/admission/facts.ts';
 import { isGpuResource, WHOLE_GPU } from '../core/resources.ts';
 import { formatMiB } from '../core/units.ts';
@@ -19,6 +20,17 @@ export interface Mutation {
 }
 
 type Json = Record<string, unknown>;
+
+/**
+ * The pod as decided; undefined if it stays as it is.
+ * @param object the pod as JSON, as it was judged
+ */
+export function carryOut(object: unknown, judged: Judged, { settings }: AdmissionView, now: Date): unknown {
+  if (!judged.ok || judged.decision.action === 'leave') return undefined;
+  const originalRequest = judged.requested.get(WHOLE_GPU) ?? 0;
+  const { schedulerName } = settings;
+  return mutate({ pod: object, decision: judged.decision, schedulerName, originalRequest, now });
+}
 
 /** A changed copy of the pod. */
 export function mutate({ pod, decision, schedulerName, originalRequest, now }: Mutation): unknown {

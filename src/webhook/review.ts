@@ -3,8 +3,7 @@
 import type { AdmissionRequest, AdmissionReviewReply } from '../api/admission-review.ts';
 import { type AdmissionView, judge } from '../cluster/judge.ts';
 import type { Decision, SharedMode } from '../core/admission/facts.ts';
-import { WHOLE_GPU } from '../core/resources.ts';
-import { mutate } from './mutate.ts';
+import { carryOut } from './mutate.ts';
 import { patchOf } from './patch.ts';
 
 /** What became of the pod, for metrics and logs. */
@@ -36,17 +35,11 @@ export function review(request: AdmissionRequest, { view, now }: ReviewContext):
     const warnings = judged.unreadable ? judged.faults.map((fault) => `not optimized: ${fault}`) : judged.faults;
     return admit(request, { strategy: 'error', pod: judged.pod, reasons: judged.faults }, warnings);
   }
-  const { pod, decision, requested } = judged;
+  const { pod, decision } = judged;
   const { reasons, warnings, policy } = decision;
   const outcome = { strategy: strategyOf(decision), pod, reasons, ...(policy !== undefined && { policy }) };
-  if (decision.action === 'leave') return admit(request, outcome, warnings);
-  const changed = mutate({
-    pod: request.object,
-    decision,
-    schedulerName: view.settings.schedulerName,
-    originalRequest: requested.get(WHOLE_GPU) ?? 0,
-    now,
-  });
+  const changed = carryOut(request.object, judged, view, now);
+  if (changed === undefined) return admit(request, outcome, warnings);
   if (annotationBytes(changed) > MOST_ANNOTATIONS) {
     const why = 'not optimized: its annotations and ours would be larger than Kubernetes takes';
     return admit(request, { strategy: 'error', pod, reasons: [why] }, [why]);
@@ -67,7 +60,8 @@ export function admitUndecided({ uid }: AdmissionRequest, why: string): Admissio
   return reply(uid, [`not optimized: ${why}`], []);
 }
 
-function strategyOf(decision: Decision): ReviewedStrategy {
+/** How the pod shares, in a word. */
+export function strategyOf(decision: Decision): ReviewedStrategy {
   if (decision.action === 'share') return decision.mode;
   return decision.action === 'schedule' && decision.decided ? 'exclusive' : 'none';
 }

@@ -1,6 +1,5 @@
 /** `gpu-autoscaler decide`: what the webhook would do with a pod, and why; by the same code. */
 
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Command } from 'commander';
@@ -11,11 +10,11 @@ import { CONFIG_MAP, SYSTEM_NAMESPACE } from '../../api/keys.ts';
 import { AdmissionState } from '../../cluster/admission-state.ts';
 import { type AdmissionView, judge } from '../../cluster/judge.ts';
 import { KubeClient } from '../../cluster/kube-client.ts';
-import { WHOLE_GPU } from '../../core/resources.ts';
 import { CurrentHistory } from '../../telemetry/history/current.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { createRegistry, historyMetrics } from '../../telemetry/metrics.ts';
-import { mutate } from '../../webhook/mutate.ts';
+import { carryOut } from '../../webhook/mutate.ts';
+import { readText } from '../input.ts';
 import { InputError } from '../input-error.ts';
 import { installedConfiguration, listCluster, takeManifests } from './cluster.ts';
 import { type Manifest, readManifests } from './manifests.ts';
@@ -107,17 +106,7 @@ function report(manifest: Manifest, flags: Flags, view: AdmissionView, now: () =
   const judged = judge(pod, given.metadata?.namespace ?? flags.namespace, view);
   const object = `${given.kind} ${given.metadata?.name ?? given.metadata?.generateName ?? ''}`.trim();
   const { schedulerName } = view.settings;
-  const changed =
-    judged.ok && judged.decision.action !== 'leave'
-      ? mutate({
-          pod,
-          decision: judged.decision,
-          schedulerName,
-          originalRequest: judged.requested.get(WHOLE_GPU) ?? 0,
-          now: now(),
-        })
-      : undefined;
-  return [{ file, object, judged, pod: changed, schedulerName }];
+  return [{ file, object, judged, pod: carryOut(pod, judged, view, now()), schedulerName }];
 }
 
 async function configurationOf(
@@ -160,14 +149,6 @@ async function historyOf(configuration: Configuration) {
 
 function nameOf(file: string): string {
   return file === '-' ? 'standard input' : file;
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8').replace(/^\ufeff/, '');
-  } catch (error) {
-    throw new InputError(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
-  }
 }
 
 function say(text: string): void {

@@ -1,8 +1,8 @@
 /** A decision for people, and for programs. */
 
 import type { Judged } from '../../cluster/judge.ts';
-import type { Decision, SharedMode } from '../../core/admission/facts.ts';
 import { WHOLE_GPU } from '../../core/resources.ts';
+import { strategyOf } from '../../webhook/review.ts';
 
 export interface Report {
   readonly file: string;
@@ -52,7 +52,7 @@ export function asJson(reports: readonly Report[]): string {
       file,
       object,
       action: decision?.action ?? 'error',
-      strategy: strategyOf(decision),
+      strategy: decision ? strategyOf(decision) : 'none',
       resource: decision?.action === 'share' ? decision.resource : null,
       policy: decision?.policy ?? null,
       reasons: decision?.reasons ?? [],
@@ -62,9 +62,4 @@ export function asJson(reports: readonly Report[]): string {
     };
   });
   return `${JSON.stringify({ apiVersion: 'gpu-autoscaler.io/v1', kind: 'DecisionList', items }, null, 2)}\n`;
-}
-
-function strategyOf(decision: Decision | undefined): SharedMode | 'exclusive' | 'none' {
-  if (decision?.action === 'share') return decision.mode;
-  return decision?.action === 'schedule' && decision.decided ? 'exclusive' : 'none';
 }

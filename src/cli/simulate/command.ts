@@ -1,16 +1,6 @@
 /** `gpu-autoscaler simulate`: strategies side by side on a trace, a live cluster's snapshot, or a fleet of our own making. */
 
-import {
-  accessSync,
-  constants,
-  existsSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { accessSync, constants, existsSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { SingleBar } from 'cli-progress';
@@ -19,6 +9,7 @@ import type { RunResult, TimedPod } from '../../core/simulation/run.ts';
 import { syntheticWorkload, type Workload } from '../../core/simulation/synthetic.ts';
 import { strategyByName, strategyNames } from '../../core/strategies/registry.ts';
 import { columns } from '../gpu-grid.ts';
+import { readText } from '../input.ts';
 import { InputError } from '../input-error.ts';
 import { type Job, runJobs } from './jobs.ts';
 import { readNodes, readPods, readTimedPods } from './openb.ts';
@@ -142,15 +133,6 @@ function size({ nodes, pods }: Workload): string {
 
 function plural(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`;
-}
-
-function readText(file: string): string {
-  try {
-    // Some editors put a byte order mark first.
-    return readFileSync(file === '-' ? 0 : file, 'utf8').replace(/^\ufeff/, '');
-  } catch (error) {
-    throw new InputError(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
-  }
 }
 
 function mustBeWritable(file: string): void {

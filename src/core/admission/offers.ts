@@ -1,6 +1,6 @@
 /** The kinds of slots that nodes offer, or could be configured to offer. */
 
-import { gpuModelOf, migClassOf, migProfiles } from '../gpu-catalog.ts';
+import { migClassOf, migProfiles, mostMpsClients } from '../gpu-catalog.ts';
 import type { NodeInventory, SharingMode } from '../inventory.ts';
 import { compareMigProfiles, instanceMilli, type MigProfile, namedMiB, parseMigProfile } from '../mig/profile.ts';
 import { migProfileOf, migResource, SHARED_GPU } from '../resources.ts';
@@ -42,7 +42,7 @@ export function possibleOn(node: NodeInventory, onDemand: OnDemand): Offer[] {
   const offers: Offer[] = [];
   if (onDemand.mig && only('mig')) offers.push(...possibleInstances(node));
   if (onDemand.mps && only('mps')) {
-    offers.push(...possibleSlots(node, 'mps', Math.min(onDemand.mps, mostClients(node))));
+    offers.push(...possibleSlots(node, 'mps', Math.min(onDemand.mps, mostMpsClients(node.product))));
   }
   if (onDemand.timeslicing && only('timeslicing')) {
     offers.push(...possibleSlots(node, 'timeslicing', onDemand.timeslicing));
@@ -70,12 +70,6 @@ function possibleInstances({ product, gpuMiB }: NodeInventory): Offer[] {
       },
     ];
   });
-}
-
-/** Before compute capability 7.5 MPS takes 16 clients. Source: NVIDIA's device plugin, and "Multi-Process Service". */
-function mostClients({ product }: NodeInventory): number {
-  const [major, minor] = gpuModelOf(product)?.compute ?? [Number.POSITIVE_INFINITY, 0];
-  return major > 7 || (major === 7 && minor >= 5) ? 48 : 16;
 }
 
 function possibleSlots({ gpuMiB }: NodeInventory, mode: 'mps' | 'timeslicing', most: number): Offer[] {

@@ -1,10 +1,9 @@
 /** The configuration of mig-parted, as it reads it: unknown fields are errors. Source: mig-parted 0.15 (`api/spec/v1`). */
 
-import { parse } from 'yaml';
 import { z } from 'zod';
-import { faults } from '../../api/kubernetes.ts';
 import type { Parsed } from '../../core/units.ts';
 import type { Layout } from './hardware.ts';
+import { readYaml } from './read-yaml.ts';
 
 /** What is wanted of some GPUs. */
 export interface MigConfigEntry {
@@ -30,15 +29,9 @@ const configSchema = z.strictObject({
 
 /** By name. */
 export function parseMigConfigs(text: string): Parsed<ReadonlyMap<string, readonly MigConfigEntry[]>> {
-  let document: unknown;
-  try {
-    document = parse(text);
-  } catch (error) {
-    return { ok: false, reason: (error as Error).message };
-  }
-  const parsed = configSchema.safeParse(document);
-  if (!parsed.success) return { ok: false, reason: faults(parsed.error) };
-  const configs = Object.entries(parsed.data['mig-configs']).map(([name, entries]): [string, MigConfigEntry[]] => [
+  const parsed = readYaml(text, configSchema);
+  if (!parsed.ok) return parsed;
+  const configs = Object.entries(parsed.value['mig-configs']).map(([name, entries]): [string, MigConfigEntry[]] => [
     name,
     entries.map((each) => ({
       devices: each.devices,

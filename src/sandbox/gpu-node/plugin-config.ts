@@ -3,12 +3,11 @@
  * (`api/config/v1`); what it takes, warns of and refuses.
  */
 
-import { parse } from 'yaml';
 import { z } from 'zod';
-import { faults } from '../../api/kubernetes.ts';
-import { gpuModelOf } from '../../core/gpu-catalog.ts';
+import { mostMpsClients } from '../../core/gpu-catalog.ts';
 import { WHOLE_GPU } from '../../core/resources.ts';
 import type { Parsed } from '../../core/units.ts';
+import { readYaml } from './read-yaml.ts';
 
 export type MigStrategy = 'none' | 'single' | 'mixed';
 
@@ -56,23 +55,13 @@ const configSchema = z.object({
   sharing: z.object({ timeSlicing: sharing.optional(), mps: sharing.optional() }).prefault({}),
 });
 
-/** Clients of one GPU at most. Source: NVIDIA, "Multi-Process Service"; the plugin checks it. */
-const MPS_CLIENTS = 48;
-const MPS_CLIENTS_BEFORE_TURING = 16;
-
 /**
  * @param product of the node's GPUs, which bounds the clients of MPS
  */
 export function parsePluginConfig(text: string, product: string): Parsed<PluginConfig> {
-  let document: unknown;
-  try {
-    document = parse(text);
-  } catch (error) {
-    return { ok: false, reason: (error as Error).message };
-  }
-  const parsed = configSchema.safeParse(document);
-  if (!parsed.success) return { ok: false, reason: faults(parsed.error) };
-  const { flags, sharing } = parsed.data;
+  const parsed = readYaml(text, configSchema);
+  if (!parsed.ok) return parsed;
+  const { flags, sharing } = parsed.value;
   const warnings: string[] = [];
   // Of the two, MPS wins without a word.
   const mode = sharing.mps ? 'mps' : 'timeslicing';
@@ -85,7 +74,7 @@ export function parsePluginConfig(text: string, product: string): Parsed<PluginC
   if (mode === 'mps' && chosen) {
     if (flags.migStrategy === 'mixed')
       return { ok: false, reason: 'using --mig-strategy=mixed is not supported with MPS' };
-    const most = clientsOf(product);
+    const most = mostMpsClients(product);
     const over = chosen.resources.find(({ replicas }) => replicas > most);
     if (over) return { ok: false, reason: `invalid MPS configuration: ${over.replicas} replicas, at most ${most}` };
     const other = chosen.resources.find(({ name }) => name !== WHOLE_GPU);
@@ -105,11 +94,6 @@ export function parsePluginConfig(text: string, product: string): Parsed<PluginC
       warnings,
     },
   };
-}
-
-function clientsOf(product: string): number {
-  const [major, minor] = gpuModelOf(product)?.compute ?? [7, 5];
-  return major > 7 || (major === 7 && minor >= 5) ? MPS_CLIENTS : MPS_CLIENTS_BEFORE_TURING;
 }
 
 /** What the plugin does without a configuration of its own. */
