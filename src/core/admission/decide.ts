@@ -5,16 +5,16 @@
  * matter, or adds a reason to the trail and lets the next one speak.
  */
 
-import { matches } from '../label-selector.ts';
-import { WHOLE_GPU } from '../resources.ts';
 import { formatMiB } from '../units.ts';
-import type { AdmissionFacts, Decision, Scheduled, Shared, SharedMode } from './facts.ts';
+import type { AdmissionFacts, Decision, Shared, SharedMode } from './facts.ts';
+import { GATES } from './gates.ts';
 import { mpsLimits } from './mps-limits.ts';
 import type { Offer } from './offers.ts';
 import { governing } from './policies.ts';
 import type { SharingPolicy } from './policy.ts';
 import { burstiness, optimalReplicas } from './replicas.ts';
-import { describeSlot, findSlot, memoryOf, selectorOf, type Terms, termsOf } from './slots.ts';
+import { describeSlot, findSlot, memoryOf, selectorOf, termsOf } from './slots.ts';
+import { type Case, EXCLUSIVE, type Rule, type Verdict } from './verdict.ts';
 import type { WorkloadType } from './workload-type.ts';
 
 /** "Small" for the MIG rule: the specification's 20 GB, read as GiB. */
@@ -27,32 +27,7 @@ const SWITCHES: Readonly<Record<SharedMode, string>> = {
   timeslicing: 'time-slicing-enabled',
 };
 
-interface Case {
-  readonly facts: AdmissionFacts;
-  readonly terms: Terms;
-  readonly reasons: string[];
-  readonly warnings: string[];
-}
-type Verdict = { readonly action: 'leave' } | Scheduled | Shared;
-type Rule = (case_: Case) => Verdict | undefined;
-
-const LEAVE: Verdict = { action: 'leave' };
-const EXCLUSIVE: Scheduled = { action: 'schedule', decided: true, nodeSelector: {} };
-
-const BEFORE_POLICIES: readonly Rule[] = [
-  noGpu,
-  alreadyDecided,
-  exemptNamespace,
-  optedOut,
-  otherScheduler,
-  pinned,
-  slotsByName,
-  sharingDisabled,
-  severalGpus,
-  guarded,
-  explicitChoice,
-  training,
-];
+const BEFORE_POLICIES: readonly Rule[] = [...GATES, explicitChoice, training];
 /** The specification's decision flow. */
 const FLOW: readonly Rule[] = [looksLike, busy, smallMemory, inference, batch, development];
 
@@ -100,88 +75,6 @@ function conclude(verdict: Verdict, { facts, reasons, warnings }: Case): Decisio
     return { ...EXCLUSIVE, reasons, warnings };
   }
   return { ...verdict, reasons, warnings };
-}
-
-function noGpu({ facts: { pod }, reasons }: Case): Verdict | undefined {
-  if (pod.requested.size > 0) return undefined;
-  reasons.push('the pod asks for no GPU');
-  return LEAVE;
-}
-
-function alreadyDecided({ facts: { pod }, reasons }: Case): Verdict | undefined {
-  if (!pod.alreadyDecided) return undefined;
-  reasons.push('the pod carries a decision already');
-  return LEAVE;
-}
-
-function exemptNamespace({ facts: { pod, settings, namespaceLabels }, reasons }: Case): Verdict | undefined {
-  if (settings.exemptNamespaces.has(pod.namespace)) {
-    reasons.push(`namespace ${pod.namespace} is exempt`);
-    return LEAVE;
-  }
-  // Whose labels we do not know yet, the API server knows: it would not have asked.
-  if (namespaceLabels === undefined || matches(settings.namespaceSelector, namespaceLabels)) return undefined;
-  reasons.push(`namespace ${pod.namespace} is not one that the configuration selects`);
-  return LEAVE;
-}
-
-function optedOut({ facts: { pod }, reasons }: Case): Verdict | undefined {
-  if (pod.optimize) return undefined;
-  reasons.push('the pod opted out (optimize: "false")');
-  return LEAVE;
-}
-
-function otherScheduler({ facts: { pod, settings }, reasons }: Case): Verdict | undefined {
-  if (pod.schedulerName === 'default-scheduler' || pod.schedulerName === settings.schedulerName) return undefined;
-  reasons.push(`the pod chose scheduler ${pod.schedulerName}`);
-  return LEAVE;
-}
-
-function pinned({ facts: { pod }, reasons }: Case): Verdict | undefined {
-  if (!pod.pinned) return undefined;
-  reasons.push('the pod is made for one node');
-  return LEAVE;
-}
-
-/** Resources named in a reason: a pod may ask for thousands. */
-const NAMED = 5;
-
-function slotsByName({ facts: { pod }, reasons }: Case): Verdict | undefined {
-  const named = [...pod.requested.keys()].filter((resource) => resource !== WHOLE_GPU);
-  if (named.length === 0) return undefined;
-  const more = named.length > NAMED ? ` and ${named.length - NAMED} more` : '';
-  reasons.push(`the pod asks for ${named.slice(0, NAMED).join(', ')}${more} by name`);
-  return { action: 'schedule', decided: false, nodeSelector: {} };
-}
-
-function sharingDisabled({ facts: { pod }, reasons }: Case): Verdict | undefined {
-  if (!pod.sharingDisabled) return undefined;
-  reasons.push('sharing: disabled');
-  return EXCLUSIVE;
-}
-
-function severalGpus({ facts: { pod }, reasons, warnings }: Case): Verdict | undefined {
-  const count = pod.requested.get(WHOLE_GPU) ?? 0;
-  if (count === 1) return undefined;
-  reasons.push(`the pod asks for ${count} GPUs, and only single-GPU pods share`);
-  const wish = pod.explicitMode ? 'sharing-mode' : pod.explicitProfile && 'mig-profile';
-  if (wish && pod.explicitMode !== 'exclusive') {
-    warnings.push(`${wish} is ignored: the pod asks for ${count} GPUs, and only single-GPU pods share`);
-  }
-  return EXCLUSIVE;
-}
-
-/** Where slots would get around what an administrator has set for whole GPUs, or run into it, there are none. */
-function guarded({ facts: { pod, guards }, reasons, warnings }: Case): Verdict | undefined {
-  const { limited, counted } = guards;
-  const uncounted = counted.has(WHOLE_GPU) && counted.size === 1;
-  if (!limited && !uncounted) return undefined;
-  const why = limited
-    ? `a LimitRange of the namespace speaks of ${WHOLE_GPU}, and would apply to a slot as well: it keeps a whole GPU`
-    : `a ResourceQuota of the namespace counts ${WHOLE_GPU}, and no slots: it keeps a whole GPU`;
-  reasons.push(why);
-  if (pod.explicitProfile || (pod.explicitMode ?? 'exclusive') !== 'exclusive') warnings.push(why);
-  return EXCLUSIVE;
 }
 
 /**

@@ -1,0 +1,109 @@
+/** The rules that come first: whom we leave alone, and who keeps whole GPUs whatever there is to share. */
+
+import { type Labels, matches } from '../label-selector.ts';
+import { WHOLE_GPU } from '../resources.ts';
+import type { AdmissionSettings } from './facts.ts';
+import { type Case, EXCLUSIVE, LEAVE, type Rule, type Verdict } from './verdict.ts';
+
+export const GATES: readonly Rule[] = [
+  noGpu,
+  alreadyDecided,
+  exemptNamespace,
+  optedOut,
+  otherScheduler,
+  pinned,
+  slotsByName,
+  sharingDisabled,
+  severalGpus,
+  guarded,
+];
+
+function noGpu({ facts: { pod }, reasons }: Case): Verdict | undefined {
+  if (pod.requested.size > 0) return undefined;
+  reasons.push('the pod asks for no GPU');
+  return LEAVE;
+}
+
+function alreadyDecided({ facts: { pod }, reasons }: Case): Verdict | undefined {
+  if (!pod.alreadyDecided) return undefined;
+  reasons.push('the pod carries a decision already');
+  return LEAVE;
+}
+
+/** Why pods of the namespace are left alone; undefined if they are not. */
+export function exemption(
+  { exemptNamespaces, namespaceSelector }: AdmissionSettings,
+  namespace: string,
+  labels: Labels | undefined,
+): string | undefined {
+  if (exemptNamespaces.has(namespace)) return `namespace ${namespace} is exempt`;
+  // Whose labels we do not know yet, the API server knows: it would not have asked.
+  if (labels === undefined || matches(namespaceSelector, labels)) return undefined;
+  return `namespace ${namespace} is not one that the configuration selects`;
+}
+
+function exemptNamespace({ facts: { pod, settings, namespaceLabels }, reasons }: Case): Verdict | undefined {
+  const why = exemption(settings, pod.namespace, namespaceLabels);
+  if (why === undefined) return undefined;
+  reasons.push(why);
+  return LEAVE;
+}
+
+function optedOut({ facts: { pod }, reasons }: Case): Verdict | undefined {
+  if (pod.optimize) return undefined;
+  reasons.push('the pod opted out (optimize: "false")');
+  return LEAVE;
+}
+
+function otherScheduler({ facts: { pod, settings }, reasons }: Case): Verdict | undefined {
+  if (pod.schedulerName === 'default-scheduler' || pod.schedulerName === settings.schedulerName) return undefined;
+  reasons.push(`the pod chose scheduler ${pod.schedulerName}`);
+  return LEAVE;
+}
+
+function pinned({ facts: { pod }, reasons }: Case): Verdict | undefined {
+  if (!pod.pinned) return undefined;
+  reasons.push('the pod is made for one node');
+  return LEAVE;
+}
+
+/** Resources named in a reason: a pod may ask for thousands. */
+const NAMED = 5;
+
+function slotsByName({ facts: { pod }, reasons }: Case): Verdict | undefined {
+  const named = [...pod.requested.keys()].filter((resource) => resource !== WHOLE_GPU);
+  if (named.length === 0) return undefined;
+  const more = named.length > NAMED ? ` and ${named.length - NAMED} more` : '';
+  reasons.push(`the pod asks for ${named.slice(0, NAMED).join(', ')}${more} by name`);
+  return { action: 'schedule', decided: false, nodeSelector: {} };
+}
+
+function sharingDisabled({ facts: { pod }, reasons }: Case): Verdict | undefined {
+  if (!pod.sharingDisabled) return undefined;
+  reasons.push('sharing: disabled');
+  return EXCLUSIVE;
+}
+
+function severalGpus({ facts: { pod }, reasons, warnings }: Case): Verdict | undefined {
+  const count = pod.requested.get(WHOLE_GPU) ?? 0;
+  if (count === 1) return undefined;
+  reasons.push(`the pod asks for ${count} GPUs, and only single-GPU pods share`);
+  const wish = pod.explicitMode ? 'sharing-mode' : pod.explicitProfile && 'mig-profile';
+  if (wish && pod.explicitMode !== 'exclusive') {
+    warnings.push(`${wish} is ignored: the pod asks for ${count} GPUs, and only single-GPU pods share`);
+  }
+  return EXCLUSIVE;
+}
+
+/** Where slots would get around what an administrator has set for whole GPUs, or run into it, there are none. */
+function guarded({ facts: { pod, guards }, reasons, warnings }: Case): Verdict | undefined {
+  const { limited, counted } = guards;
+  const uncounted = counted.has(WHOLE_GPU) && counted.size === 1;
+  if (!limited && !uncounted) return undefined;
+  const why = limited
+    ? `a LimitRange of the namespace speaks of ${WHOLE_GPU}, and would apply to a slot as well: it keeps a whole GPU`
+    : `a ResourceQuota of the namespace counts ${WHOLE_GPU}, and no slots: it keeps a whole GPU`;
+  reasons.push(why);
+  if (pod.explicitProfile || (pod.explicitMode ?? 'exclusive') !== 'exclusive') warnings.push(why);
+  return EXCLUSIVE;
+}
