@@ -43,23 +43,36 @@ const program = new Command('gpu-autoscaler')
   .option('--config <file>', 'configuration, YAML: binPacking, sharing, admissionWebhook; read again when it changes')
   .option('--log-level <level>', 'fatal, error, warn, info, debug, trace or silent (default: info)');
 
-withExtenderOptions(program.command('extender').description('Scheduler extender: filter, prioritize, bind.')).action(
-  (_options, command: Command) => run(command, [extender]),
-);
+withLeaseOption(
+  withExtenderOptions(program.command('extender').description('Scheduler extender: filter, prioritize, bind.')),
+).action((_options, command: Command) => run(command, [extender]));
 withWebhookOptions(program.command('webhook').description('Admission webhook: decides how a pod may share.')).action(
   (_options, command: Command) => run(command, [webhook]),
 );
 withControllerOptions(
-  withInstallationOptions(
-    program.command('controller').description('Keeps the status of policies, finds missed pods.'),
+  withLeaseOption(
+    withInstallationOptions(
+      program
+        .command('controller')
+        .description('Partitions GPUs as GPUNodeConfigs and pods want; keeps statuses; finds missed pods.'),
+    ),
   ),
 ).action((_options, command: Command) => run(command, [controller]));
 withControllerOptions(
-  withWebhookOptions(withExtenderOptions(program.command('all').description('All of them in one process.'))),
+  withLeaseOption(
+    withWebhookOptions(withExtenderOptions(program.command('all').description('All of them in one process.'))),
+  ),
 ).action((_options, command: Command) => run(command, [extender, webhook, controller]));
 
 addSimulate(program, process.env);
 addDecide(program, { kubeConfig, now: () => new Date() });
+
+function withLeaseOption(command: Command): Command {
+  return command.option(
+    '--lease-namespace <name>',
+    'of the Leases that only one extender and one controller of a cluster hold (default: kube-system)',
+  );
+}
 
 function withExtenderOptions(command: Command): Command {
   return command
@@ -70,7 +83,6 @@ function withExtenderOptions(command: Command): Command {
       '--narrowing <on|off>',
       'name the best node alone where nobody else has a say, instead of the configuration (default: on)',
     )
-    .option('--lease-namespace <name>', 'of the Lease that only one extender holds (default: kube-system)')
     .option(
       '--compare-interval <seconds>',
       'how often the ledger is compared with the API server (default: 60; 0: never)',
@@ -159,7 +171,10 @@ async function webhook(flags: unknown): Promise<Running> {
 
 async function controller(flags: unknown): Promise<Running> {
   const common = read(commonSettingsSchema, flags);
-  const { controllerHost, controllerPort, schedulerName, namespace } = read(controllerSettingsSchema, flags);
+  const { controllerHost, controllerPort, leaseNamespace, schedulerName, namespace } = read(
+    controllerSettingsSchema,
+    flags,
+  );
   const config = await kubeConfig(common.kubeconfig);
   return startController({
     kubeConfig: config,
@@ -168,6 +183,8 @@ async function controller(flags: unknown): Promise<Running> {
     schedulerName,
     namespace: namespaceOf(namespace, config),
     ...(common.config !== undefined && { configurationFile: common.config }),
+    leaseNamespace,
+    identity: `${hostname()}_${randomUUID()}`,
     log: createLogger('controller', common.logLevel),
     random: Math.random,
     now: () => new Date(),

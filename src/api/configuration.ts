@@ -1,5 +1,5 @@
 /**
- * The configuration file: the chart's values `binPacking`, `sharing` and `admissionWebhook`, as one schema. What of
+ * The configuration file: the chart's values `binPacking`, `sharing`, `admissionWebhook` and `reconciler`, as one schema. What of
  * them concerns only the chart stands here too, so that a whole values.yaml may be given.
  */
 
@@ -117,12 +117,49 @@ const admissionWebhook = z.strictObject({
   resources: kubernetesObject.optional(),
 });
 
+/** Of namespaces and ConfigMaps. */
+const objectName = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, {
+  error: ({ input }) => `${JSON.stringify(input)} is not the name of an object`,
+});
+
+const reconciler = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe("Whether GPUNodeConfigs are carried out, through the ConfigMaps and labels of NVIDIA's components."),
+  namespace: objectName.default('gpu-operator').describe('Where the two ConfigMaps are.'),
+  devicePluginConfigMap: objectName
+    .default('gpu-autoscaler-device-plugin')
+    .describe("The one that the device plugin reads: the GPU operator's devicePlugin.config.name."),
+  migManagerConfigMap: objectName
+    .default('gpu-autoscaler-mig-parted')
+    .describe("The one that mig-manager reads: the GPU operator's migManager.config.name."),
+  maxInTransition: z
+    .union([z.int().min(1), z.string().regex(/^([1-9]\d?|100)%$/, 'not a number of nodes, nor a share such as 10%')])
+    .default('10%')
+    .describe(
+      'Nodes whose partitions change at the same time: a number, or a share of the nodes with GPUs, at least one.',
+    ),
+  propagation: duration()
+    .default('90s')
+    .describe("Until kubelets have brought a changed ConfigMap to NVIDIA's components."),
+  pluginDeadline: duration().default('3m').describe('After so long the device plugin is told once more.'),
+  migDeadline: duration().default('10m').describe('After so long mig-manager is helped, and told once more.'),
+  planner: z
+    .strictObject({
+      idle: duration().default('10s').describe('After the last pod that cannot be placed, so long is waited for more.'),
+      longest: duration().default('60s').describe('So long at most.'),
+    })
+    .prefault({}),
+});
+
 export const configurationSchema = z.strictObject({
   binPacking: binPacking.prefault({}),
   sharing: z
     .strictObject({ mig: mig.prefault({}), mps: mps.prefault({}), timeSlicing: timeSlicing.prefault({}) })
     .prefault({}),
   admissionWebhook: admissionWebhook.prefault({}),
+  reconciler: reconciler.prefault({}),
   logLevel: z.enum(LOG_LEVELS).optional(),
   image: z
     .strictObject({

@@ -42,6 +42,37 @@ export const GFD = {
   sharingStrategy: 'nvidia.com/gpu.sharing-strategy',
   /** mig-manager's: pending, rebooting, success or failed. */
   migConfigState: 'nvidia.com/mig.config.state',
+  migStrategy: 'nvidia.com/mig.strategy',
+} as const;
+
+/** Labels by which NVIDIA's components are told what to do. */
+export const TRIGGERS = {
+  /** Key of the device plugin's ConfigMap. */
+  plugin: 'nvidia.com/device-plugin.config',
+  /** Name in mig-parted's configuration. */
+  mig: 'nvidia.com/mig.config',
+} as const;
+
+/** What mig-manager writes in place of "true" into the labels by which the operator's DaemonSets choose nodes. */
+export const PAUSED = { prefix: 'nvidia.com/gpu.deploy.', value: 'paused-for-mig-change' } as const;
+
+/** Annotations of nodes that we write. */
+export const NODE = {
+  /** The node's partitions are being changed: nobody is placed there. */
+  transition: `${PREFIX}transition`,
+  /** What the node was told last. */
+  partition: `${PREFIX}partition`,
+} as const;
+
+/** Of GPUNodeConfigs. */
+export const NODE_CONFIG = {
+  /** Label: `planner` where it was made, and is kept, by the planner. */
+  managedBy: `${PREFIX}managed-by`,
+  planner: 'planner',
+  /** Annotation: why the planner wants it so. */
+  why: `${PREFIX}planned-because`,
+  /** Annotation: times of the planner's last changes, RFC 3339, the newest first. */
+  plannedAt: `${PREFIX}planned-at`,
 } as const;
 
 /** Our custom resources. */
@@ -51,6 +82,7 @@ export const API_VERSION = 'v1alpha1';
 /** Paths of the kinds that are ours. */
 export const CUSTOM_RESOURCES = {
   policies: `/apis/${API_GROUP}/${API_VERSION}/gpusharingpolicies`,
+  nodeConfigs: `/apis/${API_GROUP}/${API_VERSION}/gpunodeconfigs`,
 } as const;
 
 /** The configuration of an installation. */
@@ -60,6 +92,7 @@ export const SCHEDULER_NAME = 'gpu-autoscaler-scheduler';
 export const SYSTEM_NAMESPACE = 'gpu-autoscaler-system';
 export const WEBHOOK_NAME = 'gpu-autoscaler-webhook';
 export const WEBHOOK_PATH = '/mutate-v1-pod';
+export const CONTROLLER_LEASE = 'gpu-autoscaler-controller';
 export const CERTIFICATE_SECRET = 'webhook-server-cert';
 
 /** Pod conditions that we write. */

@@ -1,6 +1,8 @@
 /** GPUNodeConfig (`gnc`): how the GPUs of one node are to be shared. Its schema, written once. */
 
 import { z } from 'zod';
+import type { Parsed } from '../core/units.ts';
+import { faults } from './kubernetes.ts';
 import { SUBDOMAIN } from './labels.ts';
 import { matching, type Rule, withRules } from './rule.ts';
 import { celIsMigProfile, isMigProfile, migProfile, mpsClients, timeSlices } from './sharing-bounds.ts';
@@ -52,6 +54,42 @@ function atMost(limit: number, slices: Readonly<Record<string, number>>): Pick<R
   };
 }
 
+/** Far above any machine, and few enough for the API server's bound on rules. */
+const MOST_GPUS = 16;
+
+const migLayouts = withRules(
+  z
+    .array(
+      z.object({
+        gpus: z
+          .array(
+            z
+              .int()
+              .min(0)
+              .max(MOST_GPUS - 1),
+          )
+          .min(1)
+          .max(MOST_GPUS)
+          .describe('Indices of the GPUs, as nvidia-smi numbers them.')
+          .meta({ 'x-kubernetes-list-type': 'set' }),
+        profiles: migProfiles
+          .describe('Instances on each of these GPUs, one entry for each.')
+          .meta({ 'x-kubernetes-list-type': 'atomic' }),
+      }),
+    )
+    .max(MOST_GPUS),
+  [
+    {
+      cel: 'self.all(one, self.filter(other, other.gpus.exists(gpu, gpu in one.gpus)).size() == 1)',
+      holds: (layouts) => {
+        const named = layouts.flatMap(({ gpus }) => [...new Set(gpus)]);
+        return new Set(named).size === named.length;
+      },
+      message: 'a GPU is named in two layouts: leave it in one',
+    },
+  ],
+);
+
 export const nodeConfigSpec = withRules(
   z.object({
     nodeName: nodeName.describe('The node. Cannot change.'),
@@ -60,10 +98,24 @@ export const nodeConfigSpec = withRules(
       .optional()
       .describe('Instances on each GPU of the node, one entry for each: 1g.5gb twice makes two.')
       .meta({ 'x-kubernetes-list-type': 'atomic' }),
+    migLayouts: migLayouts
+      .optional()
+      .describe('Instead of migProfiles: a layout for some GPUs each; MIG stays off on GPUs that are not named.')
+      .meta({ 'x-kubernetes-list-type': 'atomic' }),
     mpsEnabled: z.boolean().default(false).describe("Whether the node's GPUs are shared by MPS."),
     mpsMaxClients: mpsClients.default(16).describe('Under MPS, pods that share one GPU at most.'),
     timeSlicingEnabled: z.boolean().default(false).describe("Whether the node's GPUs are time-sliced."),
     timeSlicingReplicas: timeSlices.default(4).describe('Under time-slicing, pods that take turns on one GPU at most.'),
+    whenBusy: z
+      .enum(['Wait', 'Drain'])
+      .default('Wait')
+      .describe('While pods hold GPUs that are to change: wait until they are gone, or evict them.'),
+    drainTimeoutSeconds: z
+      .int()
+      .min(10)
+      .max(86_400)
+      .default(600)
+      .describe('With Drain: after so long the node is given back as it was.'),
   }),
   [
     {
@@ -72,6 +124,20 @@ export const nodeConfigSpec = withRules(
       field: 'migProfiles',
       reason: 'FieldValueForbidden',
       message: 'migProfiles say how MIG cuts the GPUs, but migEnabled is false: set migEnabled to true, or remove them',
+    },
+    {
+      cel: '!has(self.migLayouts) || self.migLayouts.size() == 0 || self.migEnabled',
+      holds: ({ migEnabled, migLayouts = [] }) => migEnabled || migLayouts.length === 0,
+      field: 'migLayouts',
+      reason: 'FieldValueForbidden',
+      message: 'migLayouts say how MIG cuts the GPUs, but migEnabled is false: set migEnabled to true, or remove them',
+    },
+    {
+      cel: '!has(self.migLayouts) || self.migLayouts.size() == 0 || !has(self.migProfiles) || self.migProfiles.size() == 0',
+      holds: ({ migProfiles = [], migLayouts = [] }) => migProfiles.length === 0 || migLayouts.length === 0,
+      field: 'migLayouts',
+      reason: 'FieldValueForbidden',
+      message: 'migProfiles are the layout of every GPU, migLayouts those of some: leave one of them',
     },
     {
       cel: '!(self.migEnabled && self.mpsEnabled)',
@@ -125,4 +191,57 @@ export const nodeConfigStatus = z.object({
     .describe('Time-slicing as it is on the node.'),
   conditions: conditions.optional(),
 });
+export type NodeConfigSpec = z.infer<typeof nodeConfigSpec>;
 export type NodeConfigStatus = z.infer<typeof nodeConfigStatus>;
+
+/** A GPUNodeConfig as the API server sends it. */
+export interface NodeConfig {
+  readonly name: string;
+  readonly uid: string;
+  /** Moves with the spec. */
+  readonly generation: number;
+  /** ms since the epoch. */
+  readonly createdAt: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Also of a spec that cannot be read; undefined where not even that can be. */
+  readonly nodeName: string | undefined;
+  /** The reason of a refusal names the fields: `spec.mpsMaxClients: …`. */
+  readonly spec: Parsed<NodeConfigSpec>;
+  /** As it stands; undefined if it cannot be read: then it is written anew. */
+  readonly status: NodeConfigStatus | undefined;
+}
+
+const texts = z.record(z.string(), z.string()).nullish();
+const storedSchema = z.object({
+  metadata: z.object({
+    name: z.string().min(1),
+    uid: z.string().default(''),
+    generation: z.number().default(0),
+    creationTimestamp: z.string().nullish(),
+    labels: texts,
+    annotations: texts,
+  }),
+  spec: z.unknown().optional(),
+  status: z.unknown().optional(),
+});
+const namedSpec = z.object({ nodeName: z.string() });
+
+/** Undefined for what is no object of that kind at all. */
+export function parseNodeConfig(object: unknown): NodeConfig | undefined {
+  const stored = storedSchema.safeParse(object);
+  if (!stored.success) return undefined;
+  const { metadata, status } = stored.data;
+  const spec = nodeConfigSpec.safeParse(stored.data.spec);
+  return {
+    name: metadata.name,
+    uid: metadata.uid,
+    generation: metadata.generation,
+    createdAt: Date.parse(metadata.creationTimestamp ?? '') || 0,
+    labels: metadata.labels ?? {},
+    annotations: metadata.annotations ?? {},
+    nodeName: namedSpec.safeParse(stored.data.spec).data?.nodeName,
+    spec: spec.success ? { ok: true, value: spec.data } : { ok: false, reason: faults(spec.error) },
+    status: nodeConfigStatus.safeParse(status).data,
+  };
+}

@@ -89,6 +89,7 @@ export const webhookSettingsSchema = z.object({
 export const controllerSettingsSchema = z.object({
   controllerHost: z.string().default('0.0.0.0'),
   controllerPort: port.default(8080),
+  leaseNamespace: label('namespace').default('kube-system'),
   schedulerName: z.string().min(1).default(SCHEDULER_NAME),
   namespace: label('namespace').optional(),
 });

@@ -10,6 +10,7 @@ import { parseWishes } from '../api/pod-wishes.ts';
 import { type Workload, workloadOf } from '../api/workload.ts';
 import { decide } from '../core/admission/decide.ts';
 import type { AdmissionSettings, Decision, NamespaceGuards, WorkloadHistory } from '../core/admission/facts.ts';
+import { exemption } from '../core/admission/gates.ts';
 import type { Placement } from '../core/admission/offer-book.ts';
 import type { Offer } from '../core/admission/offers.ts';
 import type { SharingPolicy } from '../core/admission/policy.ts';
@@ -66,8 +67,10 @@ export function judge(object: unknown, namespace: string | undefined, view: Admi
     return { ok: false, pod, faults: [toApiError(error).message], unreadable: true };
   }
   const { faults: wishFaults, promisedMode: _, ...wishes } = parseWishes(metadata.labels, metadata.annotations);
+  const namespaceLabels = view.namespaceLabels(home);
   // In an exempt namespace nobody reads them: the API server does not even send such pods.
-  if (requested.size > 0 && wishFaults.length > 0 && !view.settings.exemptNamespaces.has(home)) {
+  const isRead = exemption(view.settings, home, namespaceLabels) === undefined;
+  if (requested.size > 0 && wishFaults.length > 0 && isRead) {
     return { ok: false, pod, faults: wishFaults, unreadable: false };
   }
 
@@ -84,7 +87,7 @@ export function judge(object: unknown, namespace: string | undefined, view: Admi
       pinned: isPinned(parsed.data),
       priority: spec.priority ?? 0,
     },
-    namespaceLabels: view.namespaceLabels(home),
+    namespaceLabels,
     guards: view.guardsOf(home),
     policies: view.policies,
     offersOn: (nodeSelector) => view.offers(confine(placement, nodeSelector)),

@@ -16,6 +16,8 @@ export interface LeaseOptions {
   readonly name: string;
   /** Of this process alone. */
   readonly identity: string;
+  /** What holds it, for people; default `extender`. */
+  readonly holder?: string;
   /** Somebody else held it since we last knew: learns all that they did. */
   readonly takeOver: () => Promise<void>;
   readonly log: (message: string, details: Record<string, unknown>) => void;
@@ -253,9 +255,9 @@ export class Lease {
   }
 
   #heldByAnother(holder: string | null | undefined): LeaseError {
-    const { namespace, name } = this.#options;
+    const { namespace, name, holder: kind = 'extender' } = this.#options;
     return new LeaseError(
-      `another extender, ${holder || 'unknown'}, is at work on this cluster (Lease ${namespace}/${name}); ` +
+      `another ${kind}, ${holder || 'unknown'}, is at work on this cluster (Lease ${namespace}/${name}); ` +
         `this one takes over once that one has been silent for ${DURATION_MS / 1000} s`,
     );
   }

@@ -32,8 +32,11 @@ export interface LiveAdmissionOptions {
   readonly changed?: () => void;
   /** Told of pods, which are not followed otherwise. */
   readonly pods?: Feed;
-  /** Told of policies as well. */
+  /** Told of GPUNodeConfigs, which are not followed otherwise. */
+  readonly nodeConfigs?: Feed;
+  /** Told of policies and of nodes as well. */
   readonly policies?: Feed;
+  readonly nodes?: Feed;
   readonly warn: (message: string, details: Record<string, unknown>) => void;
   readonly random: () => number;
 }
@@ -48,7 +51,7 @@ export class LiveAdmission {
   /** @throws ConfigurationError */
   constructor(options: LiveAdmissionOptions) {
     const { client, namespace, schedulerName, configurationFile, configurationMs, changed = () => {} } = options;
-    const { pods, policies, warn, random, configured, tell } = options;
+    const { pods, nodeConfigs, policies, nodes, warn, random, configured, tell } = options;
     this.#options = options;
     const settingsOf = (configuration: Configuration) =>
       admissionConfigurationOf(configuration, namespace, schedulerName);
@@ -66,7 +69,7 @@ export class LiveAdmission {
     const reflect = (path: string, feed: Feed, optional = false) =>
       new Reflector({ client, path, ...feed, optional, random, log: warn });
     const policyFeed = policies ? both(this.#state.policies, policies) : this.#state.policies;
-    this.#nodes = reflect('/api/v1/nodes', this.#state.nodes);
+    this.#nodes = reflect('/api/v1/nodes', nodes ? both(this.#state.nodes, nodes) : this.#state.nodes);
     this.#reflectors = new Reflectors({
       nodes: this.#nodes,
       namespaces: reflect('/api/v1/namespaces', this.#state.namespaces),
@@ -74,12 +77,17 @@ export class LiveAdmission {
       resourcequotas: reflect('/api/v1/resourcequotas', this.#state.quotas),
       policies: reflect(CUSTOM_RESOURCES.policies, policyFeed, true),
       ...(pods && { pods: reflect('/api/v1/pods', pods) }),
+      ...(nodeConfigs && { nodeconfigs: reflect(CUSTOM_RESOURCES.nodeConfigs, nodeConfigs, true) }),
     });
   }
 
   /** What a decision is made from, as of now. */
   view(): AdmissionView {
     return this.#state.view(this.#options.historyOf);
+  }
+
+  get configuration(): Configuration {
+    return this.#configuration.current;
   }
 
   /** What has not been listed yet; undefined once everything has. */
@@ -98,13 +106,18 @@ export class LiveAdmission {
     return this.#reflectors.synced;
   }
 
+  /** Lists everything once more; resolves when all of it is in. */
+  async listAgain(): Promise<void> {
+    await this.#reflectors.listAgain();
+  }
+
   async stop(): Promise<void> {
     await Promise.all([this.#configuration.stop(), this.#reflectors.stop()]);
   }
 }
 
 /** One reflector, two listeners. */
-function both(a: Feed, b: Feed): Feed {
+export function both(a: Feed, b: Feed): Feed {
   return {
     listing: () => {
       const listings = [a.listing(), b.listing()];

@@ -2,7 +2,7 @@
 
 import { type AllocationRecord, parseAllocationRecord } from '../api/allocation-record.ts';
 import { ApiError } from '../api/errors.ts';
-import { GFD, WRITTEN } from '../api/keys.ts';
+import { GFD, NODE, WRITTEN } from '../api/keys.ts';
 import type { Container, Node, Pod } from '../api/kubernetes.ts';
 import { type PodWishes, parseWishes } from '../api/pod-wishes.ts';
 import { inventoryOf, type NodeFacts, type NodeInventory } from '../core/inventory.ts';
@@ -91,7 +91,9 @@ export function projectNode({ metadata, status }: Node, oversubscribe = false): 
     allocatable,
     migMiB,
     oversubscribe,
-    inTransition: IN_TRANSITION.has(labels[GFD.migConfigState] ?? ''),
+    // By our mark, which comes before anything is changed, or by mig-manager's word.
+    inTransition:
+      metadata.annotations?.[NODE.transition] !== undefined || IN_TRANSITION.has(labels[GFD.migConfigState] ?? ''),
   };
   return inventoryOf(facts);
 }

@@ -164,8 +164,10 @@ export class Reflector {
       asked?.resolve();
       return version;
     } catch (error) {
-      if (asked) void this.listAgain().then(asked.resolve);
-      if (this.#isAbsence(error)) this.#nothing();
+      if (this.#isAbsence(error)) {
+        this.#nothing();
+        asked?.resolve();
+      } else if (asked) void this.listAgain().then(asked.resolve);
       throw error;
     }
   }

@@ -29,6 +29,11 @@ export class Reflectors {
     for (const reflector of this.#all) reflector.start();
   }
 
+  /** Everything once more; resolves when all of it is in. */
+  async listAgain(): Promise<void> {
+    await Promise.all(this.#all.map((reflector) => reflector.listAgain()));
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.#all.map((reflector) => reflector.stop()));
   }

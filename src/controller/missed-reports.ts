@@ -1,5 +1,6 @@
 /** Tells of missed and of unclear pods: an event on each, a line in the log, and how many were missed. */
 
+import { eventNameStart, postEvent } from '../cluster/events.ts';
 import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ControllerMetrics } from '../telemetry/metrics.ts';
@@ -14,8 +15,6 @@ export interface MissedReportsOptions {
 }
 
 const COMPONENT = 'gpu-autoscaler-controller';
-/** An event's message may have 1,024 characters. */
-const LONGEST_MESSAGE = 1_000;
 
 export class MissedReports {
   readonly #options: MissedReportsOptions;
@@ -79,24 +78,11 @@ export class MissedReports {
   /** Under a name that follows from the pod: after a restart it is there already. */
   async #tell({ pod: { uid, namespace, name }, reason, message }: Notice): Promise<void> {
     const { client, now } = this.#options;
-    const time = now().toISOString();
-    const body = {
-      apiVersion: 'v1',
-      kind: 'Event',
-      metadata: { name: `${beginning(name)}.${uid.slice(0, 8)}.${reason.toLowerCase()}`, namespace },
-      involvedObject: { apiVersion: 'v1', kind: 'Pod', namespace, name, uid },
-      type: 'Warning',
-      reason,
-      message: message.slice(0, LONGEST_MESSAGE),
-      source: { component: COMPONENT },
-      reportingComponent: COMPONENT,
-      reportingInstance: COMPONENT,
-      firstTimestamp: time,
-      lastTimestamp: time,
-      count: 1,
-    };
+    const subject = { apiVersion: 'v1', kind: 'Pod', namespace, name, uid };
+    const event = `${eventNameStart(name)}.${uid.slice(0, 8)}.${reason.toLowerCase()}`;
     try {
-      await client.json('POST', `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`, { body });
+      const news = { type: 'Warning', reason, message } as const;
+      await postEvent(client, subject, news, { name: event, component: COMPONENT, at: now() });
     } catch (error) {
       if (!isTold(error)) throw error;
     }
@@ -114,11 +100,6 @@ interface Notice {
 
 function keyOf({ pod, reason }: Notice): string {
   return `${pod.uid} ${reason}`;
-}
-
-/** Of a name of up to 253 characters, so many that an event's has room for more; a part of it ends in a letter or digit. */
-function beginning(name: string): string {
-  return name.slice(0, 200).replace(/[-.]+$/, '');
 }
 
 /** It is there already; or its namespace is gone or on the way out, and nobody reads events there. */

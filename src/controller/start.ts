@@ -1,15 +1,19 @@
 /** The controller role: keeps the status of policies true, and finds pods that slipped past the webhook. */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { CUSTOM_RESOURCES } from '../api/keys.ts';
+import { CONTROLLER_LEASE, CUSTOM_RESOURCES } from '../api/keys.ts';
 import { KubeClient, type KubeError } from '../cluster/kube-client.ts';
-import { LiveAdmission } from '../cluster/live-admission.ts';
+import { Lease } from '../cluster/lease.ts';
+import { both, LiveAdmission } from '../cluster/live-admission.ts';
+import { Loop } from '../cluster/loop.ts';
+import { Reconciler } from '../reconciler/reconciler.ts';
+import { reconcilerSettingsOf } from '../reconciler/settings.ts';
 import { configurationNews } from '../telemetry/configuration-news.ts';
 import { CurrentHistory } from '../telemetry/history/current.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { controllerMetrics, createRegistry, historyMetrics } from '../telemetry/metrics.ts';
+import { controllerMetrics, createRegistry, historyMetrics, reconcilerMetrics } from '../telemetry/metrics.ts';
 import { createServer } from '../telemetry/server.ts';
-import { Loop } from './loop.ts';
 import { lookThrough } from './missed-pods.ts';
 import { MissedReports } from './missed-reports.ts';
 import { PodNotes } from './pod-notes.ts';
@@ -28,6 +32,12 @@ export interface ControllerOptions {
   readonly configurationFile?: string;
   /** ms between two looks at it; default 5,000. */
   readonly configurationMs?: number;
+  /** Of the Lease that only one controller of a cluster holds. */
+  readonly leaseNamespace: string;
+  /** Of this process alone. */
+  readonly identity: string;
+  /** For tests on nodes whose clock runs that much faster; default 1. */
+  readonly speed?: number;
   readonly log: Logger;
   readonly random: () => number;
   readonly now: () => Date;
@@ -53,24 +63,48 @@ export async function startController(options: ControllerOptions): Promise<Runni
   const registry = createRegistry();
   const metrics = controllerMetrics(registry);
   const warn = (message: string, details: Record<string, unknown>) => log.warn(details, message);
+  const stopping = new AbortController();
   const monotonic = () => performance.now();
   const histories = new CurrentHistory({ log, metrics: historyMetrics(registry), fetch, now: monotonic });
   const trigger = () => loop.trigger();
   const policies = new StoredPolicies(trigger);
   const pods = new PodNotes(trigger);
   const reports = new MissedReports({ client, log, metrics, now });
+  const lease = new Lease({
+    client,
+    namespace: options.leaseNamespace,
+    name: CONTROLLER_LEASE,
+    identity: options.identity,
+    holder: 'controller',
+    takeOver: () => admission.listAgain(),
+    log: warn,
+  });
+  const reconciler = new Reconciler({
+    client,
+    lease,
+    settings: () => reconcilerSettingsOf(admission.configuration, options.speed),
+    log,
+    metrics: reconcilerMetrics(registry),
+    now: monotonic,
+    date: now,
+  });
   const admission = new LiveAdmission({
     client,
     namespace,
     schedulerName,
     configurationFile: file,
     configurationMs: options.configurationMs,
-    configured: (configuration) => histories.take(configuration),
+    configured: (configuration) => {
+      histories.take(configuration);
+      reconciler.configured();
+    },
     tell: configurationNews(registry, log, file),
     historyOf: (workload) => histories.current?.of(workload),
     changed: trigger,
-    pods: pods.feed,
+    pods: both(pods.feed, reconciler.pods.feed),
     policies: policies.feed,
+    nodes: reconciler.nodes.feed,
+    nodeConfigs: reconciler.configs.feed,
     warn,
     random,
   });
@@ -112,10 +146,13 @@ export async function startController(options: ControllerOptions): Promise<Runni
   const ready = admission.synced.then(() => {
     log.info('controller ready');
     loop.trigger();
+    reconciler.begin();
   });
 
   const server = createServer({ log, registry, waitsFor: () => admission.waitsFor(), bodyLimit: 1_024 });
   const url = await server.listen({ host, port });
+  await lease.look();
+  void lease.watchOver((ms) => sleep(ms, undefined, { signal: stopping.signal, ref: false }), stopping.signal);
   admission.start();
   loop.start();
 
@@ -124,9 +161,11 @@ export async function startController(options: ControllerOptions): Promise<Runni
     ready,
     async close() {
       await server.close();
+      await Promise.all([reconciler.stop(), loop.stop()]);
+      await lease.release();
+      stopping.abort();
       await Promise.all([admission.stop(), histories.stop()]);
       client.close();
-      await loop.stop();
     },
   };
 }

@@ -173,6 +173,39 @@ export function controllerMetrics(registry: Registry) {
 }
 export type ControllerMetrics = ReturnType<typeof controllerMetrics>;
 
+export function reconcilerMetrics(registry: Registry) {
+  return {
+    inTransition: new Gauge({
+      name: 'gpu_autoscaler_nodes_in_transition',
+      help: 'Nodes whose partitions are being changed: nobody is placed there.',
+      registers: [registry],
+    }),
+    transitions: new Counter({
+      name: 'gpu_autoscaler_partition_transitions_total',
+      help: 'Changes of the partitions of a node: finished, postponed (given back unchanged) or failed.',
+      labelNames: ['result'] as const,
+      registers: [registry],
+    }),
+    repairs: new Counter({
+      name: 'gpu_autoscaler_partition_repairs_total',
+      help: "Times that one of NVIDIA's components was told once more: MigFailed, MigStuck or PluginStuck.",
+      labelNames: ['reason'] as const,
+      registers: [registry],
+    }),
+    foreignEdits: new Counter({
+      name: 'gpu_autoscaler_foreign_edits_total',
+      help: 'Labels or texts of ours that somebody else has changed.',
+      registers: [registry],
+    }),
+    statusWrites: new Counter({
+      name: 'gpu_autoscaler_node_config_status_writes_total',
+      help: 'Writes of the status of a GPUNodeConfig: only when it changes.',
+      registers: [registry],
+    }),
+  };
+}
+export type ReconcilerMetrics = ReturnType<typeof reconcilerMetrics>;
+
 export function webhookMetrics(registry: Registry) {
   return {
     requests: new Histogram({

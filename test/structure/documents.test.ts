@@ -16,6 +16,7 @@ import {
   createRegistry,
   extenderMetrics,
   historyMetrics,
+  reconcilerMetrics,
   registrationMetrics,
   webhookMetrics,
 } from '../../src/telemetry/metrics.ts';
@@ -31,6 +32,7 @@ tap.test('every metric of ours is in docs/reference/metrics.md, and no other', a
   configurationNews(registry, pino({ level: 'silent' }), undefined);
   historyMetrics(registry);
   controllerMetrics(registry);
+  reconcilerMetrics(registry);
   certificateMetrics(registry);
   registrationMetrics(registry);
   const ours = registry.getMetricsAsArray().map(({ name }) => name);

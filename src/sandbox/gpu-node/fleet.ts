@@ -10,6 +10,7 @@ import { Reflectors } from '../../cluster/reflectors.ts';
 import { seededRandom } from '../../core/random.ts';
 import { type Faults, GpuNode, type GpuNodeSpec, type NodeIo, type PodOnNode } from './node.ts';
 import { type Clock, type Timing, within } from './timing.ts';
+import { Volumes } from './volumes.ts';
 
 /** `namespace/name` */
 export interface ConfigMaps {
@@ -28,27 +29,36 @@ export interface GpuFleetOptions {
 }
 
 const MERGE = 'application/merge-patch+json';
+/** Nodes that come up at once. */
+const AT_ONCE = 32;
 const nodeSchema = z.object({
   metadata: z.object({ name: z.string(), labels: z.record(z.string(), z.string()).nullish() }),
+});
+const offerSchema = z.object({
+  status: z.object({ allocatable: z.record(z.string(), z.string()).nullish() }).nullish(),
 });
 const configMapSchema = z.object({
   metadata: z.object({ namespace: z.string(), name: z.string() }),
   data: z.record(z.string(), z.string()).nullish(),
 });
-const storedPodSchema = podSchema.extend({ metadata: podSchema.shape.metadata.extend({ uid: z.string() }) });
+const storedPodSchema = podSchema.extend({
+  metadata: podSchema.shape.metadata.extend({ uid: z.string(), deletionTimestamp: z.string().nullish() }),
+});
 
-interface Version {
-  readonly at: number;
-  readonly data: Readonly<Record<string, string>>;
+/** As kept by the feed: plain data. */
+interface StoredPod extends PodOnNode {
+  readonly node: string;
+  readonly amounts: readonly (readonly [string, number])[];
+  readonly terminating: boolean;
 }
 
 export class GpuFleet {
   readonly #options: GpuFleetOptions;
   readonly #nodes = new Map<string, GpuNode>();
   readonly #random: () => number;
-  /** By `namespace/name`, the oldest first. */
-  readonly #versions = new Map<string, Version[]>();
+  readonly #volumes: Volumes;
   readonly #reflectors: Reflectors;
+  readonly #stopping = new AbortController();
   /** By uid of the pod: the node that it was bound to. */
   readonly #homes = new Map<string, string>();
 
@@ -56,6 +66,7 @@ export class GpuFleet {
     this.#options = options;
     this.#random = seededRandom(options.seed);
     const { client, clock, timing } = options;
+    this.#volumes = new Volumes(clock, timing.volumeSync, this.#random);
     for (const spec of options.nodes) {
       this.#nodes.set(spec.name, new GpuNode({ spec, io: this.#io(spec.name), clock, timing, random: this.#random }));
     }
@@ -78,24 +89,46 @@ export class GpuFleet {
     return this.node(name).faults;
   }
 
-  /** Creates the Node objects, and brings their plugins up. */
+  /** Creates the Node objects, takes over those that are there, and brings their plugins up. */
   async start(): Promise<void> {
-    const { client } = this.#options;
-    for (const { name } of this.#options.nodes) {
-      const labels = { 'kubernetes.io/hostname': name, 'nvidia.com/gpu.present': 'true' };
-      const body = { apiVersion: 'v1', kind: 'Node', metadata: { name, labels } };
-      await client.json('POST', '/api/v1/nodes', { body });
-      const amounts = { cpu: '96', memory: '768Gi', pods: '110' };
-      const ready = { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'emulated' };
-      const status = { capacity: amounts, allocatable: amounts, conditions: [ready] };
-      await client.json('PATCH', `/api/v1/nodes/${name}/status`, { body: { status }, contentType: MERGE });
-    }
-    await Promise.all([...this.#nodes.values()].map((node) => node.start()));
+    const waiting = this.#options.nodes.values();
+    const some = async () => {
+      for (const spec of waiting) {
+        await this.#create(spec);
+        await this.node(spec.name).start();
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, some));
     this.#reflectors.start();
     await this.#reflectors.synced;
   }
 
+  /** As a kubelet registers its node: ready, and without GPUs as yet. */
+  async #create({ name, labels, annotations }: GpuNodeSpec): Promise<void> {
+    const { client } = this.#options;
+    const path = `/api/v1/nodes/${name}`;
+    const own = { 'kubernetes.io/hostname': name, 'nvidia.com/gpu.present': 'true' };
+    const metadata = { name, labels: { ...own, ...labels }, annotations };
+    const amounts = { cpu: '96', memory: '768Gi', pods: '110' };
+    const ready = { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'emulated' };
+    const status = { capacity: amounts, allocatable: amounts, conditions: [ready] };
+    const body = { apiVersion: 'v1', kind: 'Node', metadata, status };
+    try {
+      await client.json('POST', '/api/v1/nodes', { body });
+    } catch (error) {
+      if (!(error instanceof KubeError) || error.status !== 409) throw error;
+      // A kubelet that starts anew knows nothing of what was offered before.
+      const { status: before } = offerSchema.parse(await client.json('GET', path));
+      const gpus = Object.keys(before?.allocatable ?? {}).filter((resource) => resource.startsWith('nvidia.com/'));
+      const all = { ...Object.fromEntries(gpus.map((resource) => [resource, null])), ...amounts };
+      await client.json('PATCH', path, { body: { metadata }, contentType: MERGE });
+      const patch = { ...status, capacity: all, allocatable: all };
+      await client.json('PATCH', `${path}/status`, { body: { status: patch }, contentType: MERGE });
+    }
+  }
+
   async stop(): Promise<void> {
+    this.#stopping.abort();
     for (const node of this.#nodes.values()) node.stop();
     await this.#reflectors.stop();
   }
@@ -114,7 +147,7 @@ export class GpuFleet {
   }
 
   #podFeed() {
-    return recordFeed<PodOnNode & { readonly node: string; readonly amounts: readonly (readonly [string, number])[] }>({
+    return recordFeed<StoredPod>({
       read: (object) => {
         const parsed = storedPodSchema.safeParse(object);
         if (!parsed.success) return undefined;
@@ -124,20 +157,34 @@ export class GpuFleet {
         if (!node) return { key: uid, record: undefined };
         const amounts = requestOf(parsed.data).map(({ resource, count }) => [resource, count] as const);
         const finished = status?.phase === 'Succeeded' || status?.phase === 'Failed';
-        return { key: uid, record: { uid, namespace, name, node, amounts, devices: new Map(amounts), finished } };
+        const terminating = Boolean(metadata.deletionTimestamp);
+        const pod = { uid, namespace, name, node, amounts, devices: new Map(amounts), finished, terminating };
+        return { key: uid, record: pod };
       },
       set: (uid, pod) => {
+        const node = this.#nodes.get(pod.node);
+        if (!node) return;
         this.#homes.set(uid, pod.node);
-        void this.#nodes
-          .get(pod.node)
-          ?.bound(pod)
-          .catch((error: Error) => this.#options.log('a pod could not be told of', { error: error.message }));
+        const work = pod.terminating ? this.#terminate(pod, node) : node.bound(pod);
+        work.catch((error: Error) => {
+          if (this.#stopping.signal.aborted) return;
+          this.#options.log('a pod could not be told of', { pod: pod.name, error: error.message });
+        });
       },
       delete: (uid) => {
         this.#nodes.get(this.#homes.get(uid) ?? '')?.gone(uid);
         this.#homes.delete(uid);
       },
     });
+  }
+
+  /** Its containers end; then it holds nothing any more, and goes unless somebody else keeps it by a finalizer. */
+  async #terminate({ uid, namespace, name, finished }: StoredPod, node: GpuNode): Promise<void> {
+    const { client, clock, timing } = this.#options;
+    if (!finished) await clock.sleep(within(timing.termination, this.#random), this.#stopping.signal);
+    node.gone(uid);
+    const body = { gracePeriodSeconds: 0, preconditions: { uid } };
+    await client.json('DELETE', `/api/v1/namespaces/${namespace}/pods/${name}`, { body }).catch(unlessGone);
   }
 
   #configMapFeed() {
@@ -148,19 +195,15 @@ export class GpuFleet {
         const { metadata, data } = parsed.data;
         return { key: `${metadata.namespace}/${metadata.name}`, record: data ?? {} };
       },
-      set: (key, data) => {
-        const { clock } = this.#options;
-        this.#versions.set(key, [...(this.#versions.get(key) ?? []), { at: clock.now(), data }]);
-      },
-      delete: (key) => void this.#versions.delete(key),
+      set: (key, data) => this.#volumes.set(key, data),
+      delete: (key) => this.#volumes.delete(key),
     });
   }
 
   #io(name: string): NodeIo {
-    const { client, log } = this.#options;
+    const { client, log, configMaps } = this.#options;
     const path = `/api/v1/nodes/${encodeURIComponent(name)}`;
-    /** When this node sees each version: kubelets sync their volumes one by one. */
-    const delays = new Map<Version, number>();
+    const show = this.#volumes.ofNode();
     return {
       labels: async (labels) => {
         await client.json('PATCH', path, { body: { metadata: { labels } }, contentType: MERGE });
@@ -171,24 +214,20 @@ export class GpuFleet {
           contentType: MERGE,
         });
       },
-      podStatus: async ({ namespace, name: pod }, status) => {
+      podStatus: async ({ uid, namespace, name: pod }, status) => {
         const target = `/api/v1/namespaces/${namespace}/pods/${pod}/status`;
-        await client.json('PATCH', target, { body: { status }, contentType: MERGE }).catch((error: unknown) => {
-          // Gone in the meantime.
-          if (!(error instanceof KubeError) || error.status !== 404) throw error;
-        });
+        const body = { metadata: { uid }, status };
+        await client.json('PATCH', target, { body, contentType: MERGE }).catch(unlessGone);
       },
-      volume: (configMap) => {
-        const { clock, timing, configMaps } = this.#options;
-        const now = clock.now();
-        const seen = (this.#versions.get(configMaps[configMap]) ?? []).filter((version) => {
-          const delay = delays.get(version) ?? within(timing.volumeSync, this.#random);
-          delays.set(version, delay);
-          return version.at + delay <= now;
-        });
-        return seen.at(-1)?.data ?? {};
-      },
+      volume: (configMap) => show(configMaps[configMap]),
       log: (message, details = {}) => log(message, { node: name, ...details }),
     };
   }
+}
+
+/** The pod has gone in the meantime; another of its name may have come, whose uid differs. */
+function unlessGone(error: unknown): void {
+  if (!(error instanceof KubeError)) throw error;
+  const isAnother = error.status === 409 || (error.status === 422 && error.message.includes('metadata.uid'));
+  if (error.status !== 404 && !isAnother) throw error;
 }

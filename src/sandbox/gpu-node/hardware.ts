@@ -25,6 +25,11 @@ export interface GpuKind {
   readonly memoryMiB: number;
 }
 
+/** What the driver knows by now. */
+export interface Driver {
+  gpus: readonly Gpu[];
+}
+
 /** GPUs as they leave the factory: MIG off. */
 export function newGpus(node: string, count: number): Gpu[] {
   return Array.from({ length: count }, (_, index) => {

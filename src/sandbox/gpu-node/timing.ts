@@ -24,6 +24,8 @@ export interface Timing {
   /** First pause of a container that crashed; doubles up to `longestBackoff`. */
   readonly backoff: number;
   readonly longestBackoff: number;
+  /** Until the containers of a pod that is deleted have ended. */
+  readonly termination: Range;
   /** For which kubelet remembers the capacity of a resource that has vanished. */
   readonly capacityKept: number;
 }
@@ -38,6 +40,7 @@ export const NVIDIA: Timing = {
   geometry: [5_000, 50_000],
   backoff: 10_000,
   longestBackoff: 300_000,
+  termination: [500, 10_000],
   capacityKept: 300_000,
 };
 

@@ -16,12 +16,14 @@ export const acceptedNodeConfigs: readonly AcceptedCase[] = [
       mpsMaxClients: 16,
       timeSlicingEnabled: false,
       timeSlicingReplicas: 4,
+      whenBusy: 'Wait',
+      drainTimeoutSeconds: 600,
     },
   },
   { sentence: 'MPS', spec: node({ mpsEnabled: true, mpsMaxClients: 48 }) },
   { sentence: 'time-slicing', spec: node({ timeSlicingEnabled: true, timeSlicingReplicas: 2 }) },
   {
-    sentence: 'MIG and time-slicing, which slices the instances',
+    sentence: 'MIG and time-slicing, which slices the GPUs without MIG',
     spec: node({ migEnabled: true, timeSlicingEnabled: true }),
   },
   { sentence: 'MIG without a layout', spec: node({ migEnabled: true }) },
@@ -33,10 +35,63 @@ export const acceptedNodeConfigs: readonly AcceptedCase[] = [
     spec: layout('3g.20gb', '1g.5gb', '1g.5gb', '1g.5gb', '1g.5gb+me'),
   },
   { sentence: 'a whole GPU', spec: layout('7g.80gb') },
+  {
+    sentence: 'layouts for some GPUs each',
+    spec: node({
+      migEnabled: true,
+      migLayouts: [
+        { gpus: [0, 2], profiles: ['1g.5gb'] },
+        { gpus: [1], profiles: [] },
+      ],
+    }),
+  },
+  { sentence: 'no layouts without MIG', spec: node({ migLayouts: [] }) },
+  { sentence: 'a drain', spec: node({ whenBusy: 'Drain', drainTimeoutSeconds: 60 }) },
   { sentence: 'the longest name of a node', spec: { nodeName: `${'n'.repeat(63)}.`.repeat(4).slice(0, 253) } },
 ];
 
 export const refusedNodeConfigs: readonly RefusedCase[] = [
+  {
+    sentence: 'layouts without MIG',
+    spec: node({ migLayouts: [{ gpus: [0], profiles: ['1g.5gb'] }] }),
+    says: 'spec.migLayouts: Forbidden: migLayouts say how MIG cuts the GPUs, but migEnabled is false: set migEnabled to true, or remove them',
+  },
+  {
+    sentence: 'layouts beside profiles for all',
+    spec: node({ migEnabled: true, migProfiles: ['1g.5gb'], migLayouts: [{ gpus: [0], profiles: ['1g.5gb'] }] }),
+    says: 'spec.migLayouts: Forbidden: migProfiles are the layout of every GPU, migLayouts those of some: leave one of them',
+  },
+  {
+    sentence: 'a GPU in two layouts',
+    spec: node({
+      migEnabled: true,
+      migLayouts: [
+        { gpus: [0, 1], profiles: ['1g.5gb'] },
+        { gpus: [1], profiles: ['2g.10gb'] },
+      ],
+    }),
+    says: 'spec.migLayouts: Invalid value: a GPU is named in two layouts: leave it in one',
+  },
+  {
+    sentence: 'a layout that no GPU holds',
+    spec: node({ migEnabled: true, migLayouts: [{ gpus: [0], profiles: ['7g.40gb', '1g.5gb'] }] }),
+    says: 'spec.migLayouts[0].profiles: Invalid value: more than the 7 compute slices of a GPU (the digit before "g"): remove profiles; the list is the layout of each GPU of the node',
+  },
+  {
+    sentence: 'a GPU that no machine has',
+    spec: node({ migEnabled: true, migLayouts: [{ gpus: [16], profiles: ['1g.5gb'] }] }),
+    says: 'spec.migLayouts[0].gpus[0]: Invalid value: 16: spec.migLayouts[0].gpus[0] in body should be less than or equal to 15',
+  },
+  {
+    sentence: 'a way of waiting that there is not',
+    spec: node({ whenBusy: 'Kill' }),
+    says: 'spec.whenBusy: Unsupported value: "Kill": supported values: "Wait", "Drain"',
+  },
+  {
+    sentence: 'a drain that is over before it begins',
+    spec: node({ drainTimeoutSeconds: 1 }),
+    says: 'spec.drainTimeoutSeconds: Invalid value: 1: spec.drainTimeoutSeconds in body should be greater than or equal to 10',
+  },
   { sentence: 'no node', spec: { migEnabled: true }, says: 'spec.nodeName: Required value' },
   {
     sentence: 'an empty name',

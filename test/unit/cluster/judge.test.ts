@@ -205,6 +205,18 @@ tap.test('a wish that cannot be read of a pod without GPU is nobody’s business
   t.equal(judged(podOf({ gpus: 0, annotations: { 'sharing-mode': 'turbo' } })).becomes, 'leave');
 });
 
+tap.test('a wish that cannot be read is nobody’s business where nobody reads it', async (t) => {
+  const pod = podOf({ annotations: { 'sharing-mode': 'turbo' } });
+  const webhook = (admissionWebhook: object): World => ({ configuration: { admissionWebhook } });
+  const selector = { matchLabels: { gpu: 'shared' } };
+  t.equal(judged(pod, webhook({ exemptNamespaces: ['team'] })).becomes, 'leave');
+  t.equal(judged(pod, webhook({ namespaceSelector: selector })).becomes, 'leave');
+  const selected = { ...webhook({ namespaceSelector: selector }), namespaces: { team: { gpu: 'shared' } } };
+  t.equal(judged(pod, selected).becomes, 'error');
+  // The API server has asked for a namespace that is not known here yet: it is selected.
+  t.equal(judged(pod, webhook({ namespaceSelector: selector }), 'new').becomes, 'error');
+});
+
 tap.test('the namespace is that of the request, which the pod itself may lack', async (t) => {
   const pod = podOf({ ...INFERENCE, metadata: { namespace: 'kube-system', name: undefined, generateName: 'web-' } });
   t.match(judged(pod, {}, 'team'), { pod: 'team/web-*', becomes: 'mps gpu.shared' });

@@ -1,37 +1,29 @@
 /** How an emulated GPU node behaves; each behaviour by its place in NVIDIA's components. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import tap, { type Test } from 'tap';
-import { waitFor } from '../../../cluster/wait.ts';
-import { A100_NODE, type Emulated, emulate, pod } from './make.ts';
-
-const GPU = 'nvidia.com/gpu';
-const SHARED = 'nvidia.com/gpu.shared';
-const PLUGIN = 'nvidia.com/device-plugin.config';
-const MIG = 'nvidia.com/mig.config';
-const STATE = 'nvidia.com/mig.config.state';
-const slices = (replicas: number) =>
-  `version: v1\nsharing: {timeSlicing: {renameByDefault: true, resources: [{name: ${GPU}, replicas: ${replicas}}]}}`;
-const mps = (replicas: number) => slices(replicas).replace('timeSlicing', 'mps');
-const MIXED = 'version: v1\nflags: {migStrategy: mixed}';
-const CUTS = `version: v1
-mig-configs:
-  seven: [{devices: all, mig-enabled: true, mig-devices: {1g.5gb: 7}}]
-  halves: [{devices: all, mig-enabled: true, mig-devices: {3g.20gb: 2}}]
-  eight: [{devices: all, mig-enabled: true, mig-devices: {1g.5gb: 8}}]
-`;
-
-async function started(t: Test, ...args: Parameters<typeof emulate>): Promise<Emulated> {
-  const emulated = emulate(...args);
-  t.teardown(() => emulated.node.stop());
-  await emulated.node.start();
-  return emulated;
-}
-
-const offers = ({ allocatable }: Emulated, resource: string, count: number) =>
-  waitFor(`${count} of ${resource}`, () => allocatable[resource] === String(count), { everyMs: 1 });
-const state = ({ labels }: Emulated, wanted: string) =>
-  waitFor(`mig-manager says ${wanted}`, () => labels[STATE] === wanted, { everyMs: 1 });
+import tap from 'tap';
+import { NVIDIA } from '../../../../src/sandbox/gpu-node/timing.ts';
+import {
+  A100_NODE,
+  CUTS,
+  GPU,
+  MIG,
+  MIXED,
+  mps,
+  offers,
+  PLUGIN,
+  pod,
+  runs,
+  SEVENTHS,
+  SHARED,
+  STATE,
+  said,
+  slices,
+  started,
+  startedForMig,
+  state,
+  until,
+} from './make.ts';
 
 tap.test('from the start every GPU is offered whole, and labelled', async (t) => {
   const { allocatable, capacity, labels } = await started(t);
@@ -47,10 +39,10 @@ tap.test('a key that is there: old resources go to 0, then the new ones come, th
   await offers(emulated, GPU, 0);
   t.equal(emulated.capacity[GPU], '2', 'the capacity is kept');
   await offers(emulated, SHARED, 8);
-  await waitFor('the labels follow', () => emulated.labels['nvidia.com/gpu.replicas'] === '4', { everyMs: 1 });
+  await until('the labels follow', () => emulated.labels['nvidia.com/gpu.replicas'] === '4');
   t.equal(emulated.labels['nvidia.com/gpu.sharing-strategy'], 'time-slicing');
   t.equal(emulated.labels['nvidia.com/gpu.product'], A100_NODE.product, 'renamed: no -SHARED');
-  await waitFor('kubelet forgets what vanished', () => emulated.capacity[GPU] === undefined, { everyMs: 1 });
+  await until('kubelet forgets what vanished', () => emulated.capacity[GPU] === undefined);
 });
 
 tap.test(
@@ -58,9 +50,7 @@ tap.test(
   async (t) => {
     const emulated = await started(t);
     emulated.label({ [PLUGIN]: 'later' });
-    await waitFor('it has crashed twice', () => emulated.said.filter((line) => /exit 1/.test(line)).length >= 2, {
-      everyMs: 1,
-    });
+    await said(emulated, /exit 1/, 2);
     t.same(emulated.allocatable, { [GPU]: '2' });
     emulated.volumes.plugin.later = mps(8);
     await offers(emulated, SHARED, 16);
@@ -82,14 +72,12 @@ tap.test('a configuration that the plugin refuses leaves the node without GPUs',
   const emulated = await started(t);
   emulated.volumes.plugin.bad = slices(1);
   emulated.label({ [PLUGIN]: 'bad' });
-  await waitFor('it has ended', () => emulated.said.some((line) => /cannot be used: exit 1/.test(line)), {
-    everyMs: 1,
-  });
+  await said(emulated, /cannot be used: exit 1/);
   t.same(emulated.allocatable, { [GPU]: '0' });
 });
 
 tap.test('a pod bound in the gap is rejected, and never tried again', async (t) => {
-  const emulated = await started(t);
+  const emulated = await started(t, A100_NODE, { ...NVIDIA, reload: [100_000, 100_000] });
   emulated.volumes.plugin.ts4 = slices(4);
   emulated.label({ [PLUGIN]: 'ts4' });
   await offers(emulated, GPU, 0);
@@ -142,33 +130,29 @@ tap.test('a change of time-slicing leaves running pods alone; one of MPS kills i
 });
 
 tap.test('mig-manager: pending and paused, then success; instances, then labels', async (t) => {
-  const emulated = await started(t, { ...A100_NODE, defaultConfig: MIXED });
-  emulated.volumes.mig['config.yaml'] = CUTS;
+  const emulated = await startedForMig(t);
   emulated.label({ [MIG]: 'seven' });
   await state(emulated, 'pending');
-  await waitFor(
-    'pods of NVIDIA go',
-    () => emulated.labels['nvidia.com/gpu.deploy.device-plugin'] === 'paused-for-mig-change',
-  );
+  const plugin = 'nvidia.com/gpu.deploy.device-plugin';
+  await until('pods of NVIDIA go', () => emulated.labels[plugin] === 'paused-for-mig-change');
+  t.same(emulated.allocatable, { [GPU]: '0' });
   await state(emulated, 'success');
-  t.equal(emulated.allocatable['nvidia.com/mig-1g.5gb'], '14');
+  t.equal(emulated.labels[plugin], 'true');
+  t.same(emulated.allocatable, { [GPU]: '0' }, 'it does not wait for the plugin');
+  await offers(emulated, SEVENTHS, 14);
   t.equal(emulated.allocatable[GPU], '0');
-  t.equal(emulated.labels['nvidia.com/gpu.deploy.device-plugin'], 'true');
-  await waitFor('the labels follow', () => emulated.labels['nvidia.com/mig-1g.5gb.count'] === '14', { everyMs: 1 });
-  t.equal(emulated.labels['nvidia.com/mig-1g.5gb.memory'], '4864');
+  await until('the labels follow', () => emulated.labels[`${SEVENTHS}.count`] === '14');
+  t.equal(emulated.labels[`${SEVENTHS}.memory`], '4864');
 });
 
 tap.test('mig-manager: what is so already is success at once, and disturbs nobody', async (t) => {
-  const emulated = await started(t, { ...A100_NODE, defaultConfig: MIXED });
-  emulated.volumes.mig['config.yaml'] =
-    `${CUTS}  again: [{devices: all, mig-enabled: true, mig-devices: {1g.5gb: 7}}]\n`;
+  const emulated = await startedForMig(t);
   emulated.label({ [MIG]: 'seven' });
-  await state(emulated, 'success');
-  delete emulated.labels[STATE];
+  await offers(emulated, SEVENTHS, 14);
   emulated.label({ [MIG]: 'again' });
-  await state(emulated, 'success');
-  t.equal(emulated.allocatable['nvidia.com/mig-1g.5gb'], '14');
-  t.notMatch(emulated.said.join(), /pending/);
+  await runs(emulated, 2);
+  t.equal(emulated.allocatable[SEVENTHS], '14');
+  t.strictSame(emulated.states, ['pending', 'success', 'success']);
 });
 
 const FAILS: readonly [what: string, key: string, config: string, why: RegExp][] = [
@@ -192,43 +176,15 @@ for (const [what, key, config, why] of FAILS) {
 }
 
 tap.test('mig-manager never evicts: a GPU in use makes it fail, and nothing is lost', async (t) => {
-  const emulated = await started(t, { ...A100_NODE, defaultConfig: MIXED });
-  emulated.volumes.mig['config.yaml'] = CUTS;
+  const emulated = await startedForMig(t);
   emulated.label({ [MIG]: 'seven' });
-  await state(emulated, 'success');
-  await emulated.node.bound(pod('busy', 'nvidia.com/mig-1g.5gb'));
+  await offers(emulated, SEVENTHS, 14);
+  await emulated.node.bound(pod('busy', SEVENTHS));
   emulated.label({ [MIG]: 'halves' });
   await state(emulated, 'failed');
-  t.equal(emulated.allocatable['nvidia.com/mig-1g.5gb'], '14');
+  await offers(emulated, SEVENTHS, 14);
   t.equal(emulated.pods.get('team/busy')?.phase, 'Running');
-});
-
-tap.test('faults on purpose: failed, rebooting, and pending for ever', async (t) => {
-  const fails = await started(t, { ...A100_NODE, defaultConfig: MIXED });
-  fails.node.faults.migFails = true;
-  fails.volumes.mig['config.yaml'] = CUTS;
-  fails.label({ [MIG]: 'seven' });
-  await state(fails, 'failed');
-  t.equal(fails.allocatable[GPU], '2', 'and everything is as before');
-
-  const reboots = await started(t, { ...A100_NODE, defaultConfig: MIXED });
-  reboots.node.faults.migReboots = true;
-  reboots.volumes.mig['config.yaml'] = CUTS;
-  reboots.label({ [MIG]: 'seven' });
-  await state(reboots, 'rebooting');
-  await state(reboots, 'success');
-
-  const sticks = await started(t, { ...A100_NODE, defaultConfig: MIXED });
-  sticks.node.faults.migSticks = true;
-  sticks.volumes.mig['config.yaml'] = CUTS;
-  sticks.label({ [MIG]: 'seven' });
-  await waitFor('it has given up', () => sticks.said.some((line) => /timed out waiting/.test(line)), { everyMs: 1 });
-  t.equal(sticks.labels[STATE], 'pending');
-  t.equal(sticks.labels['nvidia.com/gpu.deploy.device-plugin'], 'paused-for-mig-change');
-  sticks.node.faults.migSticks = false;
-  sticks.label({ [MIG]: 'halves' });
-  await state(sticks, 'success');
-  t.equal(sticks.allocatable['nvidia.com/mig-3g.20gb'], '4', 'another label sets it free');
+  t.strictSame(emulated.node.harmed, []);
 });
 
 tap.test('an API server that refuses what is written aside is told of, and ends nothing', async (t) => {
@@ -236,9 +192,9 @@ tap.test('an API server that refuses what is written aside is told of, and ends 
   emulated.volumes.plugin.ts4 = slices(4);
   emulated.refuseLabels = true;
   emulated.label({ [PLUGIN]: 'ts4' });
-  await waitFor('it is told', () => emulated.said.includes('the emulated node met an error'), { everyMs: 1 });
+  await said(emulated, /the emulated node met an error/);
   emulated.refuseLabels = false;
   emulated.volumes.plugin.ts2 = slices(2);
   emulated.label({ [PLUGIN]: 'ts2' });
-  await waitFor('it goes on', () => emulated.labels['nvidia.com/gpu.replicas'] === '2', { everyMs: 1 });
+  await until('it goes on', () => emulated.labels['nvidia.com/gpu.replicas'] === '2');
 });

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import tap from 'tap';
-import { Loop } from '../../../src/controller/loop.ts';
+import { Loop } from '../../../src/cluster/loop.ts';
 import { waitFor } from '../../cluster/wait.ts';
 
 function loopOf(work: () => Promise<void>, failed: (error: Error) => void = () => {}) {

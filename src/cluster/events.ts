@@ -1,0 +1,62 @@
+/** Events: what is told to whoever looks at an object with `kubectl describe`. */
+
+import type { KubeClient } from './kube-client.ts';
+
+export interface EventSubject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Undefined for an object that belongs to none. */
+  readonly namespace?: string;
+}
+
+export interface EventNews {
+  readonly type: 'Normal' | 'Warning';
+  /** In one word for programs. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface EventOptions {
+  /** Of the Event; one that is there already is a 409. */
+  readonly name: string;
+  readonly component: string;
+  readonly at: Date;
+}
+
+/** An event's message may have 1,024 characters. */
+const LONGEST_MESSAGE = 1_000;
+
+/** @throws KubeError */
+export async function postEvent(
+  client: Pick<KubeClient, 'json'>,
+  subject: EventSubject,
+  { type, reason, message }: EventNews,
+  { name, component, at }: EventOptions,
+): Promise<void> {
+  // Events of objects without a namespace go there. Source: client-go, `tools/record`.
+  const namespace = subject.namespace ?? 'default';
+  const time = at.toISOString();
+  const body = {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name, namespace },
+    involvedObject: subject,
+    type,
+    reason,
+    message: message.slice(0, LONGEST_MESSAGE),
+    source: { component },
+    reportingComponent: component,
+    reportingInstance: component,
+    firstTimestamp: time,
+    lastTimestamp: time,
+    count: 1,
+  };
+  await client.json('POST', `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`, { body });
+}
+
+/** Of a name of up to 253 characters, so many that an event's has room for more; a part of it ends in a letter or digit. */
+export function eventNameStart(name: string): string {
+  return name.slice(0, 200).replace(/[-.]+$/, '');
+}

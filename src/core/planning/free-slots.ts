@@ -1,0 +1,137 @@
+/** Serves pods from slots that exist, or that are coming. */
+
+import type { Asked } from './asked.ts';
+import type { Site } from './site.ts';
+
+/**
+ * Places pods on the sites as they are offered, in the order of what was asked; nodes that are in use come first, so
+ * that idle ones can still be changed. What does not fit at first is tried again by moving others.
+ * @param left pods of each asked; lowered by those that are placed
+ * @param flexible how much else the plan could make of a site: the least flexible are used first
+ */
+export function serve(
+  sites: readonly Site[],
+  asked: readonly Asked[],
+  left: number[],
+  flexible: (site: Site) => number,
+): void {
+  const byResource = new Map<string, Site[]>();
+  for (const each of asked) {
+    const open = left[each.index] ?? 0;
+    if (open === 0) continue;
+    let offering = byResource.get(each.resource);
+    if (!offering) {
+      offering = offeringOf(sites, each.resource, flexible);
+      byResource.set(each.resource, offering);
+    }
+    for (const idle of [false, true]) {
+      for (const site of offering) {
+        const rest = left[each.index] ?? 0;
+        if (rest === 0) break;
+        if (site.idle !== idle) continue;
+        const pods = Math.min(rest, site.takes(each));
+        if (pods === 0) continue;
+        site.place(each, pods);
+        left[each.index] = rest - pods;
+      }
+    }
+  }
+  const dead = new Set<number>();
+  for (const each of asked) {
+    const offering = byResource.get(each.resource) ?? [];
+    while ((left[each.index] ?? 0) > 0) {
+      if (!offering.some((site) => isFree(site, each.resource)) || !makeRoom(each, offering, asked, dead)) break;
+      left[each.index] = (left[each.index] ?? 0) - 1;
+    }
+  }
+}
+
+/** Sites with free slots of the resource: smallest slots first, so that large ones are left for who needs them. */
+function offeringOf(sites: readonly Site[], resource: string, flexible: (site: Site) => number): Site[] {
+  return sites
+    .flatMap((site) => {
+      const pool = site.offers?.pools.find((each) => each.resource === resource);
+      return pool && pool.slots > (site.held.get(resource) ?? 0)
+        ? [{ site, slot: pool.slotMilli, flexible: flexible(site) }]
+        : [];
+    })
+    .sort(
+      (a, b) => a.slot - b.slot || a.flexible - b.flexible || a.site.gpus - b.site.gpus || inFixedOrder(a.site, b.site),
+    )
+    .map(({ site }) => site);
+}
+
+export function inFixedOrder(a: Site, b: Site): number {
+  return a.node.inventory.createdAt - b.node.inventory.createdAt || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+}
+
+/** A pod on its way to a site, where another has left its place for it. */
+interface Move {
+  readonly to: Site;
+  readonly pod: Asked;
+  /** How the place was freed that this pod leaves; undefined: it had none. */
+  readonly before: Move | undefined;
+}
+
+/**
+ * Places one more pod by a chain of moves: it takes the place of a pod of another demand, which takes the place of a
+ * third, until one finds a free slot. With that, as much is served as can be (Kuhn's augmenting paths), where pods
+ * take the same number of slots.
+ * @param dead demands that are known to find no free slot, by index; added to
+ */
+function makeRoom(asked: Asked, sites: readonly Site[], all: readonly Asked[], dead: Set<number>): boolean {
+  if (dead.has(asked.index)) return false;
+  const seen = new Set<number>([asked.index]);
+  let wanting: { readonly pod: Asked; readonly before: Move | undefined }[] = [{ pod: asked, before: undefined }];
+  while (wanting.length > 0) {
+    const next: typeof wanting = [];
+    for (const { pod, before } of wanting) {
+      const free = sites.find((site) => site.takes(pod) > 0);
+      if (free) {
+        carryOut(pod, free, before);
+        return true;
+      }
+      for (const site of sites) {
+        if (goesTo(before, site)) continue;
+        for (const index of site.pods.keys()) {
+          const other = all[index];
+          if (!other || seen.has(index) || dead.has(index)) continue;
+          if (other.resource !== pod.resource || other.count !== pod.count || !swaps(site, other, pod)) continue;
+          seen.add(index);
+          next.push({ pod: other, before: { to: site, pod, before } });
+        }
+      }
+    }
+    wanting = next;
+  }
+  for (const index of seen) dead.add(index);
+  return false;
+}
+
+function goesTo(move: Move | undefined, site: Site): boolean {
+  return move !== undefined && (move.to === site || goesTo(move.before, site));
+}
+
+function isFree(site: Site, resource: string): boolean {
+  const pool = site.offers?.pools.find((each) => each.resource === resource);
+  return pool !== undefined && pool.slots > (site.held.get(resource) ?? 0);
+}
+
+/** Whether the site takes the one once the other has left. */
+function swaps(site: Site, leaving: Asked, coming: Asked): boolean {
+  site.place(leaving, -1);
+  const takes = site.takes(coming) > 0;
+  site.place(leaving, 1);
+  return takes;
+}
+
+/** Carries a chain out from its end: the pod that has found a free slot goes first. */
+function carryOut(last: Asked, free: Site, chain: Move | undefined): void {
+  free.place(last, 1);
+  let leaving = last;
+  for (let move = chain; move; move = move.before) {
+    move.to.place(leaving, -1);
+    move.to.place(move.pod, 1);
+    leaving = move.pod;
+  }
+}

@@ -1,0 +1,119 @@
+/** A node while a plan is made: what it offers, who holds it, and the room that is left beside its GPUs. */
+
+import { fit } from '../fit.ts';
+import type { NodeInventory } from '../inventory.ts';
+import { inventoryWith, type Partition } from '../partition.ts';
+import type { Asked } from './asked.ts';
+import type { PlanningNode } from './facts.ts';
+import type { GpuType } from './gpu-type.ts';
+
+export class Site {
+  readonly node: PlanningNode;
+  readonly type: GpuType;
+  /** Slots held by resource: by pods that run, and by pods of the plan. */
+  readonly held: Map<string, number>;
+  /** Pods of the plan, by index of what was asked. */
+  readonly pods = new Map<number, number>();
+  /** Of its room beside GPUs, what pods of the plan leave: 0 to 1. */
+  roomLeft = 1;
+  #offers: NodeInventory | undefined;
+  readonly #rooms: (number | undefined)[];
+
+  /**
+   * @param coming what it is on the way to
+   * @param rooms of an earlier site of the same node: nobody is asked twice
+   */
+  constructor(node: PlanningNode, type: GpuType, coming: Partition | undefined, rooms: (number | undefined)[] = []) {
+    this.node = node;
+    this.type = type;
+    this.held = new Map([...node.held].filter(([, slots]) => slots > 0));
+    this.#rooms = rooms;
+    const { inventory } = node;
+    if (coming) this.#offers = settled(inventory, coming);
+    else this.#offers = inventory.inTransition ? undefined : inventory;
+  }
+
+  get name(): string {
+    return this.node.inventory.name;
+  }
+  get gpus(): number {
+    return this.node.inventory.gpus;
+  }
+  /** What it offers for the plan; undefined while it is being changed and nobody knows into what. */
+  get offers(): NodeInventory | undefined {
+    return this.#offers;
+  }
+  get rooms(): (number | undefined)[] {
+    return this.#rooms;
+  }
+
+  /** It may be thought of as something else: it is known what it is, and it is not on its way already. */
+  get changeable(): boolean {
+    const { partition, inventory } = this.node;
+    return partition?.layouts.length === inventory.gpus && !this.changing;
+  }
+  get changing(): boolean {
+    return this.node.coming !== undefined || this.node.inventory.inTransition;
+  }
+
+  /** The plan makes that of it. Pods that it had room for before stay, and are not moved any more. */
+  become(partition: Partition): void {
+    this.#offers = settled(this.node.inventory, partition);
+    this.pods.clear();
+  }
+
+  /** How many such pods it has room for beside its GPUs, were no other pods in the plan. */
+  room({ index, demand }: Asked): number {
+    let room = this.#rooms[index];
+    if (room === undefined) {
+      room = coarse(demand.roomOn(this.name));
+      this.#rooms[index] = room;
+    }
+    return room;
+  }
+
+  /** How many more such pods it takes as it is offered. */
+  takes(asked: Asked): number {
+    const { offers } = this;
+    if (!offers) return 0;
+    const { resource, count } = asked;
+    const pool = offers.pools.find((each) => each.resource === resource);
+    const free = pool ? pool.slots - (this.held.get(resource) ?? 0) : 0;
+    if (free < count || !fit(offers, () => free, asked.request).fits) return 0;
+    return Math.min(Math.floor(free / count), roomFor(this.room(asked), this.roomLeft));
+  }
+
+  /** Places pods, or takes them away again if fewer than 0. */
+  place(asked: Asked, pods: number): void {
+    const { index, resource, count } = asked;
+    this.held.set(resource, (this.held.get(resource) ?? 0) + pods * count);
+    const there = (this.pods.get(index) ?? 0) + pods;
+    if (there === 0) this.pods.delete(index);
+    else this.pods.set(index, there);
+    this.roomLeft -= pods / this.room(asked);
+  }
+
+  /** Nobody holds a GPU of it. */
+  get idle(): boolean {
+    for (const slots of this.held.values()) if (slots > 0) return false;
+    return true;
+  }
+}
+
+/** As it will be once it is done with. */
+function settled(inventory: NodeInventory, partition: Partition): NodeInventory {
+  return { ...inventoryWith(inventory, partition), inTransition: false };
+}
+
+/** Of a room for so many pods, how many more fit when that part of it is left. */
+export function roomFor(room: number, left: number): number {
+  return room === Number.POSITIVE_INFINITY ? room : Math.max(0, Math.floor(room * left + 1e-9));
+}
+
+/** Rounded down to four significant bits: nodes whose rooms differ by a little are alike. */
+function coarse(room: number): number {
+  if (room === Number.POSITIVE_INFINITY) return room;
+  if (!(room >= 1)) return 0;
+  const step = 2 ** Math.max(0, Math.floor(Math.log2(room)) - 3);
+  return Math.floor(room / step) * step;
+}

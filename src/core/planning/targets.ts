@@ -1,0 +1,95 @@
+/** What can be made of a node for pods that want room: the partitions worth a look. */
+
+import type { GpuLayout, Partition, Sharing } from '../partition.ts';
+import { SHARED_GPU, WHOLE_GPU } from '../resources.ts';
+import { type Asked, mostReplicasOn } from './asked.ts';
+import { kindOf } from './gpu-type.ts';
+import type { NodeClass } from './node-class.ts';
+
+/** Pods in want of room: what was asked, and how many of them. */
+export type Wanted = readonly (readonly [asked: Asked, pods: number])[];
+
+/**
+ * Partitions of such a node that might make room for some of the pods, and that harm nobody.
+ * @param wide all numbers of GPUs with MIG, not only none and as many as there is use for
+ */
+export function* targetsOf(node: NodeClass, wanted: Wanted, wide: boolean): Generator<Partition> {
+  const { from } = node;
+  const tiers = wantedInstances(node, wanted);
+  const layoutsFor = (gpus: number): readonly GpuLayout[] => node.like.type.mig?.layouts(tiers, gpus) ?? [];
+  for (const { sharing, changes } of waysToShare(node, wanted)) {
+    for (const off of switchedOff(node, wanted, sharing)) {
+      const open = openFor(node, sharing, off);
+      const most = tiers.length === 0 ? [] : layoutsFor(open.length);
+      for (let gpus = changes || off > 0 ? 0 : 1; gpus <= most.length; gpus += 1) {
+        if (!wide && gpus !== 0 && gpus !== most.length) continue;
+        const layouts = [...from.layouts];
+        for (const gpu of withMig(from).slice(0, off)) layouts[gpu] = undefined;
+        for (const [i, layout] of (gpus === most.length ? most : layoutsFor(gpus)).entries()) {
+          layouts[open[i] ?? -1] = layout;
+        }
+        if (!sharing || layouts.includes(undefined)) yield { layouts, sharing };
+      }
+    }
+  }
+}
+
+function withMig({ layouts }: Partition): number[] {
+  return [...layouts.keys()].filter((gpu) => layouts[gpu] !== undefined);
+}
+
+interface Way {
+  readonly sharing: Sharing | undefined;
+  /** Another than now. */
+  readonly changes: boolean;
+}
+
+/** How the GPUs without MIG may be shared: as now, not at all, and with as many slots as suit some of the pods. */
+function waysToShare({ from, like, reshares }: NodeClass, wanted: Wanted): Way[] {
+  const ways: Way[] = [{ sharing: from.sharing, changes: false }];
+  if (!reshares) return ways;
+  if (from.sharing) ways.push({ sharing: undefined, changes: true });
+  for (const mode of ['mps', 'timeslicing'] as const) {
+    if (!like.node.modes.has(mode)) continue;
+    const counts = new Set(wanted.flatMap(([asked]) => mostReplicasOn(asked, mode, like.type) ?? []));
+    for (const replicas of counts) {
+      if (mode === from.sharing?.mode && replicas === from.sharing.replicas) continue;
+      ways.push({ sharing: { mode, replicas }, changes: true });
+    }
+  }
+  return ways;
+}
+
+/** How many of the GPUs with MIG might be switched back. */
+function switchedOff({ from, idle }: NodeClass, wanted: Wanted, sharing: Sharing | undefined): number[] {
+  const there = withMig(from).length;
+  // The device plugin refuses MPS beside MIG.
+  if (sharing?.mode === 'mps') return idle || there === 0 ? [there] : [];
+  const resource = sharing ? SHARED_GPU : WHOLE_GPU;
+  if (!idle || !wanted.some(([asked]) => asked.resource === resource)) return [0];
+  return Array.from({ length: there + 1 }, (_, off) => off);
+}
+
+/** GPUs that might get another layout: those with MIG first, then from the end, as whole ones are expected in front. */
+function openFor({ from, like, idle, movable }: NodeClass, sharing: Sharing | undefined, off: number): number[] {
+  if (sharing?.mode === 'mps' || !like.node.modes.has('mig')) return [];
+  const cut = withMig(from);
+  const kept = cut.slice(off).filter((gpu) => movable.includes(gpu));
+  if (!idle) return kept;
+  return [...kept, ...[...from.layouts.keys()].filter((gpu) => !cut.includes(gpu)).reverse()];
+}
+
+/** Instances wanted of each kind, by rank of priority; empty if none is. */
+function wantedInstances({ like, most }: NodeClass, wanted: Wanted): number[][] {
+  const tiers: number[][] = [];
+  const { mig } = like.type;
+  if (!mig) return tiers;
+  for (const [asked, pods] of wanted) {
+    const kind = kindOf(like.type, asked.resource)?.kind;
+    if (kind === undefined) continue;
+    while (tiers.length <= asked.rank) tiers.push(mig.nothing());
+    const tier = tiers[asked.rank] ?? [];
+    tier[kind] = (tier[kind] ?? 0) + Math.min(pods, most.get(asked.index) ?? 0) * asked.count;
+  }
+  return tiers;
+}

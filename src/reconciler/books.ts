@@ -1,0 +1,111 @@
+/** Nodes and GPUNodeConfigs as they stand, by node: what the reconciler looks at. */
+
+import { z } from 'zod';
+import { type NodeConfig, parseNodeConfig } from '../api/node-config.ts';
+import type { Feed } from '../cluster/cluster-state.ts';
+import { recordFeed } from '../cluster/record-feed.ts';
+import { type ObservedNode, observe } from './observed.ts';
+
+const named = z.object({ metadata: z.object({ name: z.string(), resourceVersion: z.string().default('') }) });
+
+export class NodeBook {
+  readonly feed: Feed;
+  readonly #nodes = new Map<string, ObservedNode>();
+  /** Of the newest object that was told of, whatever has changed in it. */
+  readonly #versions = new Map<string, string>();
+  readonly #marked = new Set<string>();
+
+  /** @param changed told of the node */
+  constructor(changed: (node: string) => void) {
+    this.feed = recordFeed<ObservedNode>({
+      read: (object) => {
+        const identity = named.safeParse(object);
+        if (!identity.success) return undefined;
+        const { name, resourceVersion } = identity.data.metadata;
+        const record = observe(object);
+        if (record) this.#versions.set(name, resourceVersion);
+        return { key: name, record };
+      },
+      set: (name, node) => {
+        this.#nodes.set(name, node);
+        if (node.mark) this.#marked.add(name);
+        else this.#marked.delete(name);
+        changed(name);
+      },
+      delete: (name) => {
+        this.#nodes.delete(name);
+        this.#versions.delete(name);
+        this.#marked.delete(name);
+        changed(name);
+      },
+    });
+  }
+
+  get(name: string): ObservedNode | undefined {
+    return this.#nodes.get(name);
+  }
+
+  versionOf(name: string): string | undefined {
+    return this.#versions.get(name);
+  }
+
+  all(): Iterable<ObservedNode> {
+    return this.#nodes.values();
+  }
+
+  get size(): number {
+    return this.#nodes.size;
+  }
+
+  /** Names of nodes in transition. */
+  get marked(): ReadonlySet<string> {
+    return this.#marked;
+  }
+}
+
+export class ConfigBook {
+  readonly feed: Feed;
+  readonly #byName = new Map<string, NodeConfig>();
+  readonly #byNode = new Map<string, Set<string>>();
+
+  /** @param changed told of the node that it is for */
+  constructor(changed: (node: string) => void) {
+    const forget = (name: string) => {
+      const node = this.#byName.get(name)?.nodeName;
+      this.#byName.delete(name);
+      if (node === undefined) return;
+      this.#byNode.get(node)?.delete(name);
+      changed(node);
+    };
+    this.feed = recordFeed<NodeConfig>({
+      read: (object) => {
+        const config = parseNodeConfig(object);
+        return config && { key: config.name, record: config };
+      },
+      set: (name, config) => {
+        const { nodeName } = config;
+        if (this.#byName.get(name)?.nodeName !== nodeName) forget(name);
+        this.#byName.set(name, config);
+        if (nodeName === undefined) return;
+        this.#byNode.set(nodeName, (this.#byNode.get(nodeName) ?? new Set()).add(name));
+        changed(nodeName);
+      },
+      delete: forget,
+    });
+  }
+
+  /** All that are for the node, the one that counts first: the oldest, then the first by name. */
+  of(node: string): NodeConfig[] {
+    return [...(this.#byNode.get(node) ?? [])]
+      .flatMap((name) => this.#byName.get(name) ?? [])
+      .sort((a, b) => a.createdAt - b.createdAt || (a.name < b.name ? -1 : 1));
+  }
+
+  get(name: string): NodeConfig | undefined {
+    return this.#byName.get(name);
+  }
+
+  all(): Iterable<NodeConfig> {
+    return this.#byName.values();
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * What NVIDIA's components are told of a partition: a text for the device plugin and an entry for mig-parted, each under
+ * a name that follows from it. Neither component looks at an edited text again, so a name's text never changes, and
+ * nodes that are to be the same share it.
+ */
+
+import { createHash } from 'node:crypto';
+import { migClassOf } from '../core/gpu-catalog.ts';
+import { type GpuLayout, type Partition, sameLayout } from '../core/partition.ts';
+import { WHOLE_GPU } from '../core/resources.ts';
+
+/** A text or an entry under its name, which is a label's value too: at most 63 characters. */
+export interface Key {
+  readonly name: string;
+  readonly text: string;
+}
+
+const PREFIX = 'gpu-autoscaler-';
+
+/** For the device plugin's ConfigMap. Source of the form: k8s-device-plugin 0.20, `api/config/v1`. */
+export function pluginKey({ layouts, sharing }: Partition, product: string): Key {
+  // MPS is refused under `mixed`; without MIG in the hardware there is nothing to mix.
+  const mixed = layouts.some(Boolean) || (sharing?.mode !== 'mps' && migClassOf(product) !== undefined);
+  const config = {
+    version: 'v1',
+    flags: { migStrategy: mixed ? 'mixed' : 'none', plugin: { sharedDevicesAllocationPolicy: 'packed' } },
+    ...(sharing && {
+      sharing: {
+        [sharing.mode === 'mps' ? 'mps' : 'timeSlicing']: {
+          renameByDefault: true,
+          resources: [{ name: WHOLE_GPU, replicas: sharing.replicas }],
+        },
+      },
+    }),
+  };
+  // JSON is YAML.
+  return named(JSON.stringify(config));
+}
+
+/**
+ * For mig-parted's configuration: every GPU is named, or each run would be taken for a change. Source: mig-parted 0.15,
+ * `api/spec/v1`.
+ */
+export function migKey({ layouts }: Partition): Key {
+  const groups: { layout: GpuLayout | undefined; devices: number[] }[] = [];
+  for (const [gpu, layout] of layouts.entries()) {
+    const group = groups.find((other) => sameLayout(other.layout, layout));
+    if (group) group.devices.push(gpu);
+    else groups.push({ layout, devices: [gpu] });
+  }
+  const entries = groups.map(({ layout, devices }) => ({
+    devices: groups.length === 1 ? 'all' : devices,
+    'mig-enabled': layout !== undefined,
+    ...(layout && { 'mig-devices': sorted(layout) }),
+  }));
+  return named(JSON.stringify(entries));
+}
+
+function sorted(layout: GpuLayout): GpuLayout {
+  return Object.fromEntries(Object.entries(layout).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function named(text: string): Key {
+  return { name: `${PREFIX}${createHash('sha256').update(text).digest('hex').slice(0, 12)}`, text };
+}
+
+export function isOurs(name: string): boolean {
+  return /^gpu-autoscaler-[0-9a-f]{12}(-r[1-9])?$/.test(name);
+}
+
+/** The name without the number of the try. */
+export function baseOf(name: string): string {
+  return isOurs(name) ? name.replace(/-r[1-9]$/, '') : name;
+}
+
+/** The same text under another name than the one that was tried last: NVIDIA's components act on changes only. */
+export function tryAgain(name: string): string {
+  const last = Number(/-r([1-9])$/.exec(name)?.[1] ?? 0);
+  return `${baseOf(name)}-r${(last % 9) + 1}`;
+}

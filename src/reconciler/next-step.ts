@@ -1,0 +1,406 @@
+/**
+ * What is to be done next on one node, from nothing but what the API server shows and how long that has been so. Each
+ * step is one write; after it, or after a restart anywhere in between, the same question is asked again.
+ */
+
+import { GFD, NODE, TRIGGERS } from '../api/keys.ts';
+import { describePartition, disturbed, type Partition, samePartition } from '../core/partition.ts';
+import { baseOf, type Key, tryAgain } from './keys.ts';
+import {
+  agreement,
+  currentPartition,
+  type Mark,
+  type ObservedNode,
+  offers,
+  type Told,
+  UNREADABLE,
+} from './observed.ts';
+
+/** What a GPUNodeConfig wants of the node. */
+export interface Target {
+  readonly config: string;
+  readonly generation: number;
+  readonly partition: Partition;
+  readonly plugin: Key;
+  readonly mig: Key;
+  readonly whenBusy: 'Wait' | 'Drain';
+  /** ms after which a drain is given up. */
+  readonly drainMs: number;
+}
+
+/** A pod that holds GPUs of the node. */
+export interface Holder {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly resources: Readonly<Record<string, number>>;
+  /** Why it must not be evicted; undefined if it may. */
+  readonly stays: string | undefined;
+  /** It is on its way out. */
+  readonly terminating: boolean;
+}
+
+export interface Situation {
+  readonly node: ObservedNode;
+  /** Undefined if nothing is wanted of the node, or nothing that it can be. */
+  readonly target: Target | undefined;
+  readonly holders: readonly Holder[];
+  /** ms for which the node has been in this phase: `phaseOf`. */
+  readonly elapsed: number;
+  /** ms for which a name has been in the ConfigMap; undefined if it is not there. */
+  readonly age: (component: 'plugin' | 'mig', name: string) => number | undefined;
+  /** Whether one more node may be in transition. */
+  readonly mayBegin: boolean;
+  /** A drain of this node was given up not long ago. */
+  readonly drainGivenUp: boolean;
+  readonly times: Times;
+}
+
+/** ms. */
+export interface Times {
+  /** From the mark until nothing that was under way to the node can arrive any more. */
+  readonly settle: number;
+  readonly propagation: number;
+  readonly pluginDeadline: number;
+  readonly migDeadline: number;
+  /** After a change was given up. */
+  readonly retry: number;
+  /** Between two rounds of evictions. */
+  readonly evict: number;
+}
+
+/** For the object's status. */
+export interface Standing {
+  readonly phase: 'Pending' | 'Configuring' | 'Ready' | 'Failed';
+  /** In one word for programs. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** A merge patch; null removes. */
+export interface NodePatch {
+  readonly labels?: Readonly<Record<string, string | null>>;
+  readonly annotations?: Readonly<Record<string, string | null>>;
+  readonly unschedulable?: true | null;
+}
+
+export type Doing = 'begin' | 'retarget' | 'tell' | 'repair' | 'finish' | 'abort' | 'fail';
+
+export type Step = { readonly standing: Standing | undefined } & (
+  | { readonly do: 'nothing'; readonly wakeMs?: number | undefined }
+  | { readonly do: 'write-keys'; readonly plugin: Key; readonly mig: Key | undefined }
+  | { readonly do: 'evict'; readonly pods: readonly Holder[]; readonly wakeMs: number }
+  | { readonly do: 'patch'; readonly doing: Doing; readonly patch: NodePatch }
+);
+
+/** NVIDIA's components are told so often, then it is given up. */
+const ATTEMPTS = 3;
+
+/** Of a node; the time in it is what deadlines are measured by. */
+export function phaseOf(node: ObservedNode): string {
+  const { mark, told } = node;
+  if (!mark) return told?.failed ? `failed ${told.plugin} ${told.mig}` : 'rest';
+  const names = `${mark.plugin} ${mark.mig}`;
+  return isTold(node, mark) ? `told ${names} ${node.migState}` : `marked ${names}`;
+}
+
+export function nextStep(situation: Situation): Step {
+  return situation.node.mark ? underWay(situation, situation.node.mark) : atRest(situation);
+}
+
+function atRest(situation: Situation): Step {
+  const { node, target, elapsed, times } = situation;
+  const { told } = node;
+  if (!target) return nothing(undefined);
+  const isNew = told?.config !== target.config || told.generation !== target.generation;
+  const isWanted = told
+    ? samePartition(told.partition, target.partition)
+    : agreement(node, target.partition) === 'full';
+  if (!isWanted) return begin(situation, target);
+  if (!told) return nothing(ready(node, target.partition));
+  const edit = foreignEdit(node, told);
+  if (edit !== undefined) {
+    if (isNew) return begin(situation, target);
+    return nothing({ phase: 'Failed', reason: 'ForeignEdit', message: edit });
+  }
+  if (!told.failed) return nothing(ready(node, target.partition));
+  if (isNew || (told.failed.reason !== 'ForeignEdit' && elapsed >= times.retry)) return begin(situation, target);
+  const wakeMs = told.failed.reason === 'ForeignEdit' ? undefined : times.retry - elapsed;
+  return nothing({ phase: 'Failed', ...told.failed }, wakeMs);
+}
+
+function begin(situation: Situation, target: Target): Step {
+  const { node, mayBegin, drainGivenUp } = situation;
+  const busy = blockers(situation, target.partition);
+  const drains = target.whenBusy === 'Drain' && busy.length > 0;
+  if (busy.length > 0 && (!drains || drainGivenUp)) return nothing(waitsFor(busy, drains));
+  const staying = drains ? busy.filter(({ stays }) => stays !== undefined) : [];
+  if (staying.length > 0) return nothing(cannotDrain(staying));
+  if (!mayBegin) {
+    const message = 'waits for its turn: as many nodes are changing as reconciler.maxInTransition allows';
+    return nothing({ phase: 'Pending', reason: 'Queued', message });
+  }
+  const cordoned = drains && !node.cordoned;
+  const mark = markFor(node, target, { cordoned, attempt: 0, repairs: [] });
+  const patch = {
+    annotations: { [NODE.transition]: JSON.stringify(mark) },
+    ...(cordoned && { unschedulable: true as const }),
+  };
+  return { do: 'patch', doing: 'begin', patch, standing: changing(mark, 'Marked', 'nobody is placed on it any more') };
+}
+
+/** Names under which the components are told: others than those that did not work, or that somebody has overwritten. */
+function markFor(node: ObservedNode, target: Target, course: Pick<Mark, 'cordoned' | 'attempt' | 'repairs'>): Mark {
+  const { config, generation, partition, plugin, mig } = target;
+  const { told } = node;
+  const fresh = (key: Key, is: string | undefined, was: string | undefined, works: boolean) => {
+    if (was !== undefined && was !== is && baseOf(was) === key.name) return tryAgain(was);
+    if (is === undefined || baseOf(is) !== key.name) return key.name;
+    return works && !told?.failed ? is : tryAgain(is);
+  };
+  const touchesMig = partition.layouts.some(Boolean) || !isWithoutMig(node);
+  return {
+    config,
+    generation,
+    plugin: fresh(plugin, node.plugin, told?.plugin, true),
+    ...(touchesMig && { mig: fresh(mig, node.mig, told?.mig, node.migState === 'success') }),
+    partition: { layouts: [...partition.layouts], sharing: partition.sharing },
+    ...course,
+  };
+}
+
+/** Nobody has ever switched MIG on, as far as labels tell. */
+function isWithoutMig({ mig, migState }: ObservedNode): boolean {
+  return mig === undefined || (mig === 'all-disabled' && migState === 'success');
+}
+
+function underWay(situation: Situation, mark: Mark): Step {
+  const { node, target } = situation;
+  if (mark === UNREADABLE || mark.config === '') return end(node, UNREADABLE, 'abort', undefined, target && queued());
+  if (isTold(node, mark)) return whenTold(situation, mark);
+  if (!target) return end(node, mark, 'abort', undefined, undefined);
+  if (!samePartition(mark.partition, target.partition)) return retarget(node, mark, target);
+
+  const busy = blockers(situation, target.partition);
+  if (busy.length > 0 && target.whenBusy === 'Wait') {
+    return end(node, mark, 'abort', undefined, waitsFor(busy, false));
+  }
+  const missing = ageOfKeys(situation, mark) === undefined;
+  if (missing) {
+    const plugin = { ...target.plugin, name: mark.plugin };
+    const mig = mark.mig === undefined ? undefined : { ...target.mig, name: mark.mig };
+    const standing = changing(mark, 'WritingKeys', 'the configuration is being written');
+    return { do: 'write-keys', plugin, mig, standing };
+  }
+  if (busy.length > 0) return drain(situation, mark, target, busy);
+  return waitAndTell(situation, mark);
+}
+
+function retarget(node: ObservedNode, mark: Mark, target: Target): Step {
+  const { cordoned, repairs } = mark;
+  const next = markFor(node, target, { cordoned, repairs, attempt: 0 });
+  const patch = { annotations: { [NODE.transition]: JSON.stringify(next) } };
+  return { do: 'patch', doing: 'retarget', patch, standing: changing(next, 'Marked', 'the wish has changed') };
+}
+
+function drain({ node, elapsed, times }: Situation, mark: Mark, { drainMs }: Target, busy: readonly Holder[]): Step {
+  const staying = busy.filter(({ stays }) => stays !== undefined);
+  if (staying.length > 0) return end(node, mark, 'abort', undefined, cannotDrain(staying));
+  if (elapsed >= drainMs) {
+    const message = `not drained within ${drainMs / 1000} s, the node is given back: ${names(busy)} did not go`;
+    return end(node, mark, 'abort', undefined, { phase: 'Failed', reason: 'DrainTimeout', message });
+  }
+  const standing = changing(mark, 'Draining', `evicting ${names(busy)}`);
+  const pods = busy.filter(({ terminating }) => !terminating);
+  return { do: 'evict', pods, wakeMs: Math.min(times.evict, drainMs - elapsed), standing };
+}
+
+function waitAndTell(situation: Situation, mark: Mark): Step {
+  const { node, elapsed, times } = situation;
+  const age = ageOfKeys(situation, mark) ?? 0;
+  const left = Math.max(times.settle - elapsed, times.propagation - age);
+  if (left > 0) {
+    const what = times.propagation > age ? 'the configuration is on its way to the node' : 'what is under way arrives';
+    return nothing(changing(mark, 'Propagating', what), left);
+  }
+  const { attempt: _, cordoned: __, ...told } = mark;
+  const touchesMig = mark.mig !== undefined && node.mig !== mark.mig;
+  const patch: NodePatch = {
+    labels: {
+      [TRIGGERS.plugin]: mark.plugin,
+      // What it said of the last run would be taken for this one's.
+      ...(touchesMig && { [TRIGGERS.mig]: mark.mig ?? null, [GFD.migConfigState]: null }),
+    },
+    annotations: { [NODE.partition]: JSON.stringify(told) },
+  };
+  return { do: 'patch', doing: 'tell', patch, standing: changing(mark, 'Told', "NVIDIA's components are told") };
+}
+
+/** The youngest of its names; undefined if one is missing. */
+function ageOfKeys({ age }: Situation, { plugin, mig }: Mark): number | undefined {
+  const ages = [age('plugin', plugin), ...(mig === undefined ? [] : [age('mig', mig)])];
+  return ages.reduce((least, each) => (least === undefined || each === undefined ? undefined : Math.min(least, each)));
+}
+
+function whenTold(situation: Situation, mark: Mark): Step {
+  const { node, target, elapsed, times } = situation;
+  const edit = foreignEdit(node, mark);
+  if (edit !== undefined) {
+    return end(
+      node,
+      mark,
+      'fail',
+      { reason: 'ForeignEdit', message: edit },
+      { phase: 'Failed', reason: 'ForeignEdit', message: edit },
+    );
+  }
+  const atWork = node.migState === 'pending' || node.migState === 'rebooting';
+  if (target && !samePartition(mark.partition, target.partition) && !(mark.mig !== undefined && atWork)) {
+    return retarget(node, mark, target);
+  }
+  if (mark.mig !== undefined && node.migState !== 'success') {
+    if (node.migState === 'failed') return again(situation, mark, 'mig', 'MigFailed', 'mig-manager reports failed');
+    if (elapsed < times.migDeadline) {
+      const doing = node.migState === 'rebooting' ? 'the node reboots for MIG' : 'mig-manager is at work';
+      return nothing(changing(mark, 'Partitioning', doing), times.migDeadline - elapsed);
+    }
+    const state = node.migState === undefined ? 'has not begun' : `is still ${node.migState}`;
+    return again(situation, mark, 'mig', 'MigStuck', `mig-manager ${state} after ${seconds(times.migDeadline)}`);
+  }
+  if (agreement(node, mark.partition) === 'full')
+    return end(node, mark, 'finish', undefined, ready(node, mark.partition));
+  if (elapsed < times.pluginDeadline) {
+    const doing =
+      offers(node, mark.partition) === 'no'
+        ? 'the device plugin registers anew'
+        : 'GPU Feature Discovery has to label what is offered';
+    return nothing(changing(mark, 'Registering', doing), times.pluginDeadline - elapsed);
+  }
+  // An unhealthy GPU, or no GPU Feature Discovery: what is there is offered all the same.
+  if (offers(node, mark.partition) !== 'no') return end(node, mark, 'finish', undefined, ready(node, mark.partition));
+  const late = `the device plugin does not offer it after ${seconds(times.pluginDeadline)}`;
+  return again(situation, mark, 'plugin', 'PluginStuck', late);
+}
+
+/** Tells the component once more, under another name, and mends what it has left behind; or gives up. */
+function again({ node }: Situation, mark: Mark, component: 'plugin' | 'mig', reason: string, why: string): Step {
+  const attempt = mark.attempt + 1;
+  const repairs = [...mark.repairs, `${reason}: ${why}`].slice(-ATTEMPTS);
+  if (attempt >= ATTEMPTS) {
+    const message = `${why}; told ${ATTEMPTS} times in vain: see its log on the node`;
+    const failed = { reason, message };
+    return end(node, { ...mark, repairs }, 'fail', failed, { phase: 'Failed', ...failed });
+  }
+  const next: Mark = {
+    ...mark,
+    attempt,
+    repairs,
+    ...(component === 'plugin' && { plugin: tryAgain(mark.plugin) }),
+    ...(component === 'mig' && mark.mig !== undefined && { mig: tryAgain(mark.mig) }),
+  };
+  const patch = { labels: resumed(node), annotations: { [NODE.transition]: JSON.stringify(next) } };
+  return { do: 'patch', doing: 'repair', patch, standing: changing(next, 'Repairing', `${why}: it is told once more`) };
+}
+
+/** mig-manager leaves them paused if it ends halfway: then nothing of NVIDIA's runs on the node any more. */
+function resumed({ paused }: ObservedNode): Record<string, string> {
+  return Object.fromEntries(paused.map((key) => [key, 'true']));
+}
+
+/** Takes the mark away: pods that were refused for it are tried again, since an annotation has changed. */
+function end(
+  node: ObservedNode,
+  mark: Mark,
+  doing: 'finish' | 'abort' | 'fail',
+  failed: Told['failed'],
+  standing: Standing | undefined,
+): Step {
+  const { attempt: _, cordoned, ...told } = mark;
+  const record = doing === 'abort' ? undefined : { ...told, ...(failed && { failed }) };
+  const patch: NodePatch = {
+    ...(doing === 'fail' && { labels: resumed(node) }),
+    annotations: { [NODE.transition]: null, ...(record && { [NODE.partition]: JSON.stringify(record) }) },
+    ...(cordoned && { unschedulable: null }),
+  };
+  return { do: 'patch', doing, patch, standing };
+}
+
+/** We have told the components what the mark says; whether the labels still say so is for `foreignEdit`. */
+function isTold({ told }: ObservedNode, mark: Mark): boolean {
+  return (
+    told?.plugin === mark.plugin &&
+    told.mig === mark.mig &&
+    told.failed === undefined &&
+    samePartition(told.partition, mark.partition)
+  );
+}
+
+function foreignEdit({ plugin, mig, name }: ObservedNode, told: Pick<Told, 'plugin' | 'mig'>): string | undefined {
+  const edits = [
+    ...(plugin === told.plugin ? [] : [[TRIGGERS.plugin, plugin, told.plugin] as const]),
+    ...(told.mig === undefined || mig === told.mig ? [] : [[TRIGGERS.mig, mig, told.mig] as const]),
+  ];
+  if (edits.length === 0) return undefined;
+  const sentences = edits.map(
+    ([key, is, was]) =>
+      `somebody else has ${is === undefined ? 'removed' : `set to ${JSON.stringify(is)}`} the label ${key}, which was ${was}`,
+  );
+  const back = edits.map(([key, , was]) => `${key}=${was}`).join(' ');
+  return `${sentences.join('; ')}. To take it back: kubectl label node ${name} --overwrite ${back}`;
+}
+
+function blockers({ node, holders }: Situation, partition: Partition): Holder[] {
+  const resources = disturbed(currentPartition(node), partition);
+  return holders.filter(
+    (holder) => resources === 'all' || Object.keys(holder.resources).some((resource) => resources.has(resource)),
+  );
+}
+
+function nothing(standing: Standing | undefined, wakeMs?: number): Step {
+  return { do: 'nothing', standing, wakeMs };
+}
+
+function queued(): Standing {
+  return { phase: 'Pending', reason: 'Queued', message: 'about to begin' };
+}
+
+function ready(node: ObservedNode, partition: Partition): Standing {
+  const is = describePartition(partition);
+  switch (agreement(node, partition)) {
+    case 'full':
+      return { phase: 'Ready', reason: 'Ready', message: is };
+    case 'partial':
+      return { phase: 'Ready', reason: 'SlotsMissing', message: `${is}; some are not offered: a GPU may be unhealthy` };
+    case 'no':
+      return offers(node, partition) === 'no'
+        ? { phase: 'Failed', reason: 'NotOffered', message: `the device plugin does not offer what it was told: ${is}` }
+        : { phase: 'Ready', reason: 'LabelsMissing', message: `${is}; GPU Feature Discovery does not label it so` };
+  }
+}
+
+function changing({ partition }: Pick<Mark, 'partition'>, reason: string, what: string): Standing {
+  return { phase: 'Configuring', reason, message: `to ${describePartition(partition)}: ${what}` };
+}
+
+function waitsFor(busy: readonly Holder[], drainGivenUp: boolean): Standing {
+  const until = `waits until these are gone, which hold GPUs that are to change: ${names(busy)}`;
+  if (drainGivenUp) return { phase: 'Failed', reason: 'DrainTimeout', message: `could not be drained; ${until}` };
+  return { phase: 'Pending', reason: 'Busy', message: until };
+}
+
+function cannotDrain(staying: readonly Holder[]): Standing {
+  const [first] = staying;
+  const message = `cannot be drained: ${first?.namespace}/${first?.name} ${first?.stays ?? ''}`;
+  return { phase: 'Pending', reason: 'CannotDrain', message };
+}
+
+/** A few of them: the list goes into a status. */
+function names(pods: readonly Holder[]): string {
+  const shown = pods.slice(0, 3).map(({ namespace, name }) => `${namespace}/${name}`);
+  const more = pods.length - shown.length;
+  return shown.sort().join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
+}

@@ -1,0 +1,438 @@
+/**
+ * Carries GPUNodeConfigs out: asks of each node that has changed, or whose time has come, what is to be done next
+ * (`nextStep`), and does it. All that it knows stands in the API server; what it remembers beside that is since when
+ * something has been so.
+ */
+
+import { API_GROUP, API_VERSION, CUSTOM_RESOURCES } from '../api/keys.ts';
+import type { NodeConfig } from '../api/node-config.ts';
+import { eventNameStart, postEvent } from '../cluster/events.ts';
+import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
+import { holding, type Lease, LeaseError } from '../cluster/lease.ts';
+import { Loop } from '../cluster/loop.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { ReconcilerMetrics } from '../telemetry/metrics.ts';
+import { ConfigBook, NodeBook } from './books.ts';
+import { desiredOf, type Rejection } from './desired.ts';
+import { evict } from './evict.ts';
+import { GpuPods } from './gpu-pods.ts';
+import { type Component, KeyStore, KeyStoreError } from './key-store.ts';
+import { migKey, pluginKey } from './keys.ts';
+import { type Doing, type NodePatch, nextStep, phaseOf, type Standing, type Step, type Target } from './next-step.ts';
+import type { ReconcilerSettings } from './settings.ts';
+import { dueStatus } from './status.ts';
+
+export interface ReconcilerOptions {
+  readonly client: Pick<KubeClient, 'json'>;
+  readonly lease: Pick<Lease, 'hold' | 'isHeld'>;
+  readonly settings: () => ReconcilerSettings;
+  readonly log: Logger;
+  readonly metrics: ReconcilerMetrics;
+  /** ms of a clock that never goes back. */
+  readonly now: () => number;
+  readonly date: () => Date;
+  /** ms from a change to what follows from it; default 100. */
+  readonly settleMs?: number;
+}
+
+const COMPONENT = 'gpu-autoscaler-controller';
+const MERGE = 'application/merge-patch+json';
+const RETRY_MS = 5_000;
+/** Nodes that are dealt with at the same time: one slow answer must not hold the others back. */
+const AT_ONCE = 8;
+/** Names that nobody needs any more are looked for so often. */
+const COLLECT_MS = 600_000;
+/** After a write that somebody else was quicker than. */
+const AGAIN_MS = 100;
+
+interface Memory {
+  readonly phase: string;
+  readonly since: number;
+}
+
+export class Reconciler {
+  readonly nodes: NodeBook;
+  readonly configs: ConfigBook;
+  readonly pods: GpuPods;
+  readonly #options: ReconcilerOptions;
+  readonly #loop: Loop;
+  #store: { readonly of: string; readonly store: KeyStore } | undefined;
+  readonly #due = new Set<string>();
+  /** When to look at a node again, ms. */
+  readonly #wakes = new Map<string, number>();
+  readonly #phases = new Map<string, Memory>();
+  readonly #drainsGivenUp = new Map<string, number>();
+  readonly #queued = new Set<string>();
+  /** About to be marked. */
+  readonly #beginning = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #collectAt: number;
+  #events = 0;
+  #follower = false;
+  #ready = false;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+    this.#collectAt = options.now() + COLLECT_MS;
+    const changed = (node: string) => this.#look(node);
+    this.nodes = new NodeBook((node) => {
+      changed(node);
+      options.metrics.inTransition.set(this.nodes.marked.size);
+    });
+    this.configs = new ConfigBook(changed);
+    // Pods come and go all day on nodes that nobody wants anything of.
+    this.pods = new GpuPods((node) => {
+      if (this.configs.of(node).length > 0 || this.nodes.get(node)?.mark) changed(node);
+    });
+    this.#loop = new Loop({
+      work: () => this.#work(),
+      failed: (error) => options.log.warn({ error: error.message }, 'partitions: could not go on, trying again'),
+      settleMs: options.settleMs ?? 100,
+      retryMs: RETRY_MS,
+    });
+  }
+
+  /** Everything has been listed: from now on nodes are dealt with. */
+  begin(): void {
+    this.#ready = true;
+    for (const { nodeName } of this.configs.all()) if (nodeName !== undefined) this.#due.add(nodeName);
+    for (const name of this.nodes.marked) this.#due.add(name);
+    this.#loop.start();
+    this.#loop.trigger();
+  }
+
+  /** The configuration has changed. */
+  configured(): void {
+    for (const { nodeName } of this.configs.all()) if (nodeName !== undefined) this.#look(nodeName);
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#loop.stop();
+  }
+
+  #look(node: string): void {
+    this.#due.add(node);
+    this.#loop.trigger();
+  }
+
+  #wake(node: string, ms: number): void {
+    this.#wakes.set(node, this.#options.now() + ms);
+  }
+
+  async #work(): Promise<void> {
+    const { lease, now, log } = this.#options;
+    if (!this.#ready) return;
+    for (const [node, at] of this.#wakes) if (at <= now()) this.#due.add(node);
+    const matters = (node: string) => this.configs.of(node).length > 0 || this.nodes.get(node)?.mark !== undefined;
+    if (now() >= this.#collectAt || [...this.#due].some(matters)) {
+      try {
+        await holding(lease);
+        this.#follower = false;
+      } catch (error) {
+        if (!(error instanceof LeaseError)) throw error;
+        if (!this.#follower) log.info({ why: error.message }, 'partitions are not changed by this controller');
+        this.#follower = true;
+        this.#setTimer(RETRY_MS);
+        return;
+      }
+    }
+    const due = [...this.#due].filter(matters);
+    this.#due.clear();
+    const queue = due.values();
+    let failure: Error | undefined;
+    const worker = async () => {
+      for (const node of queue) {
+        this.#wakes.delete(node);
+        await this.#dealWith(node).catch((error: Error) => {
+          this.#wake(node, RETRY_MS);
+          failure = error;
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    await this.#collect();
+    const next = Math.min(...this.#wakes.values());
+    if (next < Number.POSITIVE_INFINITY) this.#setTimer(Math.max(1, next - now()));
+    if (failure) log.warn({ error: failure.message }, 'partitions: a step failed, it is tried again');
+  }
+
+  #setTimer(ms: number): void {
+    clearTimeout(this.#timer);
+    // A longer time than a timer takes would be none at all.
+    this.#timer = setTimeout(() => this.#loop.trigger(), Math.min(ms, 2 ** 31 - 1));
+    this.#timer.unref();
+  }
+
+  async #dealWith(name: string): Promise<void> {
+    const { settings, now } = this.#options;
+    const node = this.nodes.get(name);
+    const [config, ...others] = this.configs.of(name);
+    for (const other of others) await this.#tell(other, conflict(other, config), undefined);
+    if (!node) {
+      this.#phases.delete(name);
+      if (config) await this.#tell(config, unknownNode(name), undefined);
+      return;
+    }
+    const { enabled, times, most, defaultProfile } = settings();
+    if (!enabled) {
+      if (config) await this.#tell(config, SWITCHED_OFF, undefined);
+      return;
+    }
+    const wish = config && wishOf(config, node, defaultProfile);
+    const phase = phaseOf(node);
+    const memory = this.#phases.get(name);
+    const since = memory?.phase === phase ? memory.since : now();
+    if (memory?.phase !== phase) this.#phases.set(name, { phase, since });
+    const marked = new Set([...this.nodes.marked, ...this.#beginning]);
+    const store = this.#keys();
+    const step = nextStep({
+      node,
+      target: wish?.target,
+      holders: this.pods.on(name),
+      elapsed: now() - since,
+      age: (component, key) => store.age(component, key),
+      mayBegin: marked.has(name) || marked.size < most(this.nodes.size),
+      drainGivenUp: now() - (this.#drainsGivenUp.get(name) ?? Number.NEGATIVE_INFINITY) < times.retry,
+      times,
+    });
+    const standing = step.standing ?? wish?.standing;
+    await this.#carryOut(name, config, step);
+    // What follows at once is told at once: only where it comes to a rest does anybody read it.
+    if (config && standing && (step.do === 'nothing' || step.do === 'evict')) {
+      await this.#tell(config, wish?.standing ?? standing, wish?.rejection);
+    }
+  }
+
+  async #carryOut(name: string, config: NodeConfig | undefined, step: Step): Promise<void> {
+    const { client, lease, log, settings } = this.#options;
+    if (step.standing?.reason === 'Queued') this.#queued.add(name);
+    switch (step.do) {
+      case 'nothing':
+        if (step.wakeMs !== undefined) this.#wake(name, step.wakeMs);
+        return;
+      case 'write-keys': {
+        const store = this.#keys();
+        const inUse = () => this.#namesInUse();
+        try {
+          await store.add('plugin', [step.plugin], inUse);
+          if (step.mig) await store.add('mig', [step.mig], inUse);
+        } catch (error) {
+          if (!(error instanceof KeyStoreError)) throw error;
+          const standing = { phase: 'Configuring', reason: 'ConfigMapUnusable', message: error.message } as const;
+          if (config) await this.#tell(config, standing, undefined);
+          this.#wake(name, settings().times.evict);
+          return;
+        }
+        this.#look(name);
+        return;
+      }
+      case 'evict':
+        this.#wake(name, step.wakeMs);
+        for (const pod of step.pods) {
+          const refused = await evict(client, pod, () => lease.isHeld);
+          if (refused !== undefined)
+            log.info({ node: name, pod: `${pod.namespace}/${pod.name}`, why: refused }, 'not evicted yet');
+        }
+        return;
+      case 'patch':
+        await this.#patch(name, config, step.doing, step.patch, step.standing);
+    }
+  }
+
+  /** One request, on the very object that the step was found for: if that has changed, it is found anew. */
+  async #patch(
+    name: string,
+    config: NodeConfig | undefined,
+    doing: Doing,
+    { unschedulable, ...metadata }: NodePatch,
+    standing: Standing | undefined,
+  ): Promise<void> {
+    const { client, lease, log, metrics, now } = this.#options;
+    if (doing === 'begin') this.#beginning.add(name);
+    try {
+      const resourceVersion = this.nodes.versionOf(name);
+      const body = {
+        metadata: { ...metadata, resourceVersion },
+        ...(unschedulable !== undefined && { spec: { unschedulable } }),
+      };
+      const path = `/api/v1/nodes/${encodeURIComponent(name)}`;
+      const reply = await client.json('PATCH', path, { body, contentType: MERGE, maySend: () => lease.isHeld });
+      this.nodes.feed.changed(reply);
+    } catch (error) {
+      if (!(error instanceof KubeError) || (error.status !== 409 && error.status !== 404)) throw error;
+      this.#wake(name, AGAIN_MS);
+      return;
+    } finally {
+      this.#beginning.delete(name);
+    }
+    if (standing?.reason === 'DrainTimeout') this.#drainsGivenUp.set(name, now());
+    const message = standing?.message ?? 'nothing is wanted of it any more';
+    log.info({ node: name, config: config?.name, doing, reason: standing?.reason }, `partition of ${name}: ${message}`);
+    const news = NEWS[doing];
+    if (doing === 'repair') metrics.repairs.inc({ reason: reasonOfLast(this.nodes.get(name)?.mark?.repairs) });
+    if (news?.result) {
+      metrics.transitions.inc({ result: news.result });
+      for (const waiting of this.#queued) this.#look(waiting);
+      this.#queued.clear();
+    }
+    if (news && config) await this.#event(config, { ...news, message });
+  }
+
+  async #tell(config: NodeConfig, standing: Standing, rejection: Rejection | undefined): Promise<void> {
+    const { client, lease, date, metrics } = this.#options;
+    // Another look may have written it in the meantime.
+    const current = this.configs.get(config.name);
+    if (!current) return;
+    const name = current.nodeName ?? '';
+    const facts = { config: current, standing, rejection, node: this.nodes.get(name), holders: this.pods.on(name) };
+    const status = dueStatus(facts, date());
+    if (!status) return;
+    const path = `${CUSTOM_RESOURCES.nodeConfigs}/${encodeURIComponent(config.name)}/status`;
+    const body = [{ op: 'add', path: '/status', value: status }];
+    try {
+      const contentType = 'application/json-patch+json';
+      const reply = await client.json('PATCH', path, { body, contentType, maySend: () => lease.isHeld });
+      this.configs.feed.changed(reply);
+      metrics.statusWrites.inc();
+    } catch (error) {
+      if (error instanceof KubeError && error.status === 404) return;
+      throw error;
+    }
+    const before = current.status?.conditions?.find(({ type }) => type === 'Ready')?.reason;
+    const reason = rejection ? 'Rejected' : standing.reason;
+    if (before !== standing.reason && WARNINGS.has(reason)) {
+      if (reason === 'ForeignEdit') metrics.foreignEdits.inc();
+      this.#options.log.warn({ config: config.name, node: name, reason }, standing.message);
+      await this.#event(config, { type: 'Warning', reason, message: standing.message });
+    }
+  }
+
+  /** What cannot be told does not keep anything from being done. */
+  async #event({ name, uid }: NodeConfig, news: { type: 'Normal' | 'Warning'; reason: string; message: string }) {
+    const { client, date, log } = this.#options;
+    const at = date();
+    this.#events += 1;
+    const subject = { apiVersion: `${API_GROUP}/${API_VERSION}`, kind: 'GPUNodeConfig', name, uid };
+    const event = `${eventNameStart(name)}.${at.getTime().toString(36)}${this.#events.toString(36)}`;
+    await postEvent(client, subject, news, { name: event, component: COMPONENT, at }).catch((error: Error) => {
+      log.warn({ error: error.message }, 'an event could not be made');
+    });
+  }
+
+  #keys(): KeyStore {
+    const { client, now, lease, settings, log, metrics } = this.#options;
+    const { namespace, configMaps } = settings();
+    const of = JSON.stringify([namespace, configMaps]);
+    if (this.#store?.of !== of) {
+      const edited = (component: Component, name: string) => {
+        metrics.foreignEdits.inc();
+        log.warn(
+          { configMap: `${namespace}/${configMaps[component]}`, name },
+          'somebody else has changed a text of ours',
+        );
+      };
+      this.#store = {
+        of,
+        store: new KeyStore({ client, namespace, configMaps, now, maySend: () => lease.isHeld, edited }),
+      };
+    }
+    return this.#store.store;
+  }
+
+  #namesInUse(): ReadonlySet<string> {
+    const names = new Set<string>();
+    for (const { plugin, mig, mark, told } of this.nodes.all()) {
+      for (const name of [plugin, mig, mark?.plugin, mark?.mig, told?.plugin, told?.mig])
+        if (name !== undefined) names.add(name);
+    }
+    return names;
+  }
+
+  async #collect(): Promise<void> {
+    const { now, log, settings } = this.#options;
+    if (now() < this.#collectAt || !settings().enabled) return;
+    this.#collectAt = now() + COLLECT_MS;
+    for (const component of ['plugin', 'mig'] as const) {
+      const gone = await this.#keys().collect(component, this.#namesInUse());
+      if (gone > 0) log.info({ component, gone }, 'configurations that no node needs any more were removed');
+    }
+  }
+}
+
+interface Wish {
+  readonly target?: Target;
+  /** Instead of what the node says. */
+  readonly standing?: Standing;
+  readonly rejection?: Rejection;
+}
+
+function wishOf(config: NodeConfig, node: ReturnType<NodeBook['get']>, defaultProfile: string | undefined): Wish {
+  const { spec, name, generation } = config;
+  if (!spec.ok) return rejected({ code: 'Invalid', message: spec.reason });
+  if (!node?.gpus) return { standing: UNLABELLED };
+  const desired = desiredOf(spec.value, node.gpus, defaultProfile);
+  if (!desired.ok) return rejected(desired);
+  const { partition } = desired;
+  const { whenBusy, drainTimeoutSeconds } = spec.value;
+  return {
+    target: {
+      config: name,
+      generation,
+      partition,
+      plugin: pluginKey(partition, node.gpus.product),
+      mig: migKey(partition),
+      whenBusy,
+      drainMs: drainTimeoutSeconds * 1_000,
+    },
+  };
+}
+
+function rejected({ code, message }: Rejection): Wish {
+  return { rejection: { code, message }, standing: { phase: 'Failed', reason: 'Rejected', message } };
+}
+
+const UNLABELLED: Standing = {
+  phase: 'Pending',
+  reason: 'NodeNotLabelled',
+  message: 'waits until GPU Feature Discovery has labelled the node (nvidia.com/gpu.product, gpu.count)',
+};
+const SWITCHED_OFF: Standing = {
+  phase: 'Pending',
+  reason: 'SwitchedOff',
+  message: 'reconciler.enabled is false in the configuration: nothing is changed',
+};
+
+function unknownNode(name: string): Standing {
+  return { phase: 'Pending', reason: 'NoSuchNode', message: `there is no node ${name} with GPUs` };
+}
+
+function conflict({ nodeName }: NodeConfig, first: NodeConfig | undefined): Standing {
+  const message = `${first?.name} is older and for the same node, ${nodeName}: delete one of them`;
+  return { phase: 'Failed', reason: 'Conflict', message };
+}
+
+const NEWS: Readonly<Record<Doing, { type: 'Normal' | 'Warning'; reason: string; result?: string } | undefined>> = {
+  begin: { type: 'Normal', reason: 'PartitionChanging' },
+  retarget: undefined,
+  tell: undefined,
+  repair: { type: 'Warning', reason: 'PartitionRepaired' },
+  finish: { type: 'Normal', reason: 'PartitionReady', result: 'finished' },
+  abort: { type: 'Normal', reason: 'PartitionPostponed', result: 'postponed' },
+  fail: { type: 'Warning', reason: 'PartitionFailed', result: 'failed' },
+};
+
+/** Reasons that somebody should hear of. */
+const WARNINGS: ReadonlySet<string> = new Set([
+  'Rejected',
+  'Conflict',
+  'ForeignEdit',
+  'CannotDrain',
+  'DrainTimeout',
+  'NotOffered',
+  'ConfigMapUnusable',
+]);
+
+function reasonOfLast(repairs: readonly string[] | undefined): string {
+  return repairs?.at(-1)?.split(': ')[0] ?? 'unknown';
+}

@@ -1,0 +1,99 @@
+/** What the status of a GPUNodeConfig should say. Pure. */
+
+import { isDeepStrictEqual } from 'node:util';
+import type { NodeConfig, NodeConfigStatus } from '../api/node-config.ts';
+import { migProfileOf, SHARED_GPU } from '../core/resources.ts';
+import type { Rejection } from './desired.ts';
+import type { Holder, Standing } from './next-step.ts';
+import type { ObservedNode } from './observed.ts';
+
+export interface StatusFacts {
+  readonly config: NodeConfig;
+  readonly standing: Standing;
+  readonly rejection: Rejection | undefined;
+  /** Undefined if there is no such node. */
+  readonly node: ObservedNode | undefined;
+  readonly holders: readonly Holder[];
+}
+
+type Condition = NonNullable<NodeConfigStatus['conditions']>[number];
+type Finding = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+
+/** The status to be written; undefined if what stands there is right. */
+export function dueStatus(facts: StatusFacts, now: Date): NodeConfigStatus | undefined {
+  const { config, standing, node, holders } = facts;
+  const before = config.status;
+  const status: NodeConfigStatus = {
+    phase: standing.phase,
+    message: standing.message,
+    ...(node && sharingStatus(node, holders)),
+    conditions: findings(facts).map((finding) => conditionOf(finding, config.generation, before?.conditions, now)),
+  };
+  const { lastUpdateTime: _, ...same } = before ?? {};
+  return isDeepStrictEqual(same, status) ? undefined : { ...status, lastUpdateTime: time(now) };
+}
+
+function findings({ standing, rejection, node }: StatusFacts): Finding[] {
+  const { phase, reason, message } = standing;
+  const found: Finding[] = [
+    rejection
+      ? { type: 'Rejected', status: 'True', reason: rejection.code, message: rejection.message }
+      : { type: 'Rejected', status: 'False', reason: 'Accepted', message: 'nothing stands against it' },
+    { type: 'Ready', status: phase === 'Ready' ? 'True' : 'False', reason, message },
+  ];
+  const repairs = node?.mark?.repairs ?? node?.told?.repairs ?? [];
+  const last = repairs.at(-1);
+  if (last !== undefined) {
+    const [why = ''] = last.split(': ');
+    found.push({ type: 'Repaired', status: 'True', reason: why, message: repairs.join('; ') });
+  }
+  if (reason === 'ForeignEdit') found.push({ type: 'ForeignEdit', status: 'True', reason: 'LabelChanged', message });
+  return found;
+}
+
+/** The time stays while the status does: Kubernetes's convention. */
+function conditionOf(finding: Finding, generation: number, before: readonly Condition[] = [], now: Date): Condition {
+  const same = before.find(({ type, status }) => type === finding.type && status === finding.status);
+  return { ...finding, observedGeneration: generation, lastTransitionTime: same?.lastTransitionTime ?? time(now) };
+}
+
+/** To the second, as the API server writes its own. */
+function time(date: Date): string {
+  return date.toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+/** As it is on the node, not as it is wanted. */
+function sharingStatus(
+  { allocatable, sharing, replicas }: ObservedNode,
+  holders: readonly Holder[],
+): Pick<NodeConfigStatus, 'migStatus' | 'mpsStatus' | 'timeSlicingStatus'> {
+  const instances = Object.entries(allocatable).flatMap(([resource, count]) => {
+    const profile = count > 0 ? migProfileOf(resource) : undefined;
+    return profile ? [{ name: profile.name, count }] : [];
+  });
+  const shared = allocatable[SHARED_GPU] ?? 0;
+  const offersShared = shared > 0 && replicas > 1;
+  const clients = holders.reduce((sum, { resources }) => sum + (resources[SHARED_GPU] ?? 0), 0);
+  return {
+    migStatus: {
+      enabled: instances.length > 0,
+      ...(instances.length > 0 && {
+        configuredProfiles: instances.map(({ name }) => name).sort(),
+        availableDevices: instances.reduce((sum, { count }) => sum + count, 0),
+      }),
+    },
+    mpsStatus: {
+      enabled: offersShared && sharing === 'mps',
+      ...(offersShared && sharing === 'mps' && { activeClients: clients, maxClients: replicas }),
+    },
+    timeSlicingStatus: {
+      enabled: offersShared && sharing === 'time-slicing',
+      ...(offersShared &&
+        sharing === 'time-slicing' && {
+          physicalGPUs: Math.ceil(shared / replicas),
+          virtualGPUs: shared,
+          replicasPerGPU: replicas,
+        }),
+    },
+  };
+}
