@@ -29,7 +29,7 @@ export function softTaintsOf(taints: readonly Taint[] | null | undefined): Taint
 const SOFT = 'PreferNoSchedule';
 
 /** Source: Kubernetes, "Taints and Tolerations". Operators that we do not know tolerate nothing. */
-function tolerates({ key, operator, value, effect }: Toleration, taint: Taint): boolean {
+export function tolerates({ key, operator, value, effect }: Toleration, taint: Taint): boolean {
   if (effect && effect !== taint.effect) return false;
   if (key ? key !== taint.key : operator !== 'Exists') return false;
   if (operator === 'Exists') return true;

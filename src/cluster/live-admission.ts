@@ -9,6 +9,7 @@ import { CUSTOM_RESOURCES } from '../api/keys.ts';
 import { AdmissionState } from './admission-state.ts';
 import type { Feed } from './cluster-state.ts';
 import { ConfigurationWatch } from './configuration-watch.ts';
+import { both } from './feeds.ts';
 import type { AdmissionView, HistoryOf } from './judge.ts';
 import type { KubeClient } from './kube-client.ts';
 import { Reflector } from './reflector.ts';
@@ -114,29 +115,4 @@ export class LiveAdmission {
   async stop(): Promise<void> {
     await Promise.all([this.#configuration.stop(), this.#reflectors.stop()]);
   }
-}
-
-/** One reflector, two listeners. */
-export function both(a: Feed, b: Feed): Feed {
-  return {
-    listing: () => {
-      const listings = [a.listing(), b.listing()];
-      return {
-        page: (objects) => {
-          for (const listing of listings) listing.page(objects);
-        },
-        done: () => {
-          for (const listing of listings) listing.done();
-        },
-      };
-    },
-    changed: (object) => {
-      a.changed(object);
-      b.changed(object);
-    },
-    deleted: (object) => {
-      a.deleted(object);
-      b.deleted(object);
-    },
-  };
 }

@@ -3,19 +3,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { CONTROLLER_LEASE, CUSTOM_RESOURCES } from '../api/keys.ts';
+import { both } from '../cluster/feeds.ts';
 import { KubeClient, type KubeError } from '../cluster/kube-client.ts';
 import { Lease } from '../cluster/lease.ts';
-import { both, LiveAdmission } from '../cluster/live-admission.ts';
+import { LiveAdmission } from '../cluster/live-admission.ts';
 import { Loop } from '../cluster/loop.ts';
 import { Reconciler } from '../reconciler/reconciler.ts';
 import { reconcilerSettingsOf } from '../reconciler/settings.ts';
 import { configurationNews } from '../telemetry/configuration-news.ts';
 import { CurrentHistory } from '../telemetry/history/current.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { controllerMetrics, createRegistry, historyMetrics, reconcilerMetrics } from '../telemetry/metrics.ts';
+import {
+  controllerMetrics,
+  createRegistry,
+  historyMetrics,
+  plannerMetrics,
+  reconcilerMetrics,
+} from '../telemetry/metrics.ts';
 import { createServer } from '../telemetry/server.ts';
 import { lookThrough } from './missed-pods.ts';
 import { MissedReports } from './missed-reports.ts';
+import { Planner } from './planning/planner.ts';
 import { PodNotes } from './pod-notes.ts';
 import { dueStatus } from './policy-status.ts';
 import { isRefusal } from './refusal.ts';
@@ -88,6 +96,19 @@ export async function startController(options: ControllerOptions): Promise<Runni
     now: monotonic,
     date: now,
   });
+  const planner = new Planner({
+    client,
+    lease,
+    reconciler,
+    view: () => admission.view(),
+    configuration: () => admission.configuration,
+    complain: warn,
+    log,
+    metrics: plannerMetrics(registry),
+    now: monotonic,
+    date: now,
+    speed: options.speed,
+  });
   const admission = new LiveAdmission({
     client,
     namespace,
@@ -101,9 +122,9 @@ export async function startController(options: ControllerOptions): Promise<Runni
     tell: configurationNews(registry, log, file),
     historyOf: (workload) => histories.current?.of(workload),
     changed: trigger,
-    pods: both(pods.feed, reconciler.pods.feed),
+    pods: both(both(pods.feed, reconciler.pods.feed), planner.pods),
     policies: policies.feed,
-    nodes: reconciler.nodes.feed,
+    nodes: both(reconciler.nodes.feed, planner.nodes),
     nodeConfigs: reconciler.configs.feed,
     warn,
     random,
@@ -147,6 +168,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
     log.info('controller ready');
     loop.trigger();
     reconciler.begin();
+    planner.begin();
   });
 
   const server = createServer({ log, registry, waitsFor: () => admission.waitsFor(), bodyLimit: 1_024 });
@@ -161,7 +183,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
     ready,
     async close() {
       await server.close();
-      await Promise.all([reconciler.stop(), loop.stop()]);
+      await Promise.all([planner.stop(), reconciler.stop(), loop.stop()]);
       await lease.release();
       stopping.abort();
       await Promise.all([admission.stop(), histories.stop()]);

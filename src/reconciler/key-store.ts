@@ -52,6 +52,7 @@ export class KeyStore {
   readonly #since: Readonly<Record<Component, Map<string, number>>> = { plugin: new Map(), mig: new Map() };
   /** What we know to belong under a name. */
   readonly #known = new Map<string, string>();
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: KeyStoreOptions) {
     this.#options = options;
@@ -68,7 +69,11 @@ export class KeyStore {
    * @param inUse names that must stay; others of ours go where there is no room otherwise
    * @throws KubeError, KeyStoreError
    */
-  async add(component: Component, keys: readonly Key[], inUse: () => ReadonlySet<string>): Promise<void> {
+  add(component: Component, keys: readonly Key[], inUse: () => ReadonlySet<string>): Promise<void> {
+    return this.#inTurn(() => this.#add(component, keys, inUse));
+  }
+
+  async #add(component: Component, keys: readonly Key[], inUse: () => ReadonlySet<string>): Promise<void> {
     for (const { name, text } of keys) this.#known.set(name, text);
     const stored = await this.#read(component);
     const missing = keys.filter(({ name, text }) => stored.texts.get(name) !== text);
@@ -88,7 +93,18 @@ export class KeyStore {
   }
 
   /** Takes away what nobody has needed for a while. @throws KubeError, KeyStoreError */
-  async collect(component: Component, inUse: ReadonlySet<string>): Promise<number> {
+  collect(component: Component, inUse: ReadonlySet<string>): Promise<number> {
+    return this.#inTurn(() => this.#collect(component, inUse));
+  }
+
+  /** Nodes are dealt with side by side, but what is read is written before anybody else reads. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  async #collect(component: Component, inUse: ReadonlySet<string>): Promise<number> {
     const stored = await this.#read(component);
     const gone = unused(stored.texts, inUse).filter((name) => (this.age(component, name) ?? 0) >= KEPT_MS);
     if (gone.length === 0) return 0;

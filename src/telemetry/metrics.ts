@@ -206,6 +206,30 @@ export function reconcilerMetrics(registry: Registry) {
 }
 export type ReconcilerMetrics = ReturnType<typeof reconcilerMetrics>;
 
+export function plannerMetrics(registry: Registry) {
+  return {
+    pods: new Gauge({
+      name: 'gpu_autoscaler_planner_pods',
+      help: 'Pods that could not be placed when it was planned last, by answer: free (slots are free or come), change, refused.',
+      labelNames: ['answer'] as const,
+      registers: [registry],
+    }),
+    changes: new Counter({
+      name: 'gpu_autoscaler_planner_changes_total',
+      help: 'Changes of partitions that were planned: carried-out, or outdated (somebody else was quicker).',
+      labelNames: ['result'] as const,
+      registers: [registry],
+    }),
+    duration: new Histogram({
+      name: 'gpu_autoscaler_planner_duration_seconds',
+      help: 'Time to make one plan.',
+      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2],
+      registers: [registry],
+    }),
+  };
+}
+export type PlannerMetrics = ReturnType<typeof plannerMetrics>;
+
 export function webhookMetrics(registry: Registry) {
   return {
     requests: new Histogram({

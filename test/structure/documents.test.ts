@@ -16,6 +16,7 @@ import {
   createRegistry,
   extenderMetrics,
   historyMetrics,
+  plannerMetrics,
   reconcilerMetrics,
   registrationMetrics,
   webhookMetrics,
@@ -33,6 +34,7 @@ tap.test('every metric of ours is in docs/reference/metrics.md, and no other', a
   historyMetrics(registry);
   controllerMetrics(registry);
   reconcilerMetrics(registry);
+  plannerMetrics(registry);
   certificateMetrics(registry);
   registrationMetrics(registry);
   const ours = registry.getMetricsAsArray().map(({ name }) => name);

@@ -69,10 +69,8 @@ export class DevicePlugin {
     this.#life.abort();
     const gone = this.#gone;
     this.#environment.aside(
-      this.#enqueue(async () => {
-        await this.#withdraw();
-        gone.resolve();
-      }),
+      // It goes even where its kubelet cannot write that.
+      this.#enqueue(() => this.#withdraw()).finally(() => gone.resolve()),
     );
   }
 

@@ -44,6 +44,8 @@ export interface Emulated {
   readonly states: string[];
   /** Whether labels that the node writes are refused. */
   refuseLabels: boolean;
+  /** Whether resources that it writes are. */
+  refuseResources: boolean;
   /** Sets labels as somebody outside does. */
   label(labels: Record<string, string>): void;
 }
@@ -76,6 +78,7 @@ export function emulate(spec: GpuNodeSpec = A100_NODE, timing: Timing = NVIDIA, 
         node.labelled({ ...labels });
       },
       resources: async (changed, present) => {
+        if (emulated.refuseResources) throw new Error('refused');
         merge(allocatable, changed);
         merge(capacity, present);
       },
@@ -89,7 +92,7 @@ export function emulate(spec: GpuNodeSpec = A100_NODE, timing: Timing = NVIDIA, 
     node.labelled({ ...labels });
   };
   const seen = { labels, allocatable, capacity, pods, said, states };
-  const emulated: Emulated = { node, ...seen, volumes, refuseLabels: false, label };
+  const emulated: Emulated = { node, ...seen, volumes, refuseLabels: false, refuseResources: false, label };
   return emulated;
 }
 

@@ -182,6 +182,15 @@ tap.test('a run that an API server breaks off is told of, and ends nothing', asy
   await state(emulated, 'success');
 });
 
+tap.test('a plugin goes even where that cannot be written', async (t) => {
+  const emulated = await startedForMig(t);
+  emulated.refuseResources = true;
+  emulated.label({ [MIG]: 'seven' });
+  await said(emulated, /met an error/);
+  emulated.refuseResources = false;
+  await offers(emulated, SEVENTHS, 14);
+});
+
 tap.test('the MPS daemon goes with the plugin, and its clients with it', async (t) => {
   const emulated = await started(t, { ...A100_NODE, defaultConfig: mps(4) });
   await emulated.node.bound(pod('client', SHARED));

@@ -1,0 +1,88 @@
+/** A planned change → the GPUNodeConfig that asks for it. */
+
+import { API_GROUP, API_VERSION, CUSTOM_RESOURCES, NODE_CONFIG } from '../../api/keys.ts';
+import type { NodeConfig } from '../../api/node-config.ts';
+import { type KubeClient, KubeError } from '../../cluster/kube-client.ts';
+import { type GpuLayout, type Partition, sameLayout } from '../../core/partition.ts';
+import type { Change } from '../../core/planning/facts.ts';
+import { changesOf, MOST_CHANGES } from './node-facts.ts';
+
+/** As people would write it. */
+export function specOf(nodeName: string, { layouts, sharing }: Partition): object {
+  const groups: { gpus: number[]; layout: GpuLayout }[] = [];
+  for (const [gpu, layout] of layouts.entries()) {
+    if (!layout) continue;
+    const group = groups.find((other) => sameLayout(other.layout, layout));
+    if (group) group.gpus.push(gpu);
+    else groups.push({ gpus: [gpu], layout });
+  }
+  const [first] = groups;
+  const profiles = (layout: GpuLayout) =>
+    Object.entries(layout).flatMap(([profile, count]) => new Array<string>(count).fill(profile));
+  return {
+    nodeName,
+    ...(first && { migEnabled: true }),
+    ...(first &&
+      (first.gpus.length === layouts.length
+        ? { migProfiles: profiles(first.layout) }
+        : { migLayouts: groups.map(({ gpus, layout }) => ({ gpus, profiles: profiles(layout) })) })),
+    ...(sharing?.mode === 'mps' && { mpsEnabled: true, mpsMaxClients: sharing.replicas }),
+    ...(sharing?.mode === 'timeslicing' && { timeSlicingEnabled: true, timeSlicingReplicas: sharing.replicas }),
+  };
+}
+
+export interface CarryOutOptions {
+  readonly client: Pick<KubeClient, 'json'>;
+  readonly maySend: () => boolean;
+  readonly now: Date;
+  /** The planner's own GPUNodeConfig of the node, if there is one. */
+  readonly existing: NodeConfig | undefined;
+  /** Whether an object of that name is somebody else's. */
+  readonly isTaken: (name: string) => boolean;
+}
+
+/**
+ * What the API server stored.
+ * @throws KubeError
+ */
+export async function carryOut({ node, to, why }: Change, options: CarryOutOptions): Promise<unknown> {
+  const { client, maySend, now, existing, isTaken } = options;
+  const times = [now.getTime(), ...changesOf(existing)].slice(0, MOST_CHANGES);
+  const annotations = {
+    [NODE_CONFIG.why]: why,
+    [NODE_CONFIG.plannedAt]: times.map((at) => new Date(at).toISOString()).join(','),
+  };
+  const spec = specOf(node, to);
+  if (existing) {
+    const path = `${CUSTOM_RESOURCES.nodeConfigs}/${encodeURIComponent(existing.name)}`;
+    const body = [
+      // Of the object that the plan was made for: whoever has written to it since knows better.
+      { op: 'test', path: '/metadata/generation', value: existing.generation },
+      { op: 'test', path: `/metadata/labels/${pointer(NODE_CONFIG.managedBy)}`, value: NODE_CONFIG.planner },
+      { op: 'add', path: '/spec', value: spec },
+      ...Object.entries(annotations).map(([key, value]) => ({
+        op: 'add',
+        path: `/metadata/annotations/${pointer(key)}`,
+        value,
+      })),
+    ];
+    return client.json('PATCH', path, { body, contentType: 'application/json-patch+json', maySend });
+  }
+  const name = isTaken(node) ? `${node}.planned` : node;
+  const body = {
+    apiVersion: `${API_GROUP}/${API_VERSION}`,
+    kind: 'GPUNodeConfig',
+    metadata: { name, labels: { [NODE_CONFIG.managedBy]: NODE_CONFIG.planner }, annotations },
+    spec,
+  };
+  return client.json('POST', CUSTOM_RESOURCES.nodeConfigs, { body, maySend });
+}
+
+function pointer(key: string): string {
+  return key.replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
+/** Somebody was quicker, or has changed what it was made for: the next plan knows. */
+export function isOutdated(error: unknown): boolean {
+  return error instanceof KubeError && (error.status === 409 || error.status === 404 || error.status === 422);
+}

@@ -1,0 +1,94 @@
+/** Tells of a plan: events on GPUNodeConfigs that were planned, on pods that only a recommendation or nothing serves. */
+
+import { API_GROUP, API_VERSION } from '../../api/keys.ts';
+import type { NodeConfig } from '../../api/node-config.ts';
+import { eventNameStart, postEvent } from '../../cluster/events.ts';
+import type { KubeClient } from '../../cluster/kube-client.ts';
+import { describePartition } from '../../core/partition.ts';
+import type { Change } from '../../core/planning/facts.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { PendingPod } from './pending-pods.ts';
+
+export interface PlanNewsOptions {
+  readonly client: Pick<KubeClient, 'json'>;
+  readonly log: Logger;
+  readonly date: () => Date;
+}
+
+interface Refused {
+  readonly pods: readonly string[];
+  readonly code: string;
+  readonly why: string;
+}
+
+const COMPONENT = 'gpu-autoscaler-controller';
+/** Pods of one demand that are told: all of them wait for the same. */
+const MOST_TOLD = 10;
+
+export class PlanNews {
+  readonly #options: PlanNewsOptions;
+  /** By uid of the pod: what it was told last. */
+  readonly #told = new Map<string, string>();
+  #events = 0;
+
+  constructor(options: PlanNewsOptions) {
+    this.#options = options;
+  }
+
+  async planned({ name, uid }: NodeConfig, { why }: Change): Promise<void> {
+    const subject = { apiVersion: `${API_GROUP}/${API_VERSION}`, kind: 'GPUNodeConfig', name, uid };
+    await this.#post(subject, { type: 'Normal', reason: 'Planned', message: why });
+  }
+
+  /** Each pod once, as long as its answer stays the same. */
+  async tell(pods: readonly PendingPod[], recommended: readonly Change[], refused: readonly Refused[]): Promise<void> {
+    const { log } = this.#options;
+    const byKey = new Map(pods.map((pod) => [`${pod.namespace}/${pod.name}`, pod]));
+    const present = new Set(pods.map(({ uid }) => uid));
+    for (const uid of this.#told.keys()) if (!present.has(uid)) this.#told.delete(uid);
+    for (const { node, to, serves, why, recommendOnly } of recommended) {
+      const message = `recommended, but not done since ${recommendOnly}: ${node} to ${describePartition(to)}. ${why}`;
+      if (await this.#tellPods(byKey, serves, 'PartitionRecommended', message)) {
+        log.info(
+          { node, to: describePartition(to), serves: serves.length, why: recommendOnly },
+          `planner recommends: ${why}`,
+        );
+      }
+    }
+    for (const { pods: keys, code, why } of refused) {
+      if (await this.#tellPods(byKey, keys, 'NoPartition', `no partition is changed for it: ${why}`)) {
+        log.info({ pods: keys.slice(0, MOST_TOLD), count: keys.length, code }, `planner: ${why}`);
+      }
+    }
+  }
+
+  /** Whether any of them had not been told yet. */
+  async #tellPods(
+    byKey: ReadonlyMap<string, PendingPod>,
+    keys: readonly string[],
+    reason: string,
+    message: string,
+  ): Promise<boolean> {
+    let isNew = false;
+    for (const key of keys.slice(0, MOST_TOLD)) {
+      const pod = byKey.get(key);
+      if (!pod || this.#told.get(pod.uid) === message) continue;
+      this.#told.set(pod.uid, message);
+      isNew = true;
+      const { namespace, name, uid } = pod;
+      await this.#post({ apiVersion: 'v1', kind: 'Pod', namespace, name, uid }, { type: 'Normal', reason, message });
+    }
+    return isNew;
+  }
+
+  /** What cannot be told does not keep anything from being done. */
+  async #post(subject: Parameters<typeof postEvent>[1], news: Parameters<typeof postEvent>[2]): Promise<void> {
+    const { client, date, log } = this.#options;
+    const at = date();
+    this.#events += 1;
+    const name = `${eventNameStart(subject.name)}.${at.getTime().toString(36)}p${this.#events.toString(36)}`;
+    await postEvent(client, subject, news, { name, component: COMPONENT, at }).catch((error: Error) => {
+      log.warn({ error: error.message }, 'an event could not be made');
+    });
+  }
+}
