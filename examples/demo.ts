@@ -1,9 +1,10 @@
 /**
- * The specification's three examples on a real kube-apiserver and kube-scheduler: pods that ask for
- * whole GPUs go in, and what the bound pods really use comes out. All figures are counted from API
- * objects.
+ * The specification's three examples on a real kube-apiserver and kube-scheduler, and on GPU nodes that nobody has
+ * prepared: pods that ask for whole GPUs go in; the webhook decides how they share, the planner proposes partitions,
+ * the reconciler makes them through NVIDIA's components (which are emulated), the extender binds. What the bound pods
+ * really use comes out. All figures are counted from API objects.
  *
- * usage: npm run demo [-- --keep --strategy NAME]
+ * usage: npm run demo [-- --keep]
  */
 
 import { readFileSync } from 'node:fs';
@@ -16,8 +17,7 @@ import { columns, gpuGrid } from '../src/cli/gpu-grid.ts';
 import { ClusterState } from '../src/cluster/cluster-state.ts';
 import type { KubeClient } from '../src/cluster/kube-client.ts';
 import { gpusInUse, type Saving, saving } from '../src/core/savings.ts';
-import { strategyByName, strategyNames } from '../src/core/strategies/registry.ts';
-import { migNode, mpsNode, T4, timeSlicingNode } from '../test/cluster/gpu-nodes.ts';
+import type { GpuNodeSpec } from '../src/sandbox/gpu-node/node.ts';
 import { bound, createPod, listPods, type Pod } from '../test/cluster/pods.ts';
 import { ProgramsMissingError } from '../test/cluster/programs.ts';
 import { type Stack, startStack } from '../test/cluster/stack.ts';
@@ -59,21 +59,29 @@ const EXAMPLES: readonly Example[] = [
   },
 ];
 
-/** Four nodes of two GPUs for each way of sharing: room enough to waste some by bad placement. */
-const NODES = [1, 2, 3, 4].flatMap((i) => [
-  mpsNode({ name: `mps-${i}`, gpus: 2, replicas: 8 }),
-  migNode({ name: `mig-${i}`, gpus: 2, layout: { '1g.5gb': 7 }, profileMiB: { '1g.5gb': 4864 } }),
-  timeSlicingNode({ name: `timeslicing-${i}`, gpus: 2, replicas: 4, gpu: T4 }),
-]);
+const A100 = { gpus: 2, product: 'NVIDIA-A100-SXM4-40GB', memoryMiB: 40_960 };
+const T4 = { gpus: 2, product: 'Tesla-T4', memoryMiB: 15_360 };
+/** More than is needed: room enough to waste some by bad planning. */
+const NODES: readonly GpuNodeSpec[] = [
+  ...[1, 2, 3, 4, 5, 6].map((i) => ({ name: `a100-${i}`, ...A100 })),
+  ...[1, 2, 3, 4].map((i) => ({ name: `t4-${i}`, ...T4 })),
+];
+
+/** A minute of the nodes passes in two seconds. */
+const SPEED = 30;
+const CONFIGURATION = {
+  sharing: { mig: { autoConfig: true }, mps: { autoConfig: true }, timeSlicing: { autoConfig: true } },
+  reconciler: { maxInTransition: '50%' },
+};
 
 const USAGE = `usage: npm run demo [-- OPTIONS]
 
-Starts a control plane (etcd, kube-apiserver, kube-scheduler, kwok), our webhook, extender and controller
-on 127.0.0.1, applies the policies of examples/phase2, creates the pods of examples/*.yaml, and counts the
-GPUs that they end up on.
+Starts a control plane (etcd, kube-apiserver, kube-scheduler), emulated GPU nodes that nobody has partitioned, our
+webhook, extender and controller on 127.0.0.1, applies the policies of examples/phase2, creates the pods of
+examples/*.yaml, shows how nodes are partitioned for them, and counts the GPUs that they end up on. The nodes' clock
+runs ${SPEED} times as fast as yours.
 
-  --strategy NAME   ${strategyNames.join(', ')} (default: bestfit); a worse one misses the figures
-  --keep            leave it running for kubectl, until Ctrl-C
+  --keep       leave it running for kubectl, until Ctrl-C
   -h, --help
 
 exit codes: 0 all figures reached · 1 one was missed, or something failed · 2 usage · 3 no control plane to be had
@@ -83,13 +91,11 @@ function readFlags() {
   try {
     const { values } = parseArgs({
       options: {
-        strategy: { type: 'string', default: 'bestfit' },
         keep: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
-    if (strategyByName(values.strategy)) return values;
-    throw new Error(`--strategy: ${JSON.stringify(values.strategy)} is not one of ${strategyNames.join(', ')}`);
+    return values;
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n\n${USAGE}`);
     process.exit(2);
@@ -135,31 +141,85 @@ async function policyTable(client: KubeClient, pods: number): Promise<string> {
   return columns(['GPUSHARINGPOLICY', 'STRATEGY', 'PRIORITY', 'APPLIEDPODS'], rows);
 }
 
-/** Creates an example's pods and waits until all are bound; what each was asking for is in its annotations. */
-async function runExample(client: KubeClient, example: Example, progress: Progress): Promise<Pod[]> {
-  const { name, file, pods } = example;
-  const manifest = read(file);
-  const prefix = manifest.metadata.name;
-  progress.begin(`${pods} ${name}`);
-  for (let i = 1; i <= pods; i += 1) {
-    await createPod(client, { ...manifest, metadata: { ...manifest.metadata, name: `${prefix}-${i}` } });
+async function createPods(client: KubeClient, progress: Progress): Promise<void> {
+  progress.begin('pods');
+  for (const { file, pods } of EXAMPLES) {
+    const manifest = read(file);
+    for (let i = 1; i <= pods; i += 1) {
+      await createPod(client, {
+        ...manifest,
+        metadata: { ...manifest.metadata, name: `${manifest.metadata.name}-${i}` },
+      });
+    }
   }
-  const mine = async () => (await listPods(client)).filter(({ metadata }) => metadata.name.startsWith(`${prefix}-`));
+  progress.end(EXAMPLES.map(({ pods, name }) => `${pods} ${name}`).join('; '));
+}
+
+const nodeConfigsSchema = z.object({
+  items: z.array(
+    z.object({
+      metadata: z.object({ name: z.string() }),
+      spec: z.object({
+        nodeName: z.string(),
+        migEnabled: z.boolean(),
+        mpsEnabled: z.boolean(),
+        timeSlicingEnabled: z.boolean(),
+      }),
+      status: z
+        .object({ phase: z.string().optional(), message: z.string().optional(), mpsStatus: z.unknown().optional() })
+        .default({}),
+    }),
+  ),
+});
+
+async function listNodeConfigs(client: KubeClient) {
+  return nodeConfigsSchema.parse(await client.json('GET', CUSTOM_RESOURCES.nodeConfigs)).items;
+}
+
+/** Waits until every pod is bound, and shows on the way what becomes of the nodes. */
+async function watchPartitions(client: KubeClient, progress: Progress): Promise<void> {
+  progress.begin('partitions');
+  const since = performance.now();
+  const shown = new Map<string, string>();
+  const total = EXAMPLES.reduce((sum, { pods }) => sum + pods, 0);
   try {
-    const done = await waitFor('all pods are bound', async () => {
-      const now = await mine();
-      progress.update(`${bound(now).length}/${pods} bound`);
-      return bound(now).length === pods && now;
-    });
-    progress.end(`${pods} pods bound`);
-    return done;
-  } catch {
-    const pending = (await mine()).filter(({ spec }) => !spec.nodeName);
-    const why = pending[0]?.status.conditions.find(({ type }) => type === 'PodScheduled')?.message;
-    throw new Error(
-      `${pending.length} of ${pods} ${name} are still pending: ${why ?? 'kube-scheduler gives no reason'}`,
+    await waitFor(
+      'all pods are bound',
+      async () => {
+        for (const { metadata, status } of await listNodeConfigs(client)) {
+          const line = `${metadata.name.padEnd(7)} ${(status.phase ?? 'Planned').padEnd(11)} ${status.message ?? ''}`;
+          if (shown.get(metadata.name) === line) continue;
+          shown.set(metadata.name, line);
+          progress.note(`  ${((performance.now() - since) / 1000).toFixed(1).padStart(5)} s  ${line.trimEnd()}`);
+        }
+        const now = bound(await listPods(client)).length;
+        progress.update(`${now}/${total} pods bound`);
+        return now === total;
+      },
+      { timeoutMs: 120_000, everyMs: 200 },
     );
+  } catch {
+    const pending = (await listPods(client)).filter(({ spec }) => !spec.nodeName);
+    const why = pending[0]?.status.conditions.find(({ type }) => type === 'PodScheduled')?.message;
+    throw new Error(`${pending.length} of ${total} pods are still pending: ${why ?? 'kube-scheduler gives no reason'}`);
   }
+  progress.end(`${total} pods bound`);
+}
+
+/** As `kubectl get gpunodeconfigs` shows them. */
+async function nodeConfigTable(client: KubeClient): Promise<string> {
+  const configs = await waitFor('the clients of MPS are counted', async () => {
+    const now = await listNodeConfigs(client);
+    const clients = now.reduce((sum, { status }) => sum + Number(Object(status.mpsStatus).activeClients ?? 0), 0);
+    return now.every(({ status }) => status.phase === 'Ready') && clients === EXAMPLES[0]?.pods && now;
+  });
+  const rows = configs.map(({ metadata, spec, status }) => {
+    const { nodeName, migEnabled, mpsEnabled, timeSlicingEnabled } = spec;
+    return [metadata.name, nodeName, status.phase ?? '', ...[migEnabled, mpsEnabled, timeSlicingEnabled].map(String)];
+  });
+  const table = columns(['GPUNODECONFIG', 'NODE', 'PHASE', 'MIG', 'MPS', 'TIMESLICING'], rows);
+  const mps = configs.find(({ spec }) => spec.mpsEnabled);
+  return `${table}\n\n${mps?.metadata.name}: .status.mpsStatus = ${JSON.stringify(mps?.status.mpsStatus)}`;
 }
 
 function read(file: string): { metadata: { name: string } } {
@@ -194,19 +254,29 @@ function row(name: string, pods: number, { before, after, saved, percent }: Savi
 async function show(stack: Stack, progress: Progress): Promise<string[]> {
   const { client } = stack.cluster;
   await applyPolicies(client, progress);
-  const runs: { example: Example; pods: Pod[] }[] = [];
-  for (const example of EXAMPLES) runs.push({ example, pods: await runExample(client, example, progress) });
+  await createPods(client, progress);
+  await watchPartitions(client, progress);
 
   const state = await observe(client);
-  const savings = runs.map(({ example, pods }) => ({ example, figures: savingOf(state, pods) }));
+  const pods = await listPods(client);
+  const savings = EXAMPLES.map((example) => {
+    const prefix = `${read(example.file).metadata.name}-`;
+    return {
+      example,
+      figures: savingOf(
+        state,
+        pods.filter(({ metadata }) => metadata.name.startsWith(prefix)),
+      ),
+    };
+  });
   const all = saving(
     savings.reduce((sum, { figures }) => sum + figures.before, 0),
     savings.reduce((sum, { figures }) => sum + figures.after, 0),
   );
-  const podCount = EXAMPLES.reduce((sum, { pods }) => sum + pods, 0);
   const rows = savings.map(({ example, figures }) => row(example.name, example.pods, figures));
-  console.log(`\n${columns(['EXAMPLE', 'PODS', 'BEFORE', 'AFTER', 'SAVED'], [...rows, row('all', podCount, all)])}`);
-  console.log(`\n${await policyTable(client, podCount)}`);
+  console.log(`\n${columns(['EXAMPLE', 'PODS', 'BEFORE', 'AFTER', 'SAVED'], [...rows, row('all', pods.length, all)])}`);
+  console.log(`\n${await policyTable(client, pods.length)}`);
+  console.log(`\n${await nodeConfigTable(client)}`);
   console.log(`\n${gpuGrid(state.ledger)}\n`);
   return savings
     .filter(({ example, figures }) => figures.after !== example.promised)
@@ -220,26 +290,27 @@ async function main(): Promise<number> {
     return 0;
   }
   const progress = new Progress(process.stdout);
-  console.log('A real kube-apiserver and kube-scheduler on this machine; the GPU nodes are played by kwok.\n');
-  progress.begin('control plane, extender, webhook, controller');
+  console.log(
+    'A real kube-apiserver and kube-scheduler on this machine; the GPU nodes, with what NVIDIA runs there, are emulated.\n',
+  );
+  progress.begin('control plane, GPU nodes, extender, webhook, controller');
   const stack = await startStack({
     label: 'demo',
-    nodes: NODES,
-    strategy: flags.strategy,
     controller: true,
+    fleet: { nodes: NODES, speed: SPEED, configuration: CONFIGURATION },
     log: (line) => progress.update(line),
   });
   const interrupted = new Promise<number>((done) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done(130));
   });
   try {
-    progress.end(`${NODES.length} GPU nodes, strategy ${flags.strategy}`);
+    progress.end(`${NODES.length} nodes with ${NODES.length * 2} GPUs, all of them whole`);
     const missed = await Promise.race([show(stack, progress), interrupted]);
     if (typeof missed === 'number') return missed;
     for (const sentence of missed) console.error(`missed: ${sentence}`);
     if (flags.keep) {
       console.log(
-        `export KUBECONFIG=${stack.cluster.kubeconfigFile}\nkubectl get pods -o wide\nkubectl get gpusharingpolicies\n\nCtrl-C stops it.`,
+        `export KUBECONFIG=${stack.cluster.kubeconfigFile}\nkubectl get pods -o wide\nkubectl get gpusharingpolicies,gpunodeconfigs\n\nCtrl-C stops it.`,
       );
       await interrupted;
     }

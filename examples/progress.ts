@@ -26,6 +26,15 @@ export class Progress {
     this.#out.clearLine(1);
   }
 
+  /** A line of its own, that stays. */
+  note(line: string): void {
+    if (this.#out.isTTY) {
+      this.#out.cursorTo(0);
+      this.#out.clearLine(0);
+    }
+    this.#out.write(`${line}\n`);
+  }
+
   end(result: string): void {
     const seconds = ((performance.now() - this.#since) / 1000).toFixed(1);
     if (this.#out.isTTY) {
