@@ -68,7 +68,7 @@ function addNode(program: Program, node: PlanningNode, n: number, demands: reado
   for (const [f, { changed }] of frames.entries()) program.cost.push(term(changed, y(f)));
   const layouts = layoutsOf(inventory.product);
   const z = (l: number) => `z${n}_${l}`;
-  for (const l of layouts.keys()) program.integer(z(l));
+  for (const l of layouts.keys()) program.integer(z(l), inventory.gpus);
   const cuts = frames.map(({ cut }, f) => term(-cut, y(f)));
   if (layouts.length > 0) program.row(`${layouts.map((_, l) => term(1, z(l))).join(' ')} ${cuts.join(' ')} <= 0`);
 
@@ -92,9 +92,8 @@ function addNode(program: Program, node: PlanningNode, n: number, demands: reado
       if (changed > 0 && (harmed === 'all' || harmed.has(resource)))
         program.row(`${term(1, free)} ${term(pods.length, y(f))} <= ${pods.length}`);
     }
-    // Slots that suit the pod: all of one resource are alike but for how they are shared.
-    const suits = ({ sharing, inventory: offers, changed }: Frame) =>
-      resource !== SHARED_GPU || (fits(offers) && (changed === 0 || (sharing?.replicas ?? 0) <= demand.mostReplicas));
+    // All slots of one resource are alike, but for how GPUs are shared.
+    const suits = (frame: Frame) => suitsShared(frame, demand);
     program.row(`${term(count, x)} ${supply(resource, suits).join(' ')} <= 0`);
     if (!migFits(demand, node)) program.row(`${term(1, x)} <= 0`);
     users.set(resource, [...(users.get(resource) ?? []), term(count, x), term(count, free)]);
@@ -176,7 +175,32 @@ function framesOf(node: PlanningNode, demands: readonly Demand[]): Frame[] {
     if (other) choose(gpu + 1, [...chosen, other], new Set([...cut, gpu]));
   };
   choose(0, [], new Set());
-  return [...frames.values()];
+  return undominated([...frames.values()], demands);
+}
+
+/** Without those that another is at least as good as in every respect: the programs stay small. */
+function undominated(frames: readonly Frame[], demands: readonly Demand[]): Frame[] {
+  const resources = [...new Set(demands.map(({ resource }) => resource))];
+  const facts = frames.map((frame) => {
+    const harms = resources.map(
+      (resource) => frame.changed > 0 && (frame.harmed === 'all' || frame.harmed.has(resource)),
+    );
+    const figures = [-frame.changed, frame.cut, ...resources.map((resource) => frame.slots.get(resource) ?? 0)];
+    const suits = demands.map((demand) => suitsShared(frame, demand));
+    return [...figures, ...[...suits, ...harms.map((harm) => !harm)].map(Number)];
+  });
+  const covers = (a: number, b: number) => facts[a]?.every((figure, i) => figure >= (facts[b]?.[i] ?? 0)) ?? false;
+  return frames.filter(
+    (frame, b) => frame.changed === 0 || !frames.some((_, a) => a !== b && covers(a, b) && (!covers(b, a) || a < b)),
+  );
+}
+
+/** Whether its slots of shared GPUs suit the pods; true for pods that want others. */
+function suitsShared({ sharing, inventory, changed }: Frame, demand: Demand): boolean {
+  const { resource, count, mode, slotMiB, slotMilli, mostReplicas } = demand;
+  if (resource !== SHARED_GPU) return true;
+  const request = { resources: [{ resource, count, largestContainer: count }], mode, slotMiB, slotMilli };
+  return fit(inventory, () => count, request).fits && (changed === 0 || (sharing?.replicas ?? 0) <= mostReplicas);
 }
 
 function term(factor: number, name: string): string {

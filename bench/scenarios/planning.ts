@@ -13,7 +13,7 @@ const CASES = 400;
 const NODES = 1_000;
 const PODS = 2_000;
 const RUNS = 15;
-const KINDS = [20, 100, 500];
+const KINDS = [20, 100];
 
 export const planning: Scenario = {
   name: 'planning',

@@ -5,7 +5,7 @@ import { podSchema } from '../api/kubernetes.ts';
 import type { Feed } from '../cluster/cluster-state.ts';
 import { requestOf } from '../cluster/projection.ts';
 import { recordFeed } from '../cluster/record-feed.ts';
-import type { Holder } from './next-step.ts';
+import { ANYTHING, type Holder } from './next-step.ts';
 
 const MIRROR = 'kubernetes.io/config.mirror';
 
@@ -83,11 +83,9 @@ function resourcesOf(pod: StoredPod): Record<string, number> {
     return Object.fromEntries(requestOf(pod).map(({ resource, count }) => [resource, count]));
   } catch {
     // A quantity that nobody can read: it was bound all the same, so it may hold anything.
-    return { [UNKNOWN]: 1 };
+    return { [ANYTHING]: 1 };
   }
 }
-
-const UNKNOWN = 'nvidia.com/gpu';
 
 /** As `kubectl drain` refuses them without --force. */
 function whyItStays({ annotations, ownerReferences }: StoredPod['metadata']): string | undefined {

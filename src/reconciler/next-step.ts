@@ -28,6 +28,9 @@ export interface Target {
   readonly drainMs: number;
 }
 
+/** In place of a resource's name: nobody can tell what the pod holds. */
+export const ANYTHING = '*';
+
 /** A pod that holds GPUs of the node. */
 export interface Holder {
   readonly uid: string;
@@ -84,7 +87,7 @@ export interface NodePatch {
   readonly unschedulable?: true | null;
 }
 
-export type Doing = 'begin' | 'retarget' | 'tell' | 'repair' | 'finish' | 'abort' | 'fail';
+export type Doing = 'begin' | 'retarget' | 'tell' | 'repair' | 'finish' | 'abort' | 'fail' | 'adopt';
 
 export type Step = { readonly standing: Standing | undefined } & (
   | { readonly do: 'nothing'; readonly wakeMs?: number | undefined }
@@ -123,19 +126,23 @@ function atRest(situation: Situation): Step {
     if (isNew) return begin(situation, target);
     return nothing({ phase: 'Failed', reason: 'ForeignEdit', message: edit });
   }
-  if (!told.failed) return nothing(ready(node, target.partition));
-  if (isNew || (told.failed.reason !== 'ForeignEdit' && elapsed >= times.retry)) return begin(situation, target);
-  const wakeMs = told.failed.reason === 'ForeignEdit' ? undefined : times.retry - elapsed;
-  return nothing({ phase: 'Failed', ...told.failed }, wakeMs);
+  if (!told.failed) return isNew ? adopt(node, target, told) : nothing(ready(node, target.partition));
+  // An edit that is there no more has been taken back: what it broke off is done now.
+  if (isNew || told.failed.reason === 'ForeignEdit' || elapsed >= times.retry) return begin(situation, target);
+  return nothing({ phase: 'Failed', ...told.failed }, times.retry - elapsed);
+}
+
+/** It is so already, by another wish: who edits the labels from now on edits what this one wants. */
+function adopt(node: ObservedNode, { config, generation, partition }: Target, told: Told): Step {
+  const patch = { annotations: { [NODE.partition]: JSON.stringify({ ...told, config, generation }) } };
+  return { do: 'patch', doing: 'adopt', patch, standing: ready(node, partition) };
 }
 
 function begin(situation: Situation, target: Target): Step {
-  const { node, mayBegin, drainGivenUp } = situation;
-  const busy = blockers(situation, target.partition);
-  const drains = target.whenBusy === 'Drain' && busy.length > 0;
-  if (busy.length > 0 && (!drains || drainGivenUp)) return nothing(waitsFor(busy, drains));
-  const staying = drains ? busy.filter(({ stays }) => stays !== undefined) : [];
-  if (staying.length > 0) return nothing(cannotDrain(staying));
+  const { node, mayBegin } = situation;
+  const hindered = hindrance(situation, target);
+  if (hindered) return hindered;
+  const drains = target.whenBusy === 'Drain' && blockers(situation, target.partition).length > 0;
   if (!mayBegin) {
     const message = 'waits for its turn: as many nodes are changing as reconciler.maxInTransition allows';
     return nothing({ phase: 'Pending', reason: 'Queued', message });
@@ -147,6 +154,17 @@ function begin(situation: Situation, target: Target): Step {
     ...(cordoned && { unschedulable: true as const }),
   };
   return { do: 'patch', doing: 'begin', patch, standing: changing(mark, 'Marked', 'nobody is placed on it any more') };
+}
+
+/** Pods that the node must not be taken from, for now. */
+function hindrance(situation: Situation, target: Target): Step | undefined {
+  const { drainGivenUp, times } = situation;
+  const busy = blockers(situation, target.partition);
+  if (busy.length === 0) return undefined;
+  const drains = target.whenBusy === 'Drain';
+  if (!drains || drainGivenUp) return nothing(waitsFor(busy, drains), drains ? times.retry : undefined);
+  const staying = busy.filter(({ stays }) => stays !== undefined);
+  return staying.length > 0 ? nothing(cannotDrain(staying)) : undefined;
 }
 
 /** Names under which the components are told: others than those that did not work, or that somebody has overwritten. */
@@ -169,8 +187,9 @@ function markFor(node: ObservedNode, target: Target, course: Pick<Mark, 'cordone
   };
 }
 
-/** Nobody has ever switched MIG on, as far as labels tell. */
-function isWithoutMig({ mig, migState }: ObservedNode): boolean {
+/** Nobody has ever switched MIG on, as far as labels tell; a label may be gone, and what it did still be there. */
+function isWithoutMig({ mig, migState, migCounts, told }: ObservedNode): boolean {
+  if (told?.mig !== undefined || Object.values(migCounts).some((count) => count > 0)) return false;
   return mig === undefined || (mig === 'all-disabled' && migState === 'success');
 }
 
@@ -178,13 +197,11 @@ function underWay(situation: Situation, mark: Mark): Step {
   const { node, target } = situation;
   if (mark === UNREADABLE || mark.config === '') return end(node, UNREADABLE, 'abort', undefined, target && queued());
   if (isTold(node, mark)) return whenTold(situation, mark);
-  if (!target) return end(node, mark, 'abort', undefined, undefined);
+  if (!target) return giveBack(node, mark, undefined);
   if (!samePartition(mark.partition, target.partition)) return retarget(node, mark, target);
 
-  const busy = blockers(situation, target.partition);
-  if (busy.length > 0 && target.whenBusy === 'Wait') {
-    return end(node, mark, 'abort', undefined, waitsFor(busy, false));
-  }
+  const busy = isToldMore(node, mark) ? [] : blockers(situation, target.partition);
+  if (busy.length > 0 && target.whenBusy === 'Wait') return giveBack(node, mark, waitsFor(busy, false));
   const missing = ageOfKeys(situation, mark) === undefined;
   if (missing) {
     const plugin = { ...target.plugin, name: mark.plugin };
@@ -205,10 +222,10 @@ function retarget(node: ObservedNode, mark: Mark, target: Target): Step {
 
 function drain({ node, elapsed, times }: Situation, mark: Mark, { drainMs }: Target, busy: readonly Holder[]): Step {
   const staying = busy.filter(({ stays }) => stays !== undefined);
-  if (staying.length > 0) return end(node, mark, 'abort', undefined, cannotDrain(staying));
+  if (staying.length > 0) return giveBack(node, mark, cannotDrain(staying));
   if (elapsed >= drainMs) {
     const message = `not drained within ${drainMs / 1000} s, the node is given back: ${names(busy)} did not go`;
-    return end(node, mark, 'abort', undefined, { phase: 'Failed', reason: 'DrainTimeout', message });
+    return giveBack(node, mark, { phase: 'Failed', reason: 'DrainTimeout', message });
   }
   const standing = changing(mark, 'Draining', `evicting ${names(busy)}`);
   const pods = busy.filter(({ terminating }) => !terminating);
@@ -255,7 +272,9 @@ function whenTold(situation: Situation, mark: Mark): Step {
     );
   }
   const atWork = node.migState === 'pending' || node.migState === 'rebooting';
-  if (target && !samePartition(mark.partition, target.partition) && !(mark.mig !== undefined && atWork)) {
+  const isOther = target && !samePartition(mark.partition, target.partition);
+  // What could not begin would only come back to this.
+  if (isOther && !(mark.mig !== undefined && atWork) && !hindrance(situation, target)) {
     return retarget(node, mark, target);
   }
   if (mark.mig !== undefined && node.migState !== 'success') {
@@ -267,8 +286,11 @@ function whenTold(situation: Situation, mark: Mark): Step {
     const state = node.migState === undefined ? 'has not begun' : `is still ${node.migState}`;
     return again(situation, mark, 'mig', 'MigStuck', `mig-manager ${state} after ${seconds(times.migDeadline)}`);
   }
-  if (agreement(node, mark.partition) === 'full')
+  if (agreement(node, mark.partition) === 'full') {
+    // It may be what there was before: config-manager needs a moment to notice that it is told.
+    if (elapsed < times.settle) return nothing(changing(mark, 'Registering', 'it settles'), times.settle - elapsed);
     return end(node, mark, 'finish', undefined, ready(node, mark.partition));
+  }
   if (elapsed < times.pluginDeadline) {
     const doing =
       offers(node, mark.partition) === 'no'
@@ -325,6 +347,29 @@ function end(
   return { do: 'patch', doing, patch, standing };
 }
 
+/** Nobody was told of this mark; but what they were told before it may not have come true yet: that is seen to its end. */
+function giveBack(node: ObservedNode, mark: Mark, standing: Standing | undefined): Step {
+  const { told } = node;
+  const isUnfinished =
+    told && !told.failed && foreignEdit(node, told) === undefined && agreement(node, told.partition) === 'no';
+  if (!isUnfinished) return end(node, mark, 'abort', undefined, standing);
+  const { attempt, repairs, cordoned } = mark;
+  const before: Mark = { ...told, attempt, repairs, cordoned };
+  const patch = { annotations: { [NODE.transition]: JSON.stringify(before) } };
+  return { do: 'patch', doing: 'retarget', patch, standing };
+}
+
+/** They are told the same once more: whoever still holds GPUs there holds none that change. */
+function isToldMore(node: ObservedNode, mark: Mark): boolean {
+  const { told } = node;
+  return (
+    told !== undefined &&
+    !told.failed &&
+    foreignEdit(node, told) === undefined &&
+    samePartition(told.partition, mark.partition)
+  );
+}
+
 /** We have told the components what the mark says; whether the labels still say so is for `foreignEdit`. */
 function isTold({ told }: ObservedNode, mark: Mark): boolean {
   return (
@@ -352,7 +397,9 @@ function foreignEdit({ plugin, mig, name }: ObservedNode, told: Pick<Told, 'plug
 function blockers({ node, holders }: Situation, partition: Partition): Holder[] {
   const resources = disturbed(currentPartition(node), partition);
   return holders.filter(
-    (holder) => resources === 'all' || Object.keys(holder.resources).some((resource) => resources.has(resource)),
+    (holder) =>
+      resources === 'all' ||
+      Object.keys(holder.resources).some((resource) => resource === ANYTHING || resources.has(resource)),
   );
 }
 

@@ -9,12 +9,15 @@ import { isGpuResource, migProfileOf, migResource } from '../core/resources.ts';
 import { parseCount } from '../core/units.ts';
 import type { NodeGpus } from './desired.ts';
 
+/** Far above any machine. */
+const MOST_GPUS = 1024;
+
 const layout = z.record(z.string(), z.int().min(1));
 const partitionSchema = z.object({
   /** null where MIG is off: JSON knows no undefined. */
   layouts: z
     .array(layout.nullable())
-    .max(1024)
+    .max(MOST_GPUS)
     .transform((layouts) => layouts.map((each) => each ?? undefined)),
   sharing: z
     .object({ mode: z.enum(['mps', 'timeslicing']), replicas: z.int().min(2) })
@@ -109,7 +112,8 @@ export function observe(object: unknown): ObservedNode | undefined {
     paused: Object.keys(labels).filter((key) => key.startsWith(PAUSED.prefix) && labels[key] === PAUSED.value),
     allocatable,
     sharing: labels[GFD.sharingStrategy],
-    replicas: Number(/^\d{1,4}$/.exec(labels[GFD.replicas] ?? '')?.[0] ?? 1),
+    // It says 0 where MIG has every GPU. Source: k8s-device-plugin 0.20, `internal/lm`.
+    replicas: Math.max(1, Number(/^\d{1,4}$/.exec(labels[GFD.replicas] ?? '')?.[0] ?? 1)),
     migStrategy: labels[GFD.migStrategy],
     migCounts,
     cordoned: spec?.unschedulable ?? false,
@@ -133,7 +137,7 @@ function gpusOf(labels: Readonly<Record<string, string>>): NodeGpus | undefined 
   const product = (labels[GFD.product] ?? '').replace(/-SHARED$/, '').replace(/-MIG-.*$/, '');
   const gpus = Number(/^\d{1,4}$/.exec(labels[GFD.count] ?? '')?.[0] ?? 0);
   const memoryMiB = Number(/^\d{1,9}$/.exec(labels[GFD.memory] ?? '')?.[0] ?? gpuModelOf(product)?.memoryMiB ?? 0);
-  return product && gpus > 0 ? { product, gpus, memoryMiB } : undefined;
+  return product && gpus > 0 && gpus <= MOST_GPUS ? { product, gpus, memoryMiB } : undefined;
 }
 
 function parseJson<T>(schema: z.ZodType<T>, text: string | undefined): T | undefined {
@@ -180,7 +184,8 @@ function labelsAgree(node: ObservedNode, { layouts, sharing }: Partition): boole
 /** How it is partitioned now; undefined if nobody can tell. */
 export function currentPartition(node: ObservedNode): Partition | undefined {
   const { told, gpus } = node;
-  if (told && node.plugin === told.plugin && (told.mig === undefined || node.mig === told.mig)) {
+  // Of what was given up nobody knows how far it came: other layouts may offer just as much.
+  if (told && !told.failed && node.plugin === told.plugin && (told.mig === undefined || node.mig === told.mig)) {
     if (told.partition.layouts.length === gpus?.gpus && offers(node, told.partition) !== 'no') return told.partition;
   }
   if (!gpus) return undefined;

@@ -232,7 +232,7 @@ export class Reconciler {
         for (const pod of step.pods) {
           const refused = await evict(client, pod, () => lease.isHeld);
           if (refused !== undefined)
-            log.info({ node: name, pod: `${pod.namespace}/${pod.name}`, why: refused }, 'not evicted yet');
+            log.debug({ node: name, pod: `${pod.namespace}/${pod.name}`, why: refused }, 'not evicted yet');
         }
         return;
       case 'patch':
@@ -415,6 +415,7 @@ function conflict({ nodeName }: NodeConfig, first: NodeConfig | undefined): Stan
 const NEWS: Readonly<Record<Doing, { type: 'Normal' | 'Warning'; reason: string; result?: string } | undefined>> = {
   begin: { type: 'Normal', reason: 'PartitionChanging' },
   retarget: undefined,
+  adopt: undefined,
   tell: undefined,
   repair: { type: 'Warning', reason: 'PartitionRepaired' },
   finish: { type: 'Normal', reason: 'PartitionReady', result: 'finished' },

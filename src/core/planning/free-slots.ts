@@ -39,9 +39,12 @@ export function serve(
   const dead = new Set<number>();
   for (const each of asked) {
     const offering = byResource.get(each.resource) ?? [];
-    while ((left[each.index] ?? 0) > 0) {
-      if (!offering.some((site) => isFree(site, each.resource)) || !makeRoom(each, offering, asked, dead)) break;
-      left[each.index] = (left[each.index] ?? 0) - 1;
+    for (;;) {
+      const open = left[each.index] ?? 0;
+      if (open === 0 || !offering.some((site) => isFree(site, each.resource))) break;
+      const placed = makeRoom(each, open, offering, asked, dead);
+      if (placed === 0) break;
+      left[each.index] = open - placed;
     }
   }
 }
@@ -74,29 +77,34 @@ interface Move {
 }
 
 /**
- * Places one more pod by a chain of moves: it takes the place of a pod of another demand, which takes the place of a
- * third, until one finds a free slot. With that, as much is served as can be (Kuhn's augmenting paths), where pods
+ * Places more pods by a chain of moves: they take the places of pods of another demand, which take the places of a
+ * third, until some find free slots. With that, as much is served as can be (Kuhn's augmenting paths), where pods
  * take the same number of slots.
+ * @param most pods to place at once
  * @param dead demands that are known to find no free slot, by index; added to
+ * @returns how many it has placed
  */
-function makeRoom(asked: Asked, sites: readonly Site[], all: readonly Asked[], dead: Set<number>): boolean {
-  if (dead.has(asked.index)) return false;
+function makeRoom(
+  asked: Asked,
+  most: number,
+  sites: readonly Site[],
+  all: readonly Asked[],
+  dead: Set<number>,
+): number {
+  if (dead.has(asked.index)) return 0;
   const seen = new Set<number>([asked.index]);
   let wanting: { readonly pod: Asked; readonly before: Move | undefined }[] = [{ pod: asked, before: undefined }];
   while (wanting.length > 0) {
     const next: typeof wanting = [];
     for (const { pod, before } of wanting) {
       const free = sites.find((site) => site.takes(pod) > 0);
-      if (free) {
-        carryOut(pod, free, before);
-        return true;
-      }
+      if (free) return carryOut(pod, free, before, most);
       for (const site of sites) {
-        if (goesTo(before, site)) continue;
+        if (goesTo(before, site) || !site.suits(pod)) continue;
         for (const index of site.pods.keys()) {
           const other = all[index];
           if (!other || seen.has(index) || dead.has(index)) continue;
-          if (other.resource !== pod.resource || other.count !== pod.count || !swaps(site, other, pod)) continue;
+          if (other.resource !== pod.resource || other.count !== pod.count || swaps(site, other, pod, 1) < 1) continue;
           seen.add(index);
           next.push({ pod: other, before: { to: site, pod, before } });
         }
@@ -105,7 +113,7 @@ function makeRoom(asked: Asked, sites: readonly Site[], all: readonly Asked[], d
     wanting = next;
   }
   for (const index of seen) dead.add(index);
-  return false;
+  return 0;
 }
 
 function goesTo(move: Move | undefined, site: Site): boolean {
@@ -117,21 +125,29 @@ function isFree(site: Site, resource: string): boolean {
   return pool !== undefined && pool.slots > (site.held.get(resource) ?? 0);
 }
 
-/** Whether the site takes the one once the other has left. */
-function swaps(site: Site, leaving: Asked, coming: Asked): boolean {
-  site.place(leaving, -1);
-  const takes = site.takes(coming) > 0;
-  site.place(leaving, 1);
+/** How many of the one, up to so many, the site takes once as many of the other have left. */
+function swaps(site: Site, leaving: Asked, coming: Asked, pods: number): number {
+  site.place(leaving, -pods);
+  const takes = Math.min(pods, site.takes(coming));
+  site.place(leaving, pods);
   return takes;
 }
 
-/** Carries a chain out from its end: the pod that has found a free slot goes first. */
-function carryOut(last: Asked, free: Site, chain: Move | undefined): void {
-  free.place(last, 1);
+/** Carries a chain out from its end, where there are free slots, for as many pods as go all the way. */
+function carryOut(last: Asked, free: Site, chain: Move | undefined, most: number): number {
+  let pods = Math.min(most, free.takes(last));
   let leaving = last;
   for (let move = chain; move; move = move.before) {
-    move.to.place(leaving, -1);
-    move.to.place(move.pod, 1);
+    pods = Math.min(pods, move.to.pods.get(leaving.index) ?? 0);
+    pods = swaps(move.to, leaving, move.pod, pods) === pods ? pods : 1;
     leaving = move.pod;
   }
+  free.place(last, pods);
+  leaving = last;
+  for (let move = chain; move; move = move.before) {
+    move.to.place(leaving, -pods);
+    move.to.place(move.pod, pods);
+    leaving = move.pod;
+  }
+  return pods;
 }

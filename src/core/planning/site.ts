@@ -17,6 +17,8 @@ export class Site {
   /** Of its room beside GPUs, what pods of the plan leave: 0 to 1. */
   roomLeft = 1;
   #offers: NodeInventory | undefined;
+  /** By index of what was asked. */
+  #suits: (boolean | undefined)[] = [];
   readonly #rooms: (number | undefined)[];
 
   /**
@@ -60,6 +62,7 @@ export class Site {
   become(partition: Partition): void {
     this.#offers = settled(this.node.inventory, partition);
     this.pods.clear();
+    this.#suits = [];
   }
 
   /** How many such pods it has room for beside its GPUs, were no other pods in the plan. */
@@ -74,13 +77,22 @@ export class Site {
 
   /** How many more such pods it takes as it is offered. */
   takes(asked: Asked): number {
-    const { offers } = this;
-    if (!offers) return 0;
     const { resource, count } = asked;
-    const pool = offers.pools.find((each) => each.resource === resource);
+    const pool = this.#offers?.pools.find((each) => each.resource === resource);
     const free = pool ? pool.slots - (this.held.get(resource) ?? 0) : 0;
-    if (free < count || !fit(offers, () => free, asked.request).fits) return 0;
+    if (free < count || !this.suits(asked)) return 0;
     return Math.min(Math.floor(free / count), roomFor(this.room(asked), this.roomLeft));
+  }
+
+  /** Whether such a pod may have slots of it, were they free. */
+  suits(asked: Asked): boolean {
+    if (!this.#offers) return false;
+    let suits = this.#suits[asked.index];
+    if (suits === undefined) {
+      suits = fit(this.#offers, () => asked.count, asked.request).fits;
+      this.#suits[asked.index] = suits;
+    }
+    return suits && this.room(asked) > 0;
   }
 
   /** Places pods, or takes them away again if fewer than 0. */
