@@ -16,8 +16,12 @@ const MODES: readonly SharingMode[] = ['exclusive', 'mig', 'mps', 'timeslicing']
 export interface Shape {
   readonly products: readonly string[];
   readonly gpus: readonly number[];
+  /** Share of the nodes whose GPUs are all whole. */
+  readonly whole: number;
   /** Share of the nodes that pods use. */
   readonly used: number;
+  /** Of those, the share that is full: pods hold every slot. */
+  readonly full: number;
 }
 
 /** A node as it might be met: whole, shared or cut; idle or partly held. */
@@ -25,12 +29,14 @@ export function randomNode(name: string, createdAt: number, shape: Shape, random
   const pick = <T>(items: readonly T[]): T => items[randomIndex(random, items.length)] as T;
   const product = pick(shape.products);
   const gpus = pick(shape.gpus);
-  const partition = randomPartition(product, gpus, random);
+  const partition = randomPartition(product, gpus, shape.whole, random);
   const inventory = inventoryWithPartition(name, createdAt, product, gpus, partition);
   const held = new Map<string, number>();
   if (random() < shape.used) {
+    const full = random() < shape.full;
     for (const { resource, slots } of inventory.pools) {
-      if (random() < 0.6) held.set(resource, 1 + randomIndex(random, slots));
+      if (full) held.set(resource, slots);
+      else if (random() < 0.6) held.set(resource, 1 + randomIndex(random, slots));
     }
   }
   const modes = new Set(random() < 0.7 ? MODES : MODES.filter((mode) => mode === 'exclusive' || random() < 0.6));
@@ -59,15 +65,14 @@ export function inventoryWithPartition(
   return inventory;
 }
 
-function randomPartition(product: string, gpus: number, random: Random): Partition {
+function randomPartition(product: string, gpus: number, wholeShare: number, random: Random): Partition {
   const whole = new Array<undefined>(gpus).fill(undefined);
+  if (random() < wholeShare) return { layouts: whole, sharing: undefined };
   const dice = random();
-  if (dice < 0.5) return { layouts: whole, sharing: undefined };
   const replicas = [2, 4, 8][randomIndex(random, 3)] ?? 2;
   const layouts = layoutsOf(product);
-  if (dice < 0.65 || (layouts.length === 0 && dice < 0.8))
-    return { layouts: whole, sharing: { mode: 'mps', replicas } };
-  if (dice < 0.75 || layouts.length === 0) return { layouts: whole, sharing: { mode: 'timeslicing', replicas } };
+  if (dice < 0.3 || (layouts.length === 0 && dice < 0.6)) return { layouts: whole, sharing: { mode: 'mps', replicas } };
+  if (dice < 0.5 || layouts.length === 0) return { layouts: whole, sharing: { mode: 'timeslicing', replicas } };
   const cut = 1 + randomIndex(random, gpus);
   const layout = () => layouts[randomIndex(random, layouts.length)];
   return { layouts: whole.map((_, gpu) => (gpu < gpus - cut ? undefined : layout())), sharing: undefined };
@@ -119,7 +124,9 @@ export function randomDemand(
 const SMALL: Shape = {
   products: ['NVIDIA-A100-SXM4-40GB', 'NVIDIA-A100-SXM4-40GB', 'NVIDIA-A30', 'NVIDIA-L40S'],
   gpus: [1, 2, 3, 4],
+  whole: 0.5,
   used: 0.3,
+  full: 0,
 };
 
 /** 2 to 6 nodes of 1 to 4 GPUs, 1 to 3 kinds of demand. */
@@ -145,7 +152,9 @@ const LARGE: Shape = {
     'Tesla-T4',
   ],
   gpus: [1, 2, 4, 8],
-  used: 0.6,
+  whole: 0.8,
+  used: 0.85,
+  full: 0.9,
 };
 
 /** Many nodes and pods of all kinds. */

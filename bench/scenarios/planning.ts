@@ -24,7 +24,7 @@ export const planning: Scenario = {
     'optimum is that of integer programs solved exactly by HiGHS: what is free serves as much as it can, then changes ' +
     'serve as much as they can, then as few GPUs change as possible. Served: milli-GPU of pods served by what is free ' +
     'and by changes. Served per GPU changed: of those served by changes; of cases in which both change some. Speed: ' +
-    `${NODES} nodes of 1 to 8 GPUs of six products in all states, six in ten in use; ${PODS} pods of 20 to 500 ` +
+    `${NODES} nodes of 1 to 8 GPUs of six products in all states, 85% in use and nine in ten of those full; ${PODS} pods of 20 to 500 ` +
     `different demands, two priorities; ${RUNS} plans of each after one to warm up.`,
   async run(log) {
     // Its types say CommonJS, its code is a module.

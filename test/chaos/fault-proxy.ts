@@ -20,6 +20,8 @@ export interface FaultProxyOptions {
   readonly rates: FaultRates;
   /** In [0, 1). */
   readonly random: () => number;
+  /** After so many writes that reached the API server the client is cut off for good, the last reply included. */
+  readonly writesUntilDeath?: number;
   /** ms that a frozen request is held: longer than clients wait. */
   readonly freezeMs?: readonly [least: number, most: number];
 }
@@ -43,6 +45,7 @@ export class FaultProxy {
   /** Says of each request that is held back whether it goes on. */
   readonly #held = new Set<(goesOn: boolean) => void>();
   #healed = false;
+  #writes = 0;
 
   private constructor(
     options: FaultProxyOptions,
@@ -80,6 +83,16 @@ export class FaultProxy {
     this.#healed = true;
   }
 
+  /** Whether the client has made its last write. */
+  get isDead(): boolean {
+    return this.#writes >= (this.#options.writesUntilDeath ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Writes that have been asked for. */
+  get writes(): number {
+    return this.#writes;
+  }
+
   /** Requests held back, which may go on later. */
   get held(): number {
     return this.#held.size;
@@ -104,6 +117,15 @@ export class FaultProxy {
     const body = await buffer(request);
     if (request.socket.destroyed) return;
     const asked = parse(request.method, url);
+    if (this.isDead) return void response.destroy();
+    if (asked.write) {
+      this.#writes += 1;
+      if (this.isDead) {
+        await buffer(await this.#forward(request, url, body));
+        this.abandon();
+        return;
+      }
+    }
     const promised = this.#lists.page(url);
     if (promised) return answer(response, 200, promised);
     const fault = this.#healed ? undefined : this.#dice.draw(asked);

@@ -1,6 +1,5 @@
 /** Demands as the planner works with them: weighed, and in the order in which they are served. */
 
-import { mostMpsClients } from '../gpu-catalog.ts';
 import type { SharingMode } from '../inventory.ts';
 import { instanceMilli } from '../mig/profile.ts';
 import type { Sharing } from '../partition.ts';
@@ -60,12 +59,12 @@ const USUAL_REPLICAS = [2, 4, 8, 16, 32];
 export function mostReplicasOn(
   { demand }: Asked,
   mode: Sharing['mode'],
-  { product, gpuMiB }: GpuType,
+  { gpuMiB, mpsClients }: GpuType,
 ): number | undefined {
   const { resource, count, largestContainer = count, slotMiB = 0, slotMilli = 0 } = demand;
   if (resource !== SHARED_GPU || (demand.mode !== undefined && demand.mode !== mode)) return undefined;
   if (mode === 'mps' && largestContainer > 1) return undefined;
-  const most = mode === 'mps' ? Math.min(demand.mostReplicas, mostMpsClients(product)) : demand.mostReplicas;
+  const most = mode === 'mps' ? Math.min(demand.mostReplicas, mpsClients) : demand.mostReplicas;
   const enough = (replicas: number) =>
     replicas >= 2 &&
     replicas <= most &&

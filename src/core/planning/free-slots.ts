@@ -1,11 +1,13 @@
 /** Serves pods from slots that exist, or that are coming. */
 
 import type { Asked } from './asked.ts';
-import type { Site } from './site.ts';
+import { serveByMoves } from './moves.ts';
+import { inFixedOrder, type Site } from './site.ts';
 
 /**
- * Places pods on the sites as they are offered, in the order of what was asked; nodes that are in use come first, so
- * that idle ones can still be changed. What does not fit at first is tried again by moving others.
+ * Places pods on the sites as they are offered, in the order of what was asked: first on nodes that pods use, so that
+ * idle ones can still be changed; then on as few idle ones as will do; then on what is coming. What does not fit at
+ * first is tried again by moving others.
  * @param left pods of each asked; lowered by those that are placed
  * @param flexible how much else the plan could make of a site: the least flexible are used first
  */
@@ -15,42 +17,38 @@ export function serve(
   left: number[],
   flexible: (site: Site) => number,
 ): void {
-  const byResource = new Map<string, Site[]>();
+  const offering = new Map<string, Offering[]>();
   for (const each of asked) {
-    const open = left[each.index] ?? 0;
-    if (open === 0) continue;
-    let offering = byResource.get(each.resource);
-    if (!offering) {
-      offering = offeringOf(sites, each.resource, flexible);
-      byResource.set(each.resource, offering);
+    if ((left[each.index] ?? 0) === 0) continue;
+    let offers = offering.get(each.resource);
+    if (!offers) {
+      offers = offeringOf(sites, each.resource, flexible);
+      offering.set(each.resource, offers);
     }
-    for (const idle of [false, true]) {
-      for (const site of offering) {
-        const rest = left[each.index] ?? 0;
-        if (rest === 0) break;
-        if (site.idle !== idle) continue;
-        const pods = Math.min(rest, site.takes(each));
-        if (pods === 0) continue;
-        site.place(each, pods);
-        left[each.index] = rest - pods;
-      }
+    const used: Offering[] = [];
+    const idle: Offering[] = [];
+    const coming: Offering[] = [];
+    for (const offer of offers) {
+      if (offer.site.node.coming) coming.push(offer);
+      else (offer.site.idle ? idle : used).push(offer);
     }
+    let rest = left[each.index] ?? 0;
+    for (const { site } of used) rest -= placeSome(site, each, rest);
+    rest -= placeOnFew(idle, each, rest);
+    for (const { site } of coming) rest -= placeSome(site, each, rest);
+    left[each.index] = rest;
   }
-  const dead = new Set<number>();
-  for (const each of asked) {
-    const offering = byResource.get(each.resource) ?? [];
-    for (;;) {
-      const open = left[each.index] ?? 0;
-      if (open === 0 || !offering.some((site) => isFree(site, each.resource))) break;
-      const placed = makeRoom(each, open, offering, asked, dead);
-      if (placed === 0) break;
-      left[each.index] = open - placed;
-    }
-  }
+  const bySite = [...offering].map(([resource, offers]) => [resource, offers.map(({ site }) => site)] as const);
+  serveByMoves(new Map(bySite), asked, left);
+}
+
+interface Offering {
+  readonly site: Site;
+  readonly flexible: number;
 }
 
 /** Sites with free slots of the resource: smallest slots first, so that large ones are left for who needs them. */
-function offeringOf(sites: readonly Site[], resource: string, flexible: (site: Site) => number): Site[] {
+function offeringOf(sites: readonly Site[], resource: string, flexible: (site: Site) => number): Offering[] {
   return sites
     .flatMap((site) => {
       const pool = site.offers?.pools.find((each) => each.resource === resource);
@@ -60,94 +58,32 @@ function offeringOf(sites: readonly Site[], resource: string, flexible: (site: S
     })
     .sort(
       (a, b) => a.slot - b.slot || a.flexible - b.flexible || a.site.gpus - b.site.gpus || inFixedOrder(a.site, b.site),
-    )
-    .map(({ site }) => site);
+    );
 }
 
-export function inFixedOrder(a: Site, b: Site): number {
-  return a.node.inventory.createdAt - b.node.inventory.createdAt || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
-}
-
-/** A pod on its way to a site, where another has left its place for it. */
-interface Move {
-  readonly to: Site;
-  readonly pod: Asked;
-  /** How the place was freed that this pod leaves; undefined: it had none. */
-  readonly before: Move | undefined;
-}
-
-/**
- * Places more pods by a chain of moves: they take the places of pods of another demand, which take the places of a
- * third, until some find free slots. With that, as much is served as can be (Kuhn's augmenting paths), where pods
- * take the same number of slots.
- * @param most pods to place at once
- * @param dead demands that are known to find no free slot, by index; added to
- * @returns how many it has placed
- */
-function makeRoom(
-  asked: Asked,
-  most: number,
-  sites: readonly Site[],
-  all: readonly Asked[],
-  dead: Set<number>,
-): number {
-  if (dead.has(asked.index)) return 0;
-  const seen = new Set<number>([asked.index]);
-  let wanting: { readonly pod: Asked; readonly before: Move | undefined }[] = [{ pod: asked, before: undefined }];
-  while (wanting.length > 0) {
-    const next: typeof wanting = [];
-    for (const { pod, before } of wanting) {
-      const free = sites.find((site) => site.takes(pod) > 0);
-      if (free) return carryOut(pod, free, before, most);
-      for (const site of sites) {
-        if (goesTo(before, site) || !site.suits(pod)) continue;
-        for (const index of site.pods.keys()) {
-          const other = all[index];
-          if (!other || seen.has(index) || dead.has(index)) continue;
-          if (other.resource !== pod.resource || other.count !== pod.count || swaps(site, other, pod, 1) < 1) continue;
-          seen.add(index);
-          next.push({ pod: other, before: { to: site, pod, before } });
-        }
-      }
-    }
-    wanting = next;
-  }
-  for (const index of seen) dead.add(index);
-  return 0;
-}
-
-function goesTo(move: Move | undefined, site: Site): boolean {
-  return move !== undefined && (move.to === site || goesTo(move.before, site));
-}
-
-function isFree(site: Site, resource: string): boolean {
-  const pool = site.offers?.pools.find((each) => each.resource === resource);
-  return pool !== undefined && pool.slots > (site.held.get(resource) ?? 0);
-}
-
-/** How many of the one, up to so many, the site takes once as many of the other have left. */
-function swaps(site: Site, leaving: Asked, coming: Asked, pods: number): number {
-  site.place(leaving, -pods);
-  const takes = Math.min(pods, site.takes(coming));
-  site.place(leaving, pods);
-  return takes;
-}
-
-/** Carries a chain out from its end, where there are free slots, for as many pods as go all the way. */
-function carryOut(last: Asked, free: Site, chain: Move | undefined, most: number): number {
-  let pods = Math.min(most, free.takes(last));
-  let leaving = last;
-  for (let move = chain; move; move = move.before) {
-    pods = Math.min(pods, move.to.pods.get(leaving.index) ?? 0);
-    pods = swaps(move.to, leaving, move.pod, pods) === pods ? pods : 1;
-    leaving = move.pod;
-  }
-  free.place(last, pods);
-  leaving = last;
-  for (let move = chain; move; move = move.before) {
-    move.to.place(leaving, -pods);
-    move.to.place(move.pod, pods);
-    leaving = move.pod;
-  }
+function placeSome(site: Site, asked: Asked, most: number): number {
+  const pods = most > 0 ? Math.min(most, site.takes(asked)) : 0;
+  if (pods > 0) site.place(asked, pods);
   return pods;
+}
+
+/** The largest nodes first, until one takes all that is left: of those the smallest. Less flexible ones go before. */
+function placeOnFew(offers: readonly Offering[], asked: Asked, pods: number): number {
+  if (pods === 0) return 0;
+  const takers = offers
+    .map(({ site, flexible }) => ({ site, flexible, takes: site.takes(asked) }))
+    .filter(({ takes }) => takes > 0)
+    .sort((a, b) => a.flexible - b.flexible || b.takes - a.takes);
+  let rest = pods;
+  for (const [i, { site, flexible, takes }] of takers.entries()) {
+    let last = takes >= rest ? site : undefined;
+    for (let j = i + 1; last && j < takers.length; j += 1) {
+      const other = takers[j];
+      if (other?.flexible !== flexible || other.takes < rest) break;
+      last = other.site;
+    }
+    rest -= placeSome(last ?? site, asked, rest);
+    if (rest === 0) break;
+  }
+  return pods - rest;
 }

@@ -1,6 +1,6 @@
 /** What MIG can make of the GPUs of one product, for a demand of several priorities. */
 
-import { gpuModelOf, migProfiles } from '../gpu-catalog.ts';
+import { gpuModelOf, migProfiles, mostMpsClients } from '../gpu-catalog.ts';
 import type { NodeInventory } from '../inventory.ts';
 import { LayoutPlanner } from '../mig/best-layout.ts';
 import { EMPTY, MigGeometry, type Multiset } from '../mig/geometry.ts';
@@ -23,6 +23,8 @@ export interface GpuType {
   readonly product: string;
   /** Memory of one GPU; undefined if nobody knows. */
   readonly gpuMiB: number | undefined;
+  /** Clients that MPS takes on one of them. */
+  readonly mpsClients: number;
   /** undefined: it has none. */
   readonly mig: MigType | undefined;
 }
@@ -124,7 +126,7 @@ export class GpuTypes {
       const gpuMiB = told ?? model?.memoryMiB;
       const migClass = gpuMiB === undefined ? undefined : model?.migClass;
       const mig = migClass && gpuMiB !== undefined ? new MigType(new MigGeometry(migClass), gpuMiB) : undefined;
-      type = { product, gpuMiB, mig };
+      type = { product, gpuMiB, mpsClients: mostMpsClients(product), mig };
       this.#types.set(key, type);
     }
     return type;

@@ -1,9 +1,8 @@
 /** One change after the other, always the one that is best by some measure. */
 
 import { type Choice, compareWorth, take } from './choice.ts';
-import { inFixedOrder } from './free-slots.ts';
 import type { Option, Options } from './options.ts';
-import type { Site } from './site.ts';
+import { inFixedOrder, type Site } from './site.ts';
 
 /** By what worth is divided: the dearer of two that are worth the same comes later. */
 export type Measure = (option: Option, site: Site) => number;

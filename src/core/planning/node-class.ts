@@ -4,8 +4,7 @@ import type { SharingMode } from '../inventory.ts';
 import type { Partition } from '../partition.ts';
 import { migResource, SHARED_GPU, WHOLE_GPU } from '../resources.ts';
 import { type Asked, modesFor, mostPods } from './asked.ts';
-import { inFixedOrder } from './free-slots.ts';
-import type { Site } from './site.ts';
+import { inFixedOrder, type Site } from './site.ts';
 
 export interface NodeClass {
   /** In the order in which they are used. */
@@ -30,20 +29,21 @@ const MODES: readonly SharingMode[] = ['exclusive', 'mig', 'mps', 'timeslicing']
 
 /** Classes of the nodes whose partition is known and that are not on their way to another. */
 export function classesOf(sites: readonly Site[], asked: readonly Asked[]): NodeClass[] {
-  const byKey = new Map<string, { sites: Site[]; could: Asked[] }>();
-  const suited = new Map<string, Asked[]>();
+  const byKey = new Map<string, { sites: Site[]; could: Map<Asked, number> }>();
+  const suited = new Map<string, Map<Asked, number>>();
   for (const site of sites) {
     const { partition, modes, onlyRecommend, inventory, restMs } = site.node;
-    if (!partition || !site.changeable) continue;
-    const may = MODES.filter((mode) => modes.has(mode));
-    const kind = `${inventory.product} ${inventory.gpuMiB} ${inventory.gpus} ${may.join()}`;
+    if (!partition || !site.changeable || !mayChange(site, partition)) continue;
+    const allowed = MODES.filter((mode) => modes.has(mode));
+    const kind = `${inventory.product} ${inventory.gpuMiB} ${inventory.gpus} ${allowed.join()}`;
     let suits = suited.get(kind);
     if (!suits) {
-      suits = asked.filter((each) => modesFor(each, site.type, site.gpus).some((mode) => modes.has(mode)));
+      const may = (each: Asked) => modesFor(each, site.type, site.gpus).some((mode) => modes.has(mode));
+      suits = new Map(asked.filter(may).map((each) => [each, mostPods(each, site.type, site.gpus)]));
       suited.set(kind, suits);
     }
-    const could = suits.filter((each) => site.room(each) > 0);
-    if (could.length === 0) continue;
+    const could = new Map([...suits].filter(([each]) => site.room(each) > 0));
+    if (could.size === 0) continue;
     const held = [...site.held].filter(([, slots]) => slots > 0).sort();
     const key = JSON.stringify([
       kind,
@@ -51,10 +51,10 @@ export function classesOf(sites: readonly Site[], asked: readonly Asked[]): Node
       partition.sharing?.replicas,
       partition.layouts.map((layout) => layout ?? null),
       held,
-      may.map((mode) => onlyRecommend(mode) ?? null),
+      allowed.map((mode) => onlyRecommend(mode) ?? null),
       restMs > 0,
       site.roomLeft,
-      could.map((each) => [each.index, site.room(each)]),
+      [...could.keys()].map((each) => [each.index, site.room(each)]),
     ]);
     const same = byKey.get(key);
     if (same) same.sites.push(site);
@@ -68,17 +68,35 @@ export function classesOf(sites: readonly Site[], asked: readonly Asked[]): Node
   });
 }
 
-function classOf(sites: readonly Site[], like: Site, from: Partition, could: readonly Asked[]): NodeClass {
-  const holds = (resource: string) => (like.held.get(resource) ?? 0) > 0;
-  const most = new Map(
-    could.map((each) => [each.index, Math.min(like.room(each), mostPods(each, like.type, like.gpus))]),
-  );
-  const movable = [...from.layouts.entries()].flatMap(([gpu, layout]) => {
-    return layout && !Object.keys(layout).some((profile) => holds(migResource(profile))) ? [gpu] : [];
+function classOf(sites: readonly Site[], like: Site, from: Partition, could: ReadonlyMap<Asked, number>): NodeClass {
+  return {
+    sites,
+    like,
+    from,
+    could: [...could.keys()],
+    most: new Map([...could].map(([each, pods]) => [each.index, Math.min(like.room(each), pods)])),
+    idle: like.idle,
+    reshares: reshareable(like),
+    movable: movableOn(like, from),
+    rests: like.node.restMs > 0,
+  };
+}
+
+function reshareable({ held }: Site): boolean {
+  return (held.get(WHOLE_GPU) ?? 0) === 0 && (held.get(SHARED_GPU) ?? 0) === 0;
+}
+
+function movableOn({ held }: Site, { layouts }: Partition): number[] {
+  const isHeld = (profile: string) => (held.get(migResource(profile)) ?? 0) > 0;
+  return [...layouts.keys()].filter((gpu) => {
+    const layout = layouts[gpu];
+    return layout !== undefined && !Object.keys(layout).some(isHeld);
   });
-  const reshares = !holds(WHOLE_GPU) && !holds(SHARED_GPU);
-  const rests = like.node.restMs > 0;
-  return { sites, like, from, could, most, idle: like.idle, reshares, movable, rests };
+}
+
+/** Some change of it would harm nobody. */
+function mayChange(site: Site, from: Partition): boolean {
+  return site.idle || (reshareable(site) && from.layouts.includes(undefined)) || movableOn(site, from).length > 0;
 }
 
 /** Whether some change of such a node that harms nobody could make room for the pod. */

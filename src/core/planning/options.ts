@@ -23,6 +23,9 @@ export interface Option {
   readonly recommendOnly: string | undefined;
 }
 
+/** Of more kinds of pods than that, only the most promising options are looked at. */
+const FEW = 6;
+
 /** The options of the nodes of one class, thought out once for each demand that comes up. */
 export class Options {
   readonly node: NodeClass;
@@ -46,7 +49,7 @@ export class Options {
     const { could, most } = this.node;
     const wanted: [Asked, number][] = [];
     // More of it than the node could ever hold is as good as just that.
-    let key = wide ? 'w' : 'n';
+    let key = wide ? 'wide' : '';
     for (const asked of could) {
       const pods = Math.min(left[asked.index] ?? 0, most.get(asked.index) ?? 0);
       key += `,${pods}`;
@@ -54,19 +57,23 @@ export class Options {
     }
     const known = this.#known.get(key);
     if (known) return known;
-    const options = wanted.length === 0 ? [] : this.#think(wanted, wide);
+    const options = wanted.length === 0 ? [] : this.#think(wanted, wide && wanted.length <= FEW);
     this.#known.set(key, options);
     return options;
   }
 
   #think(wanted: Wanted, wide: boolean): Option[] {
     const byPods = new Map<string, Option>();
+    const backwards = wanted.toReversed().sort(([a], [b]) => a.rank - b.rank);
     for (const partition of targetsOf(this.node, wanted, wide)) {
-      const option = this.#weigh(partition, wanted);
-      if (!option) continue;
-      const key = [...option.pods].join(';');
-      const other = byPods.get(key);
-      if (!other || cheaper(option, other)) byPods.set(key, option);
+      // Of pods that are worth the same, the node might rather take those that have fewer places, or fewer needs.
+      for (const order of wide && wanted.length > 1 ? [wanted, backwards] : [wanted]) {
+        const option = this.#weigh(partition, order);
+        if (!option) continue;
+        const key = this.node.could.map(({ index }) => option.pods.get(index) ?? 0).join();
+        const other = byPods.get(key);
+        if (!other || cheaper(option, other)) byPods.set(key, option);
+      }
     }
     return [...byPods.values()];
   }

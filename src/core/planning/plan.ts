@@ -3,104 +3,52 @@
  * changed, nothing that a pod holds touched. Pure: the same facts give the same plan.
  */
 
-import type { Partition } from '../partition.ts';
-import { type Asked, inOrder, modesFor } from './asked.ts';
+import { type Asked, inOrder } from './asked.ts';
 import { type Choice, compareWorth } from './choice.ts';
 import { choose } from './choose.ts';
 import { describeChange } from './describe.ts';
 import type { Plan, PlanningInput } from './facts.ts';
-import { inFixedOrder, serve } from './free-slots.ts';
+import { serve } from './free-slots.ts';
 import { GpuTypes } from './gpu-type.ts';
-import { classesOf, type NodeClass } from './node-class.ts';
 import { refusals } from './refusals.ts';
-import { Site } from './site.ts';
-
-/** The nodes as they were, or as they will be, with the pods that they have room for. */
-interface Stage {
-  readonly sites: readonly Site[];
-  /** Pods that want room, by index of what was asked. */
-  readonly left: number[];
-  readonly classes: readonly NodeClass[];
-}
+import { inFixedOrder, Site } from './site.ts';
+import { flexibility, type Stage, type Start, stageAfter, startOf } from './start.ts';
 
 /** What cannot be done is among the refusals: nothing is thrown. */
 export function plan({ nodes, demands }: PlanningInput): Plan {
   const types = new GpuTypes();
-  const sites = nodes.map((node) => new Site(node, types.of(node.inventory), node.coming));
+  const typed = nodes.map((node) => ({ node, type: types.of(node.inventory), rooms: [] }));
   const asked = inOrder(demands, types.all());
   const ranks = asked.reduce((most, { rank }) => Math.max(most, rank + 1), 0);
-  const flexible = flexibility(asked);
-  const start = stageOf(sites, asked, flexible);
+  const start = startOf(() => typed.map(({ node, type, rooms }) => new Site(node, type, rooms)), asked, ranks);
   const free = asked.map(({ demand, index }) => demand.pods.length - (start.left[index] ?? 0));
 
   const choices = new Map<string, Choice>();
-  /** Those that were made for the nodes as they are now. */
-  let first: readonly Choice[] | undefined;
-  let stage = start;
+  let stage: Stage = start;
+  let found = start.choices;
   for (const recommended of [false, true]) {
-    for (;;) {
-      const found = choose(stage.classes, asked, stage.left, ranks, recommended);
-      if (found.length === 0) break;
-      first ??= found;
+    if (recommended) found = choose(stage.classes, asked, stage.left, ranks, true);
+    while (found.length > 0) {
       for (const choice of found) choices.set(choice.site.name, choice);
-      // As the next plan will find it: so there will be nothing left to change, whoever moves in first.
-      stage = stageOf(
-        sites.map((site) => onItsWay(site, choices.get(site.name)?.option.to)),
-        asked,
-        flexible,
-      );
+      stage = stageAfter(start, choices, asked);
+      found = choose(stage.classes, asked, stage.left, ranks, recommended);
     }
   }
-  return handOut(start, asked, free, first ?? [], [...choices.values()], flexible);
-}
-
-function stageOf(sites: readonly Site[], asked: readonly Asked[], flexible: (site: Site) => number): Stage {
-  const left = asked.map(({ demand }) => demand.pods.length);
-  serve(sites, asked, left, flexible);
-  return { sites, left, classes: classesOf(sites, asked) };
-}
-
-function onItsWay({ node, type, rooms }: Site, to: Partition | undefined): Site {
-  return new Site(to ? { ...node, coming: to } : node, type, to ?? node.coming, rooms);
-}
-
-/** For how many of what was asked a node could be changed. */
-function flexibility(asked: readonly Asked[]): (site: Site) => number {
-  const known = new Map<string, number>();
-  return (site) => {
-    const { inventory, modes, restMs } = site.node;
-    if (!site.changeable || restMs > 0) return 0;
-    const key = [inventory.product, inventory.gpuMiB, inventory.gpus, ...modes].join();
-    let count = known.get(key);
-    if (count === undefined) {
-      const could = asked.filter((each) => modesFor(each, site.type, site.gpus).some((mode) => modes.has(mode)));
-      count = could.length;
-      known.set(key, count);
-    }
-    return count;
-  };
+  return handOut(start, asked, free, [...choices.values()]);
 }
 
 /**
  * Tells each pod what serves it: the first ones what is free, the next ones a change, the last ones nothing.
  * @param free pods served by what is free, by index of what was asked
- * @param first choices made for the nodes as they are: they have room for their pods
  */
-function handOut(
-  start: Stage,
-  asked: readonly Asked[],
-  free: readonly number[],
-  first: readonly Choice[],
-  choices: readonly Choice[],
-  flexible: (site: Site) => number,
-): Plan {
+function handOut(start: Start, asked: readonly Asked[], free: readonly number[], choices: readonly Choice[]): Plan {
   const { left } = start;
   const byName = new Map(start.sites.map((site) => [site.name, site]));
   const changed = choices.flatMap((choice) => {
     const site = byName.get(choice.site.name);
     if (!site) return [];
     site.become(choice.option.to);
-    for (const [index, pods] of first.includes(choice) ? choice.option.pods : []) {
+    for (const [index, pods] of start.choices.includes(choice) ? choice.option.pods : []) {
       const each = asked[index];
       if (!each) continue;
       site.place(each, pods);
@@ -112,7 +60,7 @@ function handOut(
     changed.map(({ site }) => site),
     asked,
     left,
-    flexible,
+    flexibility(asked),
   );
 
   const next = [...free];

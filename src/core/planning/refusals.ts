@@ -1,7 +1,9 @@
 /** Why pods find no room: of all nodes, the one that comes nearest tells. */
 
+import type { SharingMode } from '../inventory.ts';
 import { type Asked, modesFor } from './asked.ts';
 import type { Refusal, RefusalCode } from './facts.ts';
+import type { GpuType } from './gpu-type.ts';
 import { couldMakeRoom, type NodeClass } from './node-class.ts';
 import type { Site } from './site.ts';
 
@@ -35,15 +37,21 @@ export function refusals(
   return asked.flatMap((each) => {
     const refused = pods(each);
     if (refused.length === 0) return [];
-    const codes = sites.map((site) => obstacle(each, site, classOf.get(site)));
+    const byType = new Map<GpuType, SharingMode[][]>();
+    const modesOn = ({ type, gpus }: Site) => {
+      const known = byType.get(type) ?? [];
+      byType.set(type, known);
+      known[gpus] ??= modesFor(each, type, gpus);
+      return known[gpus];
+    };
+    const codes = sites.map((site) => obstacle(each, modesOn(site), site, classOf.get(site)));
     const nearest = codes.reduce((most, code) => Math.max(most, LEVEL.get(code) ?? 0), 0);
     const [code, sentence] = SENTENCES[nearest] ?? ['NoGpuHoldsIt', () => ''];
     return [{ pods: refused, code, why: sentence(describe(each)) }];
   });
 }
 
-function obstacle(asked: Asked, site: Site, node: NodeClass | undefined): RefusalCode {
-  const modes = modesFor(asked, site.type, site.gpus);
+function obstacle(asked: Asked, modes: readonly SharingMode[], site: Site, node: NodeClass | undefined): RefusalCode {
   if (modes.length === 0) return 'NoGpuHoldsIt';
   if (site.room(asked) === 0) return 'NoNodeAllowed';
   if (!modes.some((mode) => site.node.modes.has(mode))) return 'ModeNotAllowed';

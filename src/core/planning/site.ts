@@ -22,15 +22,14 @@ export class Site {
   readonly #rooms: (number | undefined)[];
 
   /**
-   * @param coming what it is on the way to
    * @param rooms of an earlier site of the same node: nobody is asked twice
    */
-  constructor(node: PlanningNode, type: GpuType, coming: Partition | undefined, rooms: (number | undefined)[] = []) {
+  constructor(node: PlanningNode, type: GpuType, rooms: (number | undefined)[]) {
     this.node = node;
     this.type = type;
     this.held = new Map([...node.held].filter(([, slots]) => slots > 0));
     this.#rooms = rooms;
-    const { inventory } = node;
+    const { inventory, coming } = node;
     if (coming) this.#offers = settled(inventory, coming);
     else this.#offers = inventory.inTransition ? undefined : inventory;
   }
@@ -128,4 +127,9 @@ function coarse(room: number): number {
   if (!(room >= 1)) return 0;
   const step = 2 ** Math.max(0, Math.floor(Math.log2(room)) - 3);
   return Math.floor(room / step) * step;
+}
+
+/** By age, then by name. */
+export function inFixedOrder(a: Site, b: Site): number {
+  return a.node.inventory.createdAt - b.node.inventory.createdAt || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 }

@@ -14,8 +14,16 @@ export type Wanted = readonly (readonly [asked: Asked, pods: number])[];
  * @param wide all numbers of GPUs with MIG, not only none and as many as there is use for
  */
 export function* targetsOf(node: NodeClass, wanted: Wanted, wide: boolean): Generator<Partition> {
+  for (const tiers of tiersOf(node, wanted, wide)) yield* targetsWith(node, wanted, tiers, wide);
+}
+
+function* targetsWith(
+  node: NodeClass,
+  wanted: Wanted,
+  tiers: readonly (readonly number[])[],
+  wide: boolean,
+): Generator<Partition> {
   const { from } = node;
-  const tiers = wantedInstances(node, wanted);
   const layoutsFor = (gpus: number): readonly GpuLayout[] => node.like.type.mig?.layouts(tiers, gpus) ?? [];
   for (const { sharing, changes } of waysToShare(node, wanted)) {
     for (const off of switchedOff(node, wanted, sharing)) {
@@ -79,17 +87,27 @@ function openFor({ from, like, idle, movable }: NodeClass, sharing: Sharing | un
   return [...kept, ...[...from.layouts.keys()].filter((gpu) => !cut.includes(gpu)).reverse()];
 }
 
-/** Instances wanted of each kind, by rank of priority; empty if none is. */
-function wantedInstances({ like, most }: NodeClass, wanted: Wanted): number[][] {
-  const tiers: number[][] = [];
+/**
+ * Instances wanted of each kind, by what goes first: as priorities say, and, if wide, also with each demand in front of
+ * all others. Layouts are planned by slices, which do not tell pods apart that take one instance from pods that take two.
+ */
+function tiersOf({ like, most }: NodeClass, wanted: Wanted, wide: boolean): number[][][] {
   const { mig } = like.type;
-  if (!mig) return tiers;
-  for (const [asked, pods] of wanted) {
+  const instances = wanted.flatMap(([asked, pods]) => {
     const kind = kindOf(like.type, asked.resource)?.kind;
-    if (kind === undefined) continue;
-    while (tiers.length <= asked.rank) tiers.push(mig.nothing());
-    const tier = tiers[asked.rank] ?? [];
-    tier[kind] = (tier[kind] ?? 0) + Math.min(pods, most.get(asked.index) ?? 0) * asked.count;
-  }
-  return tiers;
+    if (kind === undefined) return [];
+    return [{ kind, rank: asked.rank + 1, count: Math.min(pods, most.get(asked.index) ?? 0) * asked.count }];
+  });
+  if (!mig || instances.length === 0) return [[]];
+  const focuses = wide && instances.length > 1 ? [undefined, ...instances] : [undefined];
+  return focuses.map((focus) => {
+    const tiers: number[][] = [];
+    for (const each of instances) {
+      const rank = each === focus ? 0 : each.rank;
+      while (tiers.length <= rank) tiers.push(mig.nothing());
+      const tier = tiers[rank] ?? [];
+      tier[each.kind] = (tier[each.kind] ?? 0) + each.count;
+    }
+    return tiers;
+  });
 }

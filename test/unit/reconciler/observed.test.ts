@@ -197,7 +197,7 @@ tap.test('how it is partitioned now', async (t) => {
       undefined,
     ],
   ];
-  for (const [says, node, is] of cases) t.same(currentPartition(node), is, says);
+  for (const [says, node, is] of cases) t.same(plain(currentPartition(node)), plain(is), says);
 });
 
 const HUGE = '9'.repeat(300);
@@ -292,3 +292,8 @@ tap.test('names out of a prototype are names', async (t) => {
   t.equal(node?.mark, undefined);
   t.equal(({} as Record<string, unknown>).x, undefined);
 });
+
+/** Without what JSON leaves out: a record has been through it. */
+function plain(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+}
