@@ -298,10 +298,13 @@ function whenTold(situation: Situation, mark: Mark): Step {
         : 'GPU Feature Discovery has to label what is offered';
     return nothing(changing(mark, 'Registering', doing), times.pluginDeadline - elapsed);
   }
-  // An unhealthy GPU, or no GPU Feature Discovery: what is there is offered all the same.
-  if (offers(node, mark.partition) !== 'no') return end(node, mark, 'finish', undefined, ready(node, mark.partition));
-  const late = `the device plugin does not offer it after ${seconds(times.pluginDeadline)}`;
-  return again(situation, mark, 'plugin', 'PluginStuck', late);
+  const offered = offers(node, mark.partition);
+  // An unhealthy GPU: the labels say what was told. No GPU Feature Discovery: all is offered, and being told once more has
+  // changed nothing; before that, as many slots may be those of the partition before.
+  const isThere = agreement(node, mark.partition) === 'partial' || (offered === 'full' && mark.attempt > 0);
+  if (isThere) return end(node, mark, 'finish', undefined, ready(node, mark.partition));
+  const late = offered === 'full' ? 'the labels still say otherwise' : 'the device plugin does not offer it';
+  return again(situation, mark, 'plugin', 'PluginStuck', `${late} after ${seconds(times.pluginDeadline)}`);
 }
 
 /** Tells the component once more, under another name, and mends what it has left behind; or gives up. */
@@ -350,8 +353,12 @@ function end(
 /** Nobody was told of this mark; but what they were told before it may not have come true yet: that is seen to its end. */
 function giveBack(node: ObservedNode, mark: Mark, standing: Standing | undefined): Step {
   const { told } = node;
+  const isCut = told?.mig === undefined || node.migState === 'success';
   const isUnfinished =
-    told && !told.failed && foreignEdit(node, told) === undefined && agreement(node, told.partition) === 'no';
+    told &&
+    !told.failed &&
+    foreignEdit(node, told) === undefined &&
+    !(isCut && agreement(node, told.partition) !== 'no');
   if (!isUnfinished) return end(node, mark, 'abort', undefined, standing);
   const { attempt, repairs, cordoned } = mark;
   const before: Mark = { ...told, attempt, repairs, cordoned };
@@ -419,7 +426,7 @@ function ready(node: ObservedNode, partition: Partition): Standing {
     case 'partial':
       return { phase: 'Ready', reason: 'SlotsMissing', message: `${is}; some are not offered: a GPU may be unhealthy` };
     case 'no':
-      return offers(node, partition) === 'no'
+      return offers(node, partition) !== 'full'
         ? { phase: 'Failed', reason: 'NotOffered', message: `the device plugin does not offer what it was told: ${is}` }
         : { phase: 'Ready', reason: 'LabelsMissing', message: `${is}; GPU Feature Discovery does not label it so` };
   }

@@ -17,7 +17,7 @@ import { type RunningWebhook, startWebhook } from '../../src/webhook/start.ts';
 import { createCertificate } from './certificates.ts';
 import { installDefinitions } from './custom-resources.ts';
 import { gpuPod } from './pods.ts';
-import { type Cluster, type ClusterOptions, startCluster } from './start.ts';
+import { type Cluster, type ClusterOptions, type SchedulerOptions, startCluster } from './start.ts';
 import { waitFor } from './wait.ts';
 
 export interface StackOptions extends Omit<ClusterOptions, 'scheduler'> {
@@ -27,6 +27,8 @@ export interface StackOptions extends Omit<ClusterOptions, 'scheduler'> {
   readonly webhook?: boolean;
   /** Custom resources, and the controller that keeps their status; default false. */
   readonly controller?: boolean;
+  /** Has the last word on kube-scheduler's configuration. */
+  readonly edit?: SchedulerOptions['edit'];
   /** GPU nodes that behave like real ones (kwok plays none then), and what the controller and the webhook are configured with. */
   readonly fleet?: FleetOptions;
 }
@@ -54,7 +56,7 @@ export interface Stack {
 
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { strategy = 'bestfit', webhook: withWebhook = true, controller: withController = false, ...rest } = options;
-  const { log = () => {}, fleet: fleetOptions, ...clusterOptions } = rest;
+  const { log = () => {}, fleet: fleetOptions, edit, ...clusterOptions } = rest;
   const cluster = await startCluster({ ...(fleetOptions && { kubelets: false }), ...clusterOptions, log });
   const closing: (() => Promise<void>)[] = [];
   const stop = async ({ keepLogs = false } = {}) => {
@@ -72,7 +74,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     closing.push(() => extender.close());
     await extender.ready;
     log(`extender is ready at ${extender.url}, strategy ${strategy}`);
-    await cluster.startScheduler({ extenderUrl: extender.url });
+    await cluster.startScheduler({ extenderUrl: extender.url, ...(edit && { edit }) });
     if (withController) await installDefinitions(cluster.client);
     const webhook = withWebhook ? await startInProcessWebhook(cluster, configurationFile) : undefined;
     if (webhook) {

@@ -65,6 +65,8 @@ export class ModelNode {
   };
   #mig: { wanted: string | undefined; working: boolean } = { wanted: undefined, working: false };
   #names = 0;
+  /** What pods hold whose Bindings are under way. */
+  readonly #coming: string[] = [];
 
   constructor(random: () => number, gpus = 2) {
     this.#random = random;
@@ -141,19 +143,14 @@ export class ModelNode {
     );
     const resource = offered[this.between(0, offered.length - 1)];
     if (resource === undefined || this.cordoned) return;
+    this.#coming.push(resource);
     this.after(this.between(0, 5_000), () => {
+      this.#coming.splice(this.#coming.indexOf(resource), 1);
       this.#names += 1;
       const uid = `p${this.#names}`;
+      const pod = { uid, namespace: 'team', name: uid, resources: { [resource]: 1 }, stays, terminating: false };
       if (Number(this.allocatable[resource] ?? 0) <= this.#held(resource)) this.refused += 1;
-      else
-        this.pods.set(uid, {
-          uid,
-          namespace: 'team',
-          name: uid,
-          resources: { [resource]: 1 },
-          stays,
-          terminating: false,
-        });
+      else this.pods.set(uid, pod);
     });
   }
 
@@ -173,7 +170,8 @@ export class ModelNode {
   }
 
   #held(resource: string): number {
-    return [...this.pods.values()].filter(({ resources }) => resource in resources).length;
+    const held = [...this.pods.values()].filter(({ resources }) => resource in resources);
+    return held.length + this.#coming.filter((each) => each === resource).length;
   }
 
   #labelled(): void {

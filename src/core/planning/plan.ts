@@ -11,13 +11,16 @@ import type { Plan, PlanningInput } from './facts.ts';
 import { serve } from './free-slots.ts';
 import { GpuTypes } from './gpu-type.ts';
 import { refusals } from './refusals.ts';
-import { inFixedOrder, Site } from './site.ts';
+import { byAge, inFixedOrder, Site } from './site.ts';
 import { flexibility, type Stage, type Start, stageAfter, startOf } from './start.ts';
 
 /** What cannot be done is among the refusals: nothing is thrown. */
 export function plan({ nodes, demands }: PlanningInput): Plan {
   const types = new GpuTypes();
-  const typed = nodes.map((node) => ({ node, type: types.of(node.inventory), rooms: [] }));
+  // The order in which nodes are told decides nothing.
+  const typed = nodes
+    .toSorted((a, b) => byAge(a.inventory, b.inventory))
+    .map((node) => ({ node, type: types.of(node.inventory), rooms: [] }));
   const asked = inOrder(demands, types.all());
   const ranks = asked.reduce((most, { rank }) => Math.max(most, rank + 1), 0);
   const start = startOf(() => typed.map(({ node, type, rooms }) => new Site(node, type, rooms)), asked, ranks);

@@ -129,7 +129,11 @@ function coarse(room: number): number {
   return Math.floor(room / step) * step;
 }
 
-/** By age, then by name. */
 export function inFixedOrder(a: Site, b: Site): number {
-  return a.node.inventory.createdAt - b.node.inventory.createdAt || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  return byAge(a.node.inventory, b.node.inventory);
+}
+
+/** By age, then by name. */
+export function byAge(a: NodeInventory, b: NodeInventory): number {
+  return a.createdAt - b.createdAt || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 }

@@ -382,7 +382,7 @@ tap.test(
       ['instances', underWay(SEVEN, SEVEN, {}, { labels: { [STATE]: 'success' } }), {}, 'Ready'],
       [
         'nobody labels it',
-        underWay(MPS, MPS, {}, { labels: { 'nvidia.com/gpu.replicas': '1' } }),
+        underWay(MPS, MPS, { attempt: 1 }, { labels: { 'nvidia.com/gpu.replicas': '1' } }),
         late,
         'LabelsMissing',
       ],
@@ -402,6 +402,26 @@ tap.test(
     );
   },
 );
+
+tap.test('slots that the labels call otherwise may be those from before: told once more', async (t) => {
+  const late = { elapsed: 180_000 };
+  const cases: readonly [says: string, shows: Parameters<typeof target>[0], attempt: number, doing: string][] = [
+    ['as many, by other means', { ...MPS, sharing: { mode: 'timeslicing', replicas: 8 } }, 0, 'repair'],
+    [
+      'as many, and that has changed nothing: nobody labels it',
+      { ...MPS, sharing: { mode: 'timeslicing', replicas: 8 } },
+      1,
+      'finish',
+    ],
+    ['fewer, which are no unhealthy GPU', SLICED, 0, 'repair'],
+    ['fewer, time and again', SLICED, 2, 'fail'],
+  ];
+  for (const [says, shows, attempt, doing] of cases) {
+    t.match(step(underWay(MPS, shows, { attempt }), target(MPS), late), patch(doing), says);
+  }
+  const rest = settled(MPS, {}, shown(SLICED));
+  t.match(step(rest, target(MPS)), nothing('Failed', 'NotOffered'));
+});
 
 tap.test('what looks finished at once may be what was there before: the plugin needs a moment to notice', async (t) => {
   const next = step(underWay(MPS, MPS), target(MPS), { elapsed: 1_000 });
