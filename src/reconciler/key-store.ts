@@ -193,8 +193,9 @@ function writeLines(entries: ReadonlyMap<string, string>): string {
   return HEAD + [...entries].map(([name, text]) => `  ${plain(name)}: ${text}\n`).join('');
 }
 
+/** A word without "-" may be a truth value to a reader of YAML 1.1, such as mig-parted: `yes`, `off`, `null`. */
 function plain(name: string): string {
-  return /^[A-Za-z][-A-Za-z0-9_.]*$/.test(name) ? name : JSON.stringify(name);
+  return /^[A-Za-z][A-Za-z0-9_.]*-[-A-Za-z0-9_.]*$/.test(name) ? name : JSON.stringify(name);
 }
 
 /** Undefined for a file that we have not written. */
@@ -217,9 +218,10 @@ function readLines(file: string): Map<string, string> | undefined {
 
 const fileSchema = z.object({ version: z.literal('v1'), 'mig-configs': z.record(z.string(), z.unknown()).nullish() });
 
+/** As mig-parted reads it: YAML 1.1, with its merges. Source: sigs.k8s.io/yaml. */
 function parseFile(file: string): Record<string, unknown> | undefined {
   try {
-    const parsed = fileSchema.safeParse(parse(file, { logLevel: 'error' }));
+    const parsed = fileSchema.safeParse(parse(file, { version: '1.1', logLevel: 'error' }));
     return parsed.success ? (parsed.data['mig-configs'] ?? {}) : undefined;
   } catch {
     return undefined;

@@ -20,7 +20,7 @@ import { plan } from '../../src/core/planning/plan.ts';
 import { SHARED_GPU, WHOLE_GPU } from '../../src/core/resources.ts';
 import { node as inventoryOfFacts } from '../unit/make.ts';
 
-const RUNS = { numRuns: 1_500 };
+const RUNS = { numRuns: Number(process.env.N ?? 1_500) };
 const A100 = 'NVIDIA-A100-SXM4-40GB';
 const LAYOUTS: readonly GpuLayout[] = [
   { '1g.5gb': 7 },
@@ -81,7 +81,7 @@ const anyDemand = (name: string): fc.Arbitrary<Demand> =>
   fc
     .record({
       pods: fc.integer({ min: 1, max: 9 }),
-      kind: fc.constantFrom<readonly [string, SharingMode | undefined][]>(
+      kind: fc.constantFrom<readonly [string, SharingMode | undefined]>(
         [WHOLE_GPU, undefined],
         [SHARED_GPU, 'mps'],
         [SHARED_GPU, 'timeslicing'],

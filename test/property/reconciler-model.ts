@@ -4,7 +4,6 @@
  */
 
 import { allocatableOf, disturbed, type Partition, sameLayout, wholeGpus } from '../../src/core/partition.ts';
-import { migResource } from '../../src/core/resources.ts';
 import type { Holder, NodePatch } from '../../src/reconciler/next-step.ts';
 import { MIG, PAUSED, PLUGIN, PRODUCT, STATE } from '../unit/reconciler/make.ts';
 
@@ -261,9 +260,15 @@ export class ModelNode {
       if (this.#mig.wanted !== undefined && this.#mig.wanted !== name) this.after(500, () => this.#run());
       else this.#mig.working = false;
     };
-    if (!key || this.now - key.since < SYNC_MS * 0.99) return end('failed');
+    if (!key || this.now - key.since < SYNC_MS * 0.99) {
+      end('failed');
+      return;
+    }
     const to = key.means.layouts;
-    if (to.every((layout, gpu) => sameLayout(layout, this.layouts[gpu]))) return end('success');
+    if (to.every((layout, gpu) => sameLayout(layout, this.layouts[gpu]))) {
+      end('success');
+      return;
+    }
     this.labels[STATE] = 'pending';
     this.labels[PAUSED] = 'paused-for-mig-change';
     this.#labelled();
@@ -277,14 +282,18 @@ export class ModelNode {
       }
       if (this.faults.migFails > 0) {
         this.faults.migFails -= 1;
-        return end('failed');
+        end('failed');
+        return;
       }
       const cut = { layouts: to, sharing: this.sharing };
       const resources = disturbed(this.partition, cut);
       const inUse = [...this.pods.values()].some(
         (pod) => resources === 'all' || Object.keys(pod.resources).some((each) => resources.has(each)),
       );
-      if (inUse || this.#plugin.running) return end('failed');
+      if (inUse || this.#plugin.running) {
+        end('failed');
+        return;
+      }
       this.layouts = to;
       end('success');
     });
@@ -302,5 +311,3 @@ function merge(into: Texts, changes: Readonly<Record<string, string | null>>): v
     else into[key] = value;
   }
 }
-
-export const resourceOf = migResource;

@@ -178,6 +178,7 @@ class Chaos {
       this.#asked += 1;
       if (this.#asked % 50 === 0)
         log(`${this.#asked} repartitions asked for, ${this.#pods} pods, ${this.#kills} kills`);
+      const before = PARTITIONS[last]?.resource ?? '';
       last = (last + 1 + randomIndex(this.#random, PARTITIONS.length - 1)) % PARTITIONS.length;
       const { spec = {}, resource = '' } = PARTITIONS[last] ?? {};
       this.#injectFault(name);
@@ -185,9 +186,23 @@ class Chaos {
       // Some come early, while the node still changes, and wait; some are bound when the next change is asked for.
       const early = randomIndex(this.#random, 3);
       for (let i = 0; i < early; i += 1) await this.#createPod(name, resource);
-      await this.#arrive(name);
+      const arrived = this.#arrive(name);
+      // They ask for what is there no more, or not yet: between label and allocatable nobody may let them in.
+      const intruding = this.#intrude(name, [before, resource], arrived);
+      await Promise.all([arrived, intruding]);
       for (let i = randomIndex(this.#random, 3); i > 0; i -= 1) await this.#createPod(name, resource);
       await sleep(200 + 800 * this.#random());
+    }
+  }
+
+  async #intrude(node: string, resources: readonly string[], until: Promise<void>): Promise<void> {
+    const done = until.then(
+      () => true,
+      () => true,
+    );
+    for (let left = MOST_INTRUDERS; left > 0; left -= 1) {
+      if (await Promise.race([done, sleep(50 + 350 * this.#random(), false)])) return;
+      await this.#createPod(node, resources[randomIndex(this.#random, resources.length)] ?? '');
     }
   }
 
@@ -303,5 +318,8 @@ class Chaos {
     return behind();
   }
 }
+
+/** For each change. */
+const MOST_INTRUDERS = 6;
 
 const NO_HARM = { migFails: 0, migSticks: 0, migReboots: false, pluginIgnores: false, featureDiscoveryAway: false };
