@@ -203,7 +203,7 @@ function readLines(file: string): Map<string, string> | undefined {
   if (!file.startsWith(HEAD)) return undefined;
   const entries = new Map<string, string>();
   for (const line of file.slice(HEAD.length).split('\n')) {
-    if (line === '') continue;
+    if (line === '' || line.trimStart().startsWith('#')) continue;
     const [, name = '', text = ''] = LINE.exec(line) ?? [];
     if (name === '') return undefined;
     try {

@@ -75,9 +75,14 @@ export class Reconciler {
     this.#options = options;
     this.#collectAt = options.now() + COLLECT_MS;
     const changed = (node: string) => this.#look(node);
+    let marked = 0;
     this.nodes = new NodeBook((node) => {
       changed(node);
-      options.metrics.inTransition.set(this.nodes.marked.size);
+      const { size } = this.nodes.marked;
+      options.metrics.inTransition.set(size);
+      // Also of a node that is gone, and its mark with it.
+      if (size < marked) this.#nextInQueue();
+      marked = size;
     });
     this.configs = new ConfigBook(changed);
     // Pods come and go all day on nodes that nobody wants anything of.
@@ -116,6 +121,11 @@ export class Reconciler {
     this.#loop.trigger();
   }
 
+  #nextInQueue(): void {
+    for (const waiting of this.#queued) this.#look(waiting);
+    this.#queued.clear();
+  }
+
   #wake(node: string, ms: number): void {
     this.#wakes.set(node, this.#options.now() + ms);
   }
@@ -123,7 +133,11 @@ export class Reconciler {
   async #work(): Promise<void> {
     const { lease, now, log } = this.#options;
     if (!this.#ready) return;
-    for (const [node, at] of this.#wakes) if (at <= now()) this.#due.add(node);
+    for (const [node, at] of this.#wakes) {
+      if (at > now()) continue;
+      this.#wakes.delete(node);
+      this.#due.add(node);
+    }
     const matters = (node: string) => this.configs.of(node).length > 0 || this.nodes.get(node)?.mark !== undefined;
     if (now() >= this.#collectAt || [...this.#due].some(matters)) {
       try {
@@ -260,6 +274,8 @@ export class Reconciler {
       const reply = await client.json('PATCH', path, { body, contentType: MERGE, maySend: () => lease.isHeld });
       this.nodes.feed.changed(reply);
     } catch (error) {
+      // Others have waited for it.
+      if (doing === 'begin') this.#nextInQueue();
       if (!(error instanceof KubeError) || (error.status !== 409 && error.status !== 404)) throw error;
       this.#wake(name, AGAIN_MS);
       return;
@@ -273,8 +289,6 @@ export class Reconciler {
     if (doing === 'repair') metrics.repairs.inc({ reason: reasonOfLast(this.nodes.get(name)?.mark?.repairs) });
     if (news?.result) {
       metrics.transitions.inc({ result: news.result });
-      for (const waiting of this.#queued) this.#look(waiting);
-      this.#queued.clear();
     }
     if (news && config) await this.#event(config, { ...news, message });
   }

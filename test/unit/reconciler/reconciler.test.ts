@@ -1,0 +1,418 @@
+/** The whole of it on a fake API server: what it writes, when, and when it does not. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Registry } from 'prom-client';
+import tap, { type Test } from 'tap';
+import { configurationSchema } from '../../../src/api/configuration.ts';
+import { LeaseError } from '../../../src/cluster/lease.ts';
+import type { Partition } from '../../../src/core/partition.ts';
+import { Reconciler } from '../../../src/reconciler/reconciler.ts';
+import { reconcilerSettingsOf } from '../../../src/reconciler/settings.ts';
+import { createLogger } from '../../../src/telemetry/logger.ts';
+import { reconcilerMetrics } from '../../../src/telemetry/metrics.ts';
+import { waitFor } from '../../cluster/wait.ts';
+import { FakeApi } from './fake-api.ts';
+import {
+  GPU,
+  MPS,
+  type NodeParts,
+  nodeObject,
+  PARTITION,
+  PLUGIN,
+  pluginName,
+  shown,
+  TRANSITION,
+  WHOLE,
+} from './make.ts';
+
+const NODES = '/api/v1/nodes';
+const CONFIGS = '/apis/gpuautoscaler.io/v1alpha1/gpunodeconfigs';
+const MINUTE = 60_000;
+
+interface Status {
+  readonly phase: string;
+  readonly message: string;
+  readonly conditions: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
+}
+
+/** A reconciler whose clock stands still until it is moved; told of every change of the API server's objects. */
+async function setUp(t: Test, configuration: object = {}) {
+  const api = new FakeApi();
+  const clock = { ms: 1_000_000, asked: 0 };
+  const lease = {
+    isHeld: true,
+    hold: () => (lease.isHeld ? undefined : Promise.reject(new LeaseError('another is at work'))),
+  };
+  let settings = reconcilerSettingsOf(configurationSchema.parse({ reconciler: configuration }));
+  const reconciler = new Reconciler({
+    client: api,
+    lease,
+    settings: () => settings,
+    log: createLogger('test', 'silent'),
+    metrics: reconcilerMetrics(new Registry()),
+    now: () => {
+      clock.asked += 1;
+      return clock.ms;
+    },
+    date: () => new Date('2026-01-01T00:00:00Z'),
+    settleMs: 1,
+  });
+  t.teardown(() => reconciler.stop());
+  const path = (kind: 'nodes' | 'configs', name: string) => `${kind === 'nodes' ? NODES : CONFIGS}/${name}`;
+  const put = (kind: 'nodes' | 'configs', object: { metadata: { name: string } }) =>
+    reconciler[kind].feed.changed(api.put(path(kind, object.metadata.name), object));
+  const is = {
+    api,
+    clock,
+    lease,
+    reconciler,
+    configure: (change: object) => {
+      settings = reconcilerSettingsOf(configurationSchema.parse({ reconciler: change }));
+      reconciler.configured();
+    },
+    node: (name: string, parts: NodeParts = {}) => {
+      const object = nodeObject(parts) as { metadata: object };
+      put('nodes', { ...object, metadata: { ...object.metadata, name } });
+    },
+    /** As NVIDIA's components, once they have done what they were told. */
+    shows: (name: string, partition: Partition) => {
+      const before = api.get(path('nodes', name)) as { metadata: { labels: object } };
+      const { labels, allocatable } = shown(partition);
+      const metadata = { ...before.metadata, name, labels: { ...before.metadata.labels, ...labels } };
+      put('nodes', { ...before, metadata, status: { allocatable } } as { metadata: { name: string } });
+    },
+    config: (
+      name: string,
+      nodeName: string,
+      spec: object = { mpsEnabled: true, mpsMaxClients: 8 },
+      more: object = {},
+    ) =>
+      put('configs', {
+        metadata: { name, uid: name, generation: 1, creationTimestamp: '2026-01-01T00:00:00Z', ...more },
+        spec: { nodeName, ...spec },
+        status: api.get(path('configs', name))?.status,
+      } as { metadata: { name: string } }),
+    remove: (kind: 'nodes' | 'configs', name: string) => {
+      const object = api.get(path(kind, name));
+      api.objects.delete(path(kind, name));
+      reconciler[kind].feed.deleted(object);
+    },
+    metadata: (name: string) =>
+      api.get(path('nodes', name))?.metadata as { labels: Record<string, string>; annotations: Record<string, string> },
+    status: (name: string) => api.get(path('configs', name))?.status as Status | undefined,
+    events: () =>
+      api.posted.filter(({ path }) => path.endsWith('/events')).map(({ body }) => `${body.type} ${body.reason}`),
+    /** Time goes by, and it looks at everything. */
+    pass: (ms: number) => {
+      clock.ms += ms;
+      reconciler.configured();
+    },
+    reason: (name: string) => is.status(name)?.conditions.find(({ type }) => type === 'Ready')?.reason,
+    says: (name: string, reason: string) => until(`${name} is ${reason}`, () => is.reason(name) === reason),
+    isMarked: (name: string) => is.metadata(name).annotations?.[TRANSITION] !== undefined,
+  };
+  return is;
+}
+
+const until = (what: string, holds: () => boolean) => waitFor(what, holds, { everyMs: 1, timeoutMs: 5_000 });
+/** Long enough for many runs of the loop. */
+const aWhile = () => sleep(60);
+
+tap.test('from the wish to the node that is so', async (t) => {
+  const is = await setUp(t);
+  is.node('a');
+  is.config('c', 'a');
+  is.reconciler.begin();
+  await is.says('c', 'Propagating');
+  t.ok(is.isMarked('a'));
+  t.match(is.api.get('/api/v1/namespaces/gpu-operator/configmaps/gpu-autoscaler-device-plugin'), {
+    data: { [pluginName(MPS)]: /mps/ },
+  });
+  t.equal(is.metadata('a').labels[PLUGIN], undefined, 'kubelets do not have it yet');
+  is.pass(90_000);
+  await is.says('c', 'Registering');
+  t.equal(is.metadata('a').labels[PLUGIN], pluginName(MPS));
+  is.pass(10_000);
+  is.shows('a', MPS);
+  await is.says('c', 'Ready');
+  t.notOk(is.isMarked('a'));
+  t.match(is.status('c'), {
+    phase: 'Ready',
+    message: '2 GPUs by MPS, 8 clients each',
+    mpsStatus: { enabled: true, maxClients: 8 },
+  });
+  t.strictSame(is.events(), ['Normal PartitionChanging', 'Normal PartitionReady']);
+});
+
+tap.test('at rest nothing is written, however often it looks', async (t) => {
+  const is = await setUp(t);
+  is.node('a', shown(MPS));
+  is.config('c', 'a');
+  is.reconciler.begin();
+  await is.says('c', 'Ready');
+  const writes = is.api.count(/^(PATCH|POST|PUT)/);
+  for (let i = 0; i < 5; i += 1) {
+    is.pass(MINUTE);
+    is.node('a', { ...shown(MPS), labels: { ...shown(MPS).labels, heartbeat: String(i) } });
+    await sleep(5);
+  }
+  t.equal(is.api.count(/^(PATCH|POST|PUT)/), writes);
+});
+
+tap.test('somebody else was quicker: it is tried anew, on what is there then', async (t) => {
+  const is = await setUp(t);
+  is.node('a');
+  is.config('c', 'a');
+  let edits = 0;
+  is.api.before = (call) => {
+    if (call !== `PATCH ${NODES}/a` || edits > 0) return;
+    edits += 1;
+    // The watch is late: it is told of this only later.
+    is.api.put(`${NODES}/a`, nodeObject({ labels: { theirs: 'x' } }));
+  };
+  is.reconciler.begin();
+  await until('it is refused', () => is.api.count(/^PATCH .*nodes\/a$/) >= 1);
+  await aWhile();
+  t.notOk(is.isMarked('a'));
+  is.reconciler.nodes.feed.changed(is.api.get(`${NODES}/a`));
+  is.pass(1_000);
+  await is.says('c', 'Propagating');
+  t.equal(is.metadata('a').labels.theirs, 'x');
+  t.ok(is.isMarked('a'));
+});
+
+tap.test('what is refused otherwise is tried again later, and keeps no other node from its turn', async (t) => {
+  const is = await setUp(t, { maxInTransition: 5 });
+  for (const name of ['a', 'b', 'c']) {
+    is.node(name);
+    is.config(`of-${name}`, name);
+  }
+  is.api.faults.push({ on: /^PATCH .*nodes\/a$/, status: 500 }, { on: /^PATCH .*of-b\/status/, status: undefined });
+  is.reconciler.begin();
+  await is.says('of-c', 'Propagating');
+  await until('b is marked', () => is.isMarked('b'));
+  t.notOk(is.isMarked('a'));
+  is.pass(5_000);
+  await is.says('of-a', 'Propagating');
+  await is.says('of-b', 'Propagating');
+});
+
+tap.test('only the leader writes', async (t) => {
+  const is = await setUp(t);
+  is.lease.isHeld = false;
+  is.node('a');
+  is.config('c', 'a');
+  is.reconciler.begin();
+  await aWhile();
+  t.strictSame(is.api.calls, []);
+  is.lease.isHeld = true;
+  is.pass(MINUTE);
+  await is.says('c', 'Propagating');
+});
+
+tap.test('whoever loses the Lease on the way sends nothing more', async (t) => {
+  const is = await setUp(t);
+  is.node('a');
+  is.config('c', 'a');
+  is.api.before = (call) => {
+    if (call.startsWith('GET')) is.lease.isHeld = false;
+  };
+  is.reconciler.begin();
+  await until('it reads a ConfigMap', () => is.api.count(/^GET/) > 0);
+  await aWhile();
+  t.equal(is.api.count(/configmaps$/), 0);
+  t.equal(is.api.count(/^(POST|PATCH)/), 2, 'the mark, and that it is told of');
+});
+
+tap.test('of two configs for one node the older counts, and the other is told', async (t) => {
+  const is = await setUp(t);
+  is.node('a');
+  is.config('old', 'a', {}, { creationTimestamp: '2025-01-01T00:00:00Z' });
+  is.config('new', 'a');
+  is.reconciler.begin();
+  await is.says('new', 'Conflict');
+  await is.says('old', 'Ready');
+  t.match(is.status('new'), { phase: 'Failed', message: 'old is older and for the same node, a: delete one of them' });
+  t.notOk(is.isMarked('a'));
+  t.strictSame(is.events(), ['Warning Conflict']);
+  is.remove('configs', 'old');
+  await is.says('new', 'Propagating');
+});
+
+tap.test('what cannot be is told, with its code, once', async (t) => {
+  const is = await setUp(t);
+  is.node('a');
+  is.node('unlabelled', { labels: { 'nvidia.com/gpu.count': undefined } });
+  is.config('nowhere', 'x');
+  is.config('early', 'unlabelled');
+  is.config('impossible', 'a', { migEnabled: true, migProfiles: ['1g.18gb'] });
+  is.reconciler.begin();
+  await is.says('nowhere', 'NoSuchNode');
+  await is.says('early', 'NodeNotLabelled');
+  await is.says('impossible', 'Rejected');
+  t.match(is.status('impossible'), {
+    phase: 'Failed',
+    conditions: [
+      { type: 'Rejected', status: 'True', reason: 'UnknownProfile' },
+      { type: 'Ready', status: 'False' },
+    ],
+  });
+  is.config('impossible', 'a', { mpsEnabled: 'yes' }, { generation: 2 });
+  await until('it is invalid', () => is.status('impossible')?.conditions[0]?.reason === 'Invalid');
+  is.pass(MINUTE);
+  await aWhile();
+  t.strictSame(is.events(), ['Warning Rejected']);
+});
+
+tap.test('switched off, nothing is changed', async (t) => {
+  const is = await setUp(t, { enabled: false });
+  is.node('a');
+  is.config('c', 'a');
+  is.reconciler.begin();
+  await is.says('c', 'SwitchedOff');
+  t.equal(is.api.count(/nodes|configmaps/), 0);
+  is.configure({});
+  await is.says('c', 'Propagating');
+});
+
+tap.test('only so many nodes at once, and the next as soon as one is done, or gone', async (t) => {
+  const is = await setUp(t, { maxInTransition: 1 });
+  for (const name of ['a', 'b', 'c']) {
+    is.node(name);
+    is.config(`of-${name}`, name);
+  }
+  is.reconciler.begin();
+  const marked = () => ['a', 'b', 'c'].filter((name) => is.api.get(`${NODES}/${name}`) && is.isMarked(name));
+  await until(
+    'one has begun, and two wait',
+    () => ['a', 'b', 'c'].filter((name) => is.reason(`of-${name}`) === 'Queued').length === 2,
+  );
+  await aWhile();
+  const [first = ''] = marked();
+  t.equal(marked().length, 1);
+  is.remove('nodes', first);
+  await until('another has begun', () => marked().length === 1);
+  await aWhile();
+  const [second = ''] = marked();
+  is.remove('configs', `of-${second}`);
+  await until('and the last', () => marked().length === 1 && marked()[0] !== second);
+});
+
+tap.test('a node that could not begin after all makes room for the next', async (t) => {
+  const is = await setUp(t, { maxInTransition: 1 });
+  for (const name of ['a', 'b']) {
+    is.node(name);
+    is.config(`of-${name}`, name);
+  }
+  is.api.before = (call) => {
+    // While it is about to be marked, the other node is told to wait, and the wish for this one goes.
+    if (call === `PATCH ${NODES}/a`) is.remove('configs', 'of-a');
+  };
+  is.api.faults.push({ on: /^PATCH .*nodes\/a$/, status: 500 });
+  is.reconciler.begin();
+  await until('the other has begun', () => is.isMarked('b'));
+  t.notOk(is.isMarked('a'));
+});
+
+tap.test('a ConfigMap that cannot be used is told of', async (t) => {
+  const is = await setUp(t);
+  const path = '/api/v1/namespaces/gpu-operator/configmaps/gpu-autoscaler-mig-parted';
+  is.api.put(path, { metadata: { name: 'gpu-autoscaler-mig-parted' }, data: { 'config.yaml': 'nonsense' } });
+  is.node('a');
+  is.config('c', 'a', { migEnabled: true });
+  is.reconciler.begin();
+  await is.says('c', 'ConfigMapUnusable');
+  t.match(is.status('c'), { phase: 'Configuring', message: /is no configuration of mig-parted: mend or empty it/ });
+  is.api.put(path, { metadata: { name: 'gpu-autoscaler-mig-parted' }, data: {} });
+  is.pass(5_000);
+  await is.says('c', 'Propagating');
+});
+
+tap.test('pods are evicted, and only those of nodes that somebody wants something of are looked at', async (t) => {
+  const is = await setUp(t);
+  const pod = (uid: string, nodeName: string) => ({
+    metadata: {
+      name: uid,
+      namespace: 'team',
+      uid,
+      ownerReferences: [{ kind: 'ReplicaSet', name: 'r', controller: true }],
+    },
+    spec: { nodeName, containers: [{ resources: { limits: { [GPU]: '1' } } }] },
+    status: { phase: 'Running' },
+  });
+  is.node('a');
+  is.node('b');
+  is.reconciler.pods.feed.changed(pod('p', 'a'));
+  is.reconciler.pods.feed.changed(pod('q', 'b'));
+  is.config('c', 'a', { mpsEnabled: true, mpsMaxClients: 8, whenBusy: 'Drain' });
+  is.reconciler.begin();
+  await is.says('c', 'Draining');
+  t.match(is.api.get(`${NODES}/a`), { spec: { unschedulable: true } });
+  const evictions = is.api.posted.filter(({ path }) => path.endsWith('/eviction'));
+  t.strictSame(
+    evictions.map(({ path }) => path),
+    ['/api/v1/namespaces/team/pods/p/eviction'],
+  );
+  t.match(evictions[0]?.body, { kind: 'Eviction', deleteOptions: { preconditions: { uid: 'p' } } });
+  is.reconciler.pods.feed.deleted(pod('p', 'a'));
+  await is.says('c', 'Propagating');
+  is.remove('configs', 'c');
+  await until('the node is given back', () => !is.isMarked('a'));
+  t.notMatch(is.api.get(`${NODES}/a`), { spec: { unschedulable: true } });
+});
+
+tap.test('after a restart it goes on where it was', async (t) => {
+  const is = await setUp(t);
+  const record = {
+    config: 'c',
+    generation: 1,
+    plugin: pluginName(MPS),
+    partition: { layouts: [null, null], sharing: MPS.sharing },
+  };
+  is.node('a', {
+    ...shown(MPS),
+    labels: { ...shown(MPS).labels, [PLUGIN]: record.plugin },
+    annotations: { [PARTITION]: JSON.stringify(record), [TRANSITION]: JSON.stringify(record) },
+  });
+  is.reconciler.begin();
+  await until('it has looked', () => is.clock.asked > 0);
+  await aWhile();
+  t.ok(is.isMarked('a'), 'it has only just come');
+  is.clock.ms += 6_000;
+  is.node('a', {
+    ...shown(MPS),
+    labels: { ...shown(MPS).labels, [PLUGIN]: record.plugin, moves: 'x' },
+    annotations: { [PARTITION]: JSON.stringify(record), [TRANSITION]: JSON.stringify(record) },
+    cordoned: true,
+  });
+  await until('it is finished, though nobody wants it any more', () => !is.isMarked('a'));
+});
+
+tap.test('a node that nobody wants anything of any more is forgotten: nothing turns in circles', async (t) => {
+  const is = await setUp(t);
+  is.node('a');
+  is.config('c', 'a');
+  is.reconciler.begin();
+  await is.says('c', 'Propagating');
+  is.remove('nodes', 'a');
+  await is.says('c', 'NoSuchNode');
+  is.node('a');
+  await is.says('c', 'Propagating');
+  is.remove('configs', 'c');
+  is.remove('nodes', 'a');
+  is.clock.ms += 60 * MINUTE - 1;
+  is.node('b');
+  await aWhile();
+  const { asked } = is.clock;
+  await sleep(200);
+  t.ok(is.clock.asked - asked < 5, `the clock was asked ${is.clock.asked - asked} times in 200 ms`);
+});
+
+tap.test('the partition that the plugin had before is no reason to write', async (t) => {
+  const is = await setUp(t);
+  is.node('a', shown(WHOLE));
+  is.config('c', 'a', {});
+  is.reconciler.begin();
+  await is.says('c', 'Ready');
+  t.equal(is.api.count(/nodes\/a$/), 0);
+});
