@@ -40,7 +40,10 @@ const program = new Command('gpu-autoscaler')
   .showHelpAfterError('(--help tells what there is)')
   .exitOverride((exit) => process.exit(exit.exitCode === 0 ? 0 : 2))
   .option('--kubeconfig <file>', 'kubeconfig (default: KUBECONFIG, ~/.kube/config, or the service account)')
-  .option('--config <file>', 'configuration, YAML: binPacking, sharing, admissionWebhook; read again when it changes')
+  .option(
+    '--config <file>',
+    'configuration, YAML: binPacking, sharing, admissionWebhook, reconciler; read again when it changes',
+  )
   .option('--log-level <level>', 'fatal, error, warn, info, debug, trace or silent (default: info)');
 
 withLeaseOption(

@@ -39,6 +39,8 @@ export interface FleetOptions {
   readonly speed: number;
   readonly seed?: number;
   readonly timing?: Timing;
+  /** Of the ConfigMaps that NVIDIA's components read; default `default`. */
+  readonly namespace?: string;
   /** As the configuration file has it, beside where the ConfigMaps are. */
   readonly configuration?: object;
 }
@@ -153,12 +155,12 @@ export async function startInProcessWebhook(
 const CONFIG_MAPS = { plugin: 'gpu-autoscaler-device-plugin', mig: 'gpu-autoscaler-mig-parted' };
 
 export async function startFleet(cluster: Cluster, options: FleetOptions): Promise<GpuFleet> {
-  const { nodes, speed, seed = 1, timing = NVIDIA } = options;
+  const { nodes, speed, seed = 1, timing = NVIDIA, namespace = 'default' } = options;
   const log = createLogger('gpu-nodes', 'debug', join(cluster.dir, 'logs', 'gpu-nodes.log'));
   const fleet = new GpuFleet({
     client: cluster.client,
     nodes,
-    configMaps: { plugin: `default/${CONFIG_MAPS.plugin}`, mig: `default/${CONFIG_MAPS.mig}` },
+    configMaps: { plugin: `${namespace}/${CONFIG_MAPS.plugin}`, mig: `${namespace}/${CONFIG_MAPS.mig}` },
     clock: scaledClock(speed),
     timing,
     seed,

@@ -7,15 +7,16 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { configurationSchema } from '../../src/api/configuration.ts';
 import { parseConfiguration } from '../../src/api/configuration-file.ts';
-import { SHARING_POLICIES } from '../../src/api/custom-resources.ts';
+import { NODE_CONFIGS, SHARING_POLICIES } from '../../src/api/custom-resources.ts';
 import { strategyNames } from '../../src/core/strategies/registry.ts';
 import { webhookConfiguration } from '../../src/webhook/configuration.ts';
 import { actAs, find, helm, type KubeObject, NAMESPACE, render } from '../cluster/chart.ts';
 import { createCustom, installDefinitions } from '../cluster/custom-resources.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { mpsNode } from '../cluster/gpu-nodes.ts';
+import { comesTo } from '../cluster/node-configs.ts';
 import { bound, createPod, gpuPod, listPods } from '../cluster/pods.ts';
-import { startInProcessController, startInProcessExtender } from '../cluster/stack.ts';
+import { startFleet, startInProcessController, startInProcessExtender, writeConfiguration } from '../cluster/stack.ts';
 import type { Cluster } from '../cluster/start.ts';
 import { waitFor } from '../cluster/wait.ts';
 
@@ -96,7 +97,28 @@ tap.test('rendered alone', async (t) => {
       },
       { apiGroups: ['gpuautoscaler.io'], resources: ['gpusharingpolicies'], verbs: ['list', 'watch'] },
       { apiGroups: ['gpuautoscaler.io'], resources: ['gpusharingpolicies/status'], verbs: ['patch'] },
+      { apiGroups: ['gpuautoscaler.io'], resources: ['gpunodeconfigs'], verbs: ['list', 'watch'] },
+      { apiGroups: ['gpuautoscaler.io'], resources: ['gpunodeconfigs/status'], verbs: ['patch'] },
       { apiGroups: [''], resources: ['events'], verbs: ['create'] },
+    ]);
+    t.throws(() => find(objects, 'Role', 'gpu-autoscaler-partitions'));
+  });
+
+  await t.test('to change partitions it may patch nodes, evict pods, and write two ConfigMaps', async (t) => {
+    const changing = render('--set', 'reconciler.enabled=true');
+    t.same((rulesOf(changing, 'ClusterRole', 'gpu-autoscaler-controller') as object[]).slice(-3), [
+      { apiGroups: [''], resources: ['nodes'], verbs: ['patch'] },
+      { apiGroups: [''], resources: ['pods/eviction'], verbs: ['create'] },
+      { apiGroups: ['gpuautoscaler.io'], resources: ['gpunodeconfigs'], verbs: ['create', 'patch'] },
+    ]);
+    t.same(rulesOf(changing, 'Role', 'gpu-autoscaler-partitions'), [
+      { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
+      {
+        apiGroups: [''],
+        resources: ['configmaps'],
+        resourceNames: ['gpu-autoscaler-device-plugin', 'gpu-autoscaler-mig-parted'],
+        verbs: ['get', 'patch'],
+      },
     ]);
   });
 
@@ -159,9 +181,11 @@ tap.test('rendered alone', async (t) => {
   });
 
   await t.test(
-    'left alone, the chart configures what the program would take anyway, and a default MIG profile',
+    'left alone, the chart configures what the program would take anyway, a default MIG profile, and no change of partitions',
     async (t) => {
-      const defaults = configurationSchema.parse({ sharing: { mig: { defaultProfile: '1g.5gb' } } });
+      // NVIDIA's components have to be told of the ConfigMaps first.
+      const reconciler = { enabled: false };
+      const defaults = configurationSchema.parse({ sharing: { mig: { defaultProfile: '1g.5gb' } }, reconciler });
       t.same(configurationOf(objects), { ok: true, configuration: defaults });
     },
   );
@@ -275,6 +299,28 @@ tap.test('with the permissions of its service account the controller writes stat
   await waitFor('the pod has an event', async () =>
     /NotOptimized/.test(JSON.stringify(await cluster.client.json('GET', events))),
   );
+});
+
+tap.test('with the permissions of its service account the controller partitions a node', async (t) => {
+  const cluster = await clusterFor(t, { kubelets: false });
+  if (!cluster) return;
+  const { client } = cluster;
+  await createNamespace(t, cluster);
+  await client.json('POST', '/api/v1/namespaces', { body: { metadata: { name: 'gpu-operator' } } });
+  await installDefinitions(client);
+  const objects = render('--set', 'reconciler.enabled=true');
+  for (const object of objects.filter(({ kind }) => /^(ServiceAccount|(Cluster)?Role(Binding)?)$/.test(kind))) {
+    await client.json('POST', pathOf(object), { body: object });
+  }
+  const nodes = [{ name: 'n', gpus: 1, product: 'NVIDIA-A100-SXM4-40GB', memoryMiB: 40_960 }];
+  const fleet = await startFleet(cluster, { nodes, speed: 60, namespace: 'gpu-operator' });
+  t.teardown(() => fleet.stop());
+  const configurationFile = writeConfiguration(cluster, { reconciler: { namespace: 'gpu-operator' } });
+  const asController = { ...cluster, ...(await actAs(cluster, 'gpu-autoscaler-controller')) };
+  const controller = await startInProcessController(asController, { configurationFile, speed: 60 });
+  t.teardown(() => controller.close());
+  await createCustom(client, NODE_CONFIGS, 'n', { nodeName: 'n', migEnabled: true, migProfiles: ['7g.40gb'] });
+  t.equal((await comesTo(client, 'n', 'Ready')).status?.migStatus?.availableDevices, 1);
 });
 
 const WATCHED = [
