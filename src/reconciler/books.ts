@@ -1,6 +1,7 @@
 /** Nodes and GPUNodeConfigs as they stand, by node: what the reconciler looks at. */
 
 import { z } from 'zod';
+import { NODE_CONFIG } from '../api/keys.ts';
 import { type NodeConfig, parseNodeConfig } from '../api/node-config.ts';
 import type { Feed } from '../cluster/cluster-state.ts';
 import { recordFeed } from '../cluster/record-feed.ts';
@@ -94,11 +95,14 @@ export class ConfigBook {
     });
   }
 
-  /** All that are for the node, the one that counts first: the oldest, then the first by name. */
+  /** All that are for the node, the one that counts first: people's before the planner's, the oldest, the first by name. */
   of(node: string): NodeConfig[] {
     return [...(this.#byNode.get(node) ?? [])]
       .flatMap((name) => this.#byName.get(name) ?? [])
-      .sort((a, b) => a.createdAt - b.createdAt || (a.name < b.name ? -1 : 1));
+      .sort(
+        (a, b) =>
+          Number(isPlanned(a)) - Number(isPlanned(b)) || a.createdAt - b.createdAt || (a.name < b.name ? -1 : 1),
+      );
   }
 
   get(name: string): NodeConfig | undefined {
@@ -108,4 +112,9 @@ export class ConfigBook {
   all(): Iterable<NodeConfig> {
     return this.#byName.values();
   }
+}
+
+/** Whether the planner has made it, and keeps it. */
+export function isPlanned({ labels }: NodeConfig): boolean {
+  return labels[NODE_CONFIG.managedBy] === NODE_CONFIG.planner;
 }

@@ -12,7 +12,7 @@ import { holding, type Lease, LeaseError } from '../cluster/lease.ts';
 import { Loop } from '../cluster/loop.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ReconcilerMetrics } from '../telemetry/metrics.ts';
-import { ConfigBook, NodeBook } from './books.ts';
+import { ConfigBook, isPlanned, NodeBook } from './books.ts';
 import { desiredOf, type Rejection } from './desired.ts';
 import { evict } from './evict.ts';
 import { GpuPods } from './gpu-pods.ts';
@@ -421,8 +421,12 @@ function unknownNode(name: string): Standing {
   return { phase: 'Pending', reason: 'NoSuchNode', message: `there is no node ${name} with GPUs` };
 }
 
-function conflict({ nodeName }: NodeConfig, first: NodeConfig | undefined): Standing {
-  const message = `${first?.name} is older and for the same node, ${nodeName}: delete one of them`;
+function conflict(config: NodeConfig, first: NodeConfig | undefined): Standing {
+  if (isPlanned(config) && first && !isPlanned(first)) {
+    const message = `${first.name}, written by hand, is for the same node and counts`;
+    return { phase: 'Pending', reason: 'Superseded', message };
+  }
+  const message = `${first?.name} is older and for the same node, ${config.nodeName}: delete one of them`;
   return { phase: 'Failed', reason: 'Conflict', message };
 }
 

@@ -1,18 +1,23 @@
-/** `npm run cluster`: a control plane with a GPU node of each kind, for looking at with kubectl. */
+/** `npm run cluster`: a control plane with GPU nodes, for looking at with kubectl. */
 
 import { parseArgs } from 'node:util';
+import type { GpuFleet } from '../../src/sandbox/gpu-node/fleet.ts';
 import { installDefinitions } from './custom-resources.ts';
 import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from './gpu-nodes.ts';
 import { ProgramsMissingError } from './programs.ts';
-import { startCluster } from './start.ts';
+import { startFleet } from './stack.ts';
+import { type Cluster, startCluster } from './start.ts';
 
-const USAGE = `usage: npm run cluster [-- --empty]
+const SPEED = 30;
+const USAGE = `usage: npm run cluster [-- --empty | --emulated]
 
 Starts etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok on 127.0.0.1, with
 one GPU node of each kind (exclusive, MPS, time-slicing, MIG), prints a KUBECONFIG line, and runs
 until Ctrl-C. A second kube-scheduler, gpu-autoscaler-scheduler, asks an extender: start one.
 
   --empty               no nodes
+  --emulated            instead, nodes that behave like real ones and that nobody has partitioned: gpu-node-01 to -03 with
+                        two A100 each, gpu-node-04 with two T4; their clock runs ${SPEED} times as fast as yours
   --extender-url URL    where that listens (default: http://127.0.0.1:8888)
 `;
 
@@ -21,6 +26,7 @@ function readFlags() {
     return parseArgs({
       options: {
         empty: { type: 'boolean' },
+        emulated: { type: 'boolean', default: false },
         'extender-url': { type: 'string', default: 'http://127.0.0.1:8888' },
         help: { type: 'boolean', short: 'h' },
       },
@@ -37,6 +43,24 @@ if (flags.help) {
   process.exit(0);
 }
 
+/** The reconciler's ConfigMaps are where it looks for them left alone. */
+async function startEmulatedNodes(cluster: Cluster): Promise<GpuFleet> {
+  const namespace = 'gpu-operator';
+  await cluster.client.json('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
+  const a100 = { gpus: 2, product: 'NVIDIA-A100-SXM4-40GB', memoryMiB: 40_960 };
+  const t4 = { gpus: 2, product: 'Tesla-T4', memoryMiB: 15_360 };
+  const fleet = await startFleet(cluster, {
+    nodes: [
+      ...['gpu-node-01', 'gpu-node-02', 'gpu-node-03'].map((name) => ({ name, ...a100 })),
+      { name: 'gpu-node-04', ...t4 },
+    ],
+    speed: SPEED,
+    namespace,
+  });
+  console.error('4 emulated GPU nodes are up');
+  return fleet;
+}
+
 const nodes = [
   exclusiveNode({ name: 'exclusive-1', gpus: 4 }),
   mpsNode({ name: 'mps-1', gpus: 2, replicas: 8 }),
@@ -45,12 +69,14 @@ const nodes = [
 ];
 try {
   const cluster = await startCluster({
-    nodes: flags.empty ? [] : nodes,
+    nodes: flags.empty || flags.emulated ? [] : nodes,
     controllers: true,
+    kubelets: !flags.emulated,
     scheduler: {},
     log: (line) => console.error(line),
   });
   await installDefinitions(cluster.client);
+  const fleet = flags.emulated ? await startEmulatedNodes(cluster) : undefined;
   await cluster.startScheduler({ extenderUrl: flags['extender-url'] });
   console.log(`export KUBECONFIG=${cluster.kubeconfigFile}`);
   console.error('Ctrl-C stops it.');
@@ -59,7 +85,7 @@ try {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       clearInterval(alive);
-      void cluster.stop();
+      void Promise.resolve(fleet?.stop()).then(() => cluster.stop());
     });
   }
 } catch (error) {

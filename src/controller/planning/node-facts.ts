@@ -9,6 +9,7 @@ import { equalTo, type Labels, matches } from '../../core/label-selector.ts';
 import { inventoryWith, type Partition, samePartition } from '../../core/partition.ts';
 import type { PlanningNode } from '../../core/planning/facts.ts';
 import { restOf } from '../../core/planning/hysteresis.ts';
+import { isPlanned } from '../../reconciler/books.ts';
 import { desiredOf } from '../../reconciler/desired.ts';
 import { isOurs } from '../../reconciler/keys.ts';
 import { currentPartition, type ObservedNode } from '../../reconciler/observed.ts';
@@ -78,7 +79,7 @@ function whyOnlyRecommended(
   { reconciler, sharing }: Configuration,
 ): string | undefined {
   if (!reconciler.enabled) return 'reconciler.enabled is false';
-  if (config && config.labels[NODE_CONFIG.managedBy] !== NODE_CONFIG.planner) {
+  if (config && !isPlanned(config)) {
     return `GPUNodeConfig ${config.name} was written by hand`;
   }
   const { plugin, told } = observed;
