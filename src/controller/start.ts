@@ -87,12 +87,12 @@ export async function startController(options: ControllerOptions): Promise<Runni
     takeOver: () => admission.listAgain(),
     log: warn,
   });
-  const reconciler = new Reconciler({
+  const reconciler: Reconciler = new Reconciler({
     client,
     lease,
     settings: () => reconcilerSettingsOf(admission.configuration, options.speed),
     log,
-    metrics: reconcilerMetrics(registry),
+    metrics: reconcilerMetrics(registry, () => reconciler.figures()),
     now: monotonic,
     date: now,
   });

@@ -10,8 +10,9 @@ import { eventNameStart, postEvent } from '../cluster/events.ts';
 import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
 import { holding, type Lease, LeaseError } from '../cluster/lease.ts';
 import { Loop } from '../cluster/loop.ts';
+import { SHARED_GPU } from '../core/resources.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { ReconcilerMetrics } from '../telemetry/metrics.ts';
+import type { ReconcilerMetrics, SharingFigures } from '../telemetry/metrics.ts';
 import { ConfigBook, isPlanned, NodeBook } from './books.ts';
 import { desiredOf, type Rejection } from './desired.ts';
 import { evict } from './evict.ts';
@@ -111,6 +112,18 @@ export class Reconciler {
     for (const { nodeName } of this.configs.all()) if (nodeName !== undefined) this.#look(nodeName);
   }
 
+  /** What nodes share, all together. */
+  figures(): SharingFigures {
+    let [mpsClients, virtualGpus] = [0, 0];
+    for (const { name, sharing, allocatable } of this.nodes.all()) {
+      const slots = allocatable[SHARED_GPU] ?? 0;
+      if (sharing === 'time-slicing') virtualGpus += slots;
+      if (sharing !== 'mps' || slots === 0) continue;
+      for (const { resources } of this.pods.on(name)) mpsClients += resources[SHARED_GPU] ?? 0;
+    }
+    return { mpsClients, virtualGpus };
+  }
+
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#loop.stop();
@@ -139,7 +152,7 @@ export class Reconciler {
       this.#due.add(node);
     }
     const matters = (node: string) => this.configs.of(node).length > 0 || this.nodes.get(node)?.mark !== undefined;
-    if (now() >= this.#collectAt || [...this.#due].some(matters)) {
+    if (this.#mayCollect() || [...this.#due].some(matters)) {
       try {
         await holding(lease);
         this.#follower = false;
@@ -363,9 +376,15 @@ export class Reconciler {
     return names;
   }
 
+  /** Only where something was ever written. */
+  #mayCollect(): boolean {
+    const { now, settings } = this.#options;
+    return this.#store !== undefined && now() >= this.#collectAt && settings().enabled;
+  }
+
   async #collect(): Promise<void> {
-    const { now, log, settings } = this.#options;
-    if (now() < this.#collectAt || !settings().enabled) return;
+    const { now, log } = this.#options;
+    if (!this.#mayCollect()) return;
     this.#collectAt = now() + COLLECT_MS;
     for (const component of ['plugin', 'mig'] as const) {
       const gone = await this.#keys().collect(component, this.#namesInUse());

@@ -173,7 +173,32 @@ export function controllerMetrics(registry: Registry) {
 }
 export type ControllerMetrics = ReturnType<typeof controllerMetrics>;
 
-export function reconcilerMetrics(registry: Registry) {
+/** Of all nodes. */
+export interface SharingFigures {
+  /** Slots by MPS that pods hold. */
+  readonly mpsClients: number;
+  /** Slots by time-slicing. */
+  readonly virtualGpus: number;
+}
+
+/** @param figures asked for at each scrape */
+export function reconcilerMetrics(registry: Registry, figures: () => SharingFigures) {
+  new Gauge({
+    name: 'gpu_autoscaler_mps_active_clients',
+    help: 'Slots of GPUs shared by MPS that pods hold.',
+    registers: [registry],
+    collect() {
+      this.set(figures().mpsClients);
+    },
+  });
+  new Gauge({
+    name: 'gpu_autoscaler_timeslicing_virtual_gpus',
+    help: 'Slots that nodes offer by time-slicing.',
+    registers: [registry],
+    collect() {
+      this.set(figures().virtualGpus);
+    },
+  });
   return {
     inTransition: new Gauge({
       name: 'gpu_autoscaler_nodes_in_transition',

@@ -30,6 +30,9 @@ const LAYOUTS: readonly GpuLayout[] = [
 ];
 const MODES: readonly SharingMode[] = ['exclusive', 'mig', 'mps', 'timeslicing'];
 
+const seldom = <T>(arbitrary: fc.Arbitrary<T>, never = 7): fc.Arbitrary<T | undefined> =>
+  fc.oneof({ weight: never, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
+
 const anyPartition = (gpus: number, product: string): fc.Arbitrary<Partition> => {
   const sharing = fc.record({ mode: fc.constantFrom('mps', 'timeslicing'), replicas: fc.constantFrom(2, 4, 8) });
   const layouts = fc.array(fc.option(fc.constantFrom(...LAYOUTS), { nil: undefined }), {
@@ -51,12 +54,12 @@ const anyNode = (name: string): fc.Arbitrary<PlanningNode> =>
         gpus: fc.constant(gpus),
         product: fc.constant(product),
         partition: anyPartition(gpus, product),
-        coming: fc.option(anyPartition(gpus, product), { freq: 8, nil: undefined }),
+        coming: seldom(anyPartition(gpus, product)),
         unknown: fc.nat({ max: 15 }).map((dice) => dice === 0),
         inTransition: fc.nat({ max: 15 }).map((dice) => dice === 0),
-        held: fc.option(fc.array(fc.nat({ max: 8 }), { minLength: 4, maxLength: 4 }), { nil: undefined }),
+        held: seldom(fc.array(fc.nat({ max: 8 }), { minLength: 4, maxLength: 4 }), 2),
         modes: fc.oneof(fc.constant([...MODES]), fc.subarray([...MODES])),
-        reluctant: fc.option(fc.constantFrom(...MODES), { freq: 4, nil: undefined }),
+        reluctant: seldom(fc.constantFrom(...MODES), 2),
         rests: fc.nat({ max: 7 }).map((dice) => dice === 0),
       }),
     )

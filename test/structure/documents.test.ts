@@ -33,7 +33,7 @@ tap.test('every metric of ours is in docs/reference/metrics.md, and no other', a
   configurationNews(registry, pino({ level: 'silent' }), undefined);
   historyMetrics(registry);
   controllerMetrics(registry);
-  reconcilerMetrics(registry);
+  reconcilerMetrics(registry, () => ({ mpsClients: 0, virtualGpus: 0 }));
   plannerMetrics(registry);
   certificateMetrics(registry);
   registrationMetrics(registry);

@@ -57,7 +57,8 @@ function makeRoom(
       if (free) return carryOut(pod, free, before, most);
       for (const site of sites) {
         if (goesTo(before, site) || !site.suits(pod)) continue;
-        for (const index of site.pods.keys()) {
+        // A copy: trying a swap takes pods out and puts them back.
+        for (const index of [...site.pods.keys()]) {
           const other = all[index];
           if (!other || seen.has(index) || dead.has(index)) continue;
           if (other.resource !== pod.resource || other.count !== pod.count || swaps(site, other, pod, 1) < 1) continue;
@@ -83,9 +84,12 @@ function isFree(site: Site, resource: string): boolean {
 
 /** How many of the one, up to so many, the site takes once as many of the other have left. */
 function swaps(site: Site, leaving: Asked, coming: Asked, pods: number): number {
+  const { roomLeft } = site;
   site.place(leaving, -pods);
   const takes = Math.min(pods, site.takes(coming));
   site.place(leaving, pods);
+  // Exactly as before, whatever was rounded.
+  site.roomLeft = roomLeft;
   return takes;
 }
 

@@ -92,6 +92,17 @@ tap.test('of several for one node the oldest counts, then the first by name', as
   t.strictSame(book.of('nowhere'), []);
 });
 
+tap.test('what people have made counts before what the planner has, however old', async (t) => {
+  const { book } = configs();
+  const planned = config('planned', 'n', { created: '2025-01-01T00:00:00Z' });
+  const labels = { 'gpu-autoscaler.io/managed-by': 'planner' };
+  takeList(book.feed, [{ ...planned, metadata: { ...planned.metadata, labels } }, config('by-hand', 'n')]);
+  t.strictSame(
+    book.of('n').map(({ name }) => name),
+    ['by-hand', 'planned'],
+  );
+});
+
 tap.test('both nodes are told of where a config goes from one to the other', async (t) => {
   const { book, told } = configs();
   book.feed.changed(config('c', 'n'));

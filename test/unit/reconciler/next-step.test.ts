@@ -471,6 +471,12 @@ tap.test('what was told is seen to its end, though the next cannot begin', async
     t.match(markOf(next), { plugin: pluginName(SEVEN), mig: migName(SEVEN), ...cordon, attempt: 0 }, says);
     t.notOk('unschedulable' in patchOf(next), says);
   }
+  for (const state of [undefined, 'pending', 'failed']) {
+    // Nothing to be seen yet, and mig-manager is about to begin.
+    const asBefore = { [PLUGIN]: pluginName(SEVEN), [MIG]: migName(SEVEN), ...shown(SEVEN).labels, [STATE]: state };
+    const node = marked(MIXED, {}, { ...shown(SEVEN), labels: asBefore, annotations: record });
+    t.match(step(node, undefined), patch('retarget'), String(state));
+  }
   const done = { ...shown(SEVEN), labels: { ...labels, ...shown(SEVEN).labels, [STATE]: 'success' } };
   const arrived = marked(MIXED, cordon, { ...done, annotations: record });
   t.match(step(arrived, undefined), patch('abort'), 'once it has come true the node is given back');

@@ -39,6 +39,9 @@ interface Status {
 async function setUp(t: Test, configuration: object = {}) {
   const api = new FakeApi();
   const clock = { ms: 1_000_000, asked: 0 };
+  const warnings: string[] = [];
+  const log = createLogger('test', 'silent');
+  log.warn = (...said: unknown[]) => void warnings.push(JSON.stringify(said));
   const lease = {
     isHeld: true,
     hold: () => (lease.isHeld ? undefined : Promise.reject(new LeaseError('another is at work'))),
@@ -48,8 +51,8 @@ async function setUp(t: Test, configuration: object = {}) {
     client: api,
     lease,
     settings: () => settings,
-    log: createLogger('test', 'silent'),
-    metrics: reconcilerMetrics(new Registry()),
+    log,
+    metrics: reconcilerMetrics(new Registry(), () => reconciler.figures()),
     now: () => {
       clock.asked += 1;
       return clock.ms;
@@ -65,6 +68,7 @@ async function setUp(t: Test, configuration: object = {}) {
     api,
     clock,
     lease,
+    warnings,
     reconciler,
     configure: (change: object) => {
       settings = reconcilerSettingsOf(configurationSchema.parse({ reconciler: change }));
@@ -157,6 +161,7 @@ tap.test('at rest nothing is written, however often it looks', async (t) => {
     await sleep(5);
   }
   t.equal(is.api.count(/^(PATCH|POST|PUT)/), writes);
+  t.strictSame(is.warnings, []);
 });
 
 tap.test('somebody else was quicker: it is tried anew, on what is there then', async (t) => {
@@ -178,6 +183,7 @@ tap.test('somebody else was quicker: it is tried anew, on what is there then', a
   is.pass(1_000);
   await is.says('c', 'Propagating');
   t.equal(is.metadata('a').labels.theirs, 'x');
+  t.strictSame(is.warnings, [], 'that is nothing that anybody need hear of');
   t.ok(is.isMarked('a'));
 });
 
@@ -205,6 +211,7 @@ tap.test('only the leader writes', async (t) => {
   is.reconciler.begin();
   await aWhile();
   t.strictSame(is.api.calls, []);
+  t.strictSame(is.warnings, []);
   is.lease.isHeld = true;
   is.pass(MINUTE);
   await is.says('c', 'Propagating');
@@ -300,16 +307,20 @@ tap.test('only so many nodes at once, and the next as soon as one is done, or go
 
 tap.test('a node that could not begin after all makes room for the next', async (t) => {
   const is = await setUp(t, { maxInTransition: 1 });
-  for (const name of ['a', 'b']) {
-    is.node(name);
-    is.config(`of-${name}`, name);
-  }
+  for (const name of ['a', 'b', 'c']) is.node(name);
+  is.config('of-c', 'c');
+  is.reconciler.begin();
+  await is.says('of-c', 'Propagating');
+  for (const name of ['a', 'b']) is.config(`of-${name}`, name);
+  await is.says('of-a', 'Queued');
+  await is.says('of-b', 'Queued');
+  await aWhile();
   is.api.before = (call) => {
-    // While it is about to be marked, the other node is told to wait, and the wish for this one goes.
+    // While it is about to be marked the other is told to wait, as it was before; and nobody wants this one any more.
     if (call === `PATCH ${NODES}/a`) is.remove('configs', 'of-a');
   };
   is.api.faults.push({ on: /^PATCH .*nodes\/a$/, status: 500 });
-  is.reconciler.begin();
+  is.remove('configs', 'of-c');
   await until('the other has begun', () => is.isMarked('b'));
   t.notOk(is.isMarked('a'));
 });
