@@ -60,6 +60,10 @@ export async function carryOut({ node, to, why }: Change, options: CarryOutOptio
       { op: 'test', path: '/metadata/generation', value: existing.generation },
       { op: 'test', path: `/metadata/labels/${pointer(NODE_CONFIG.managedBy)}`, value: NODE_CONFIG.planner },
       { op: 'add', path: '/spec', value: spec },
+      // Somebody may have taken all of them away.
+      ...(Object.keys(existing.annotations).length === 0
+        ? [{ op: 'add', path: '/metadata/annotations', value: {} }]
+        : []),
       ...Object.entries(annotations).map(([key, value]) => ({
         op: 'add',
         path: `/metadata/annotations/${pointer(key)}`,
