@@ -53,6 +53,7 @@ export class KeyStore {
   /** What we know to belong under a name. */
   readonly #known = new Map<string, string>();
   #last: Promise<unknown> = Promise.resolve();
+  #slow: { readonly file: string; readonly entries: ReadonlyMap<string, string> } | undefined;
 
   constructor(options: KeyStoreOptions) {
     this.#options = options;
@@ -132,6 +133,8 @@ export class KeyStore {
     if (!file?.trim()) return new Map();
     const quick = readLines(file);
     if (quick) return quick;
+    // What is not of our form takes a second where there are thousands: not for each look.
+    if (this.#slow?.file === file) return new Map(this.#slow.entries);
     const { namespace, configMaps } = this.#options;
     const parsed = parseFile(file);
     if (!parsed) {
@@ -139,7 +142,9 @@ export class KeyStore {
         `${FILE} of the ConfigMap ${namespace}/${configMaps.mig} is no configuration of mig-parted: mend or empty it`,
       );
     }
-    return new Map(Object.entries(parsed).map(([name, entry]) => [name, JSON.stringify(entry)]));
+    const entries = new Map(Object.entries(parsed).map(([name, entry]) => [name, JSON.stringify(entry)]));
+    this.#slow = { file, entries };
+    return new Map(entries);
   }
 
   /** Since when each name has been there, as far as we have seen. */

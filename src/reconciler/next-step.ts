@@ -149,11 +149,20 @@ function begin(situation: Situation, target: Target): Step {
   }
   const cordoned = drains && !node.cordoned;
   const mark = markFor(node, target, { cordoned, attempt: 0, repairs: [] });
+  // A ConfigMap that cannot be used must not keep the node from its pods.
+  if (ageOfKeys(situation, mark) === undefined) return writeKeys(mark, target);
   const patch = {
     annotations: { [NODE.transition]: JSON.stringify(mark) },
     ...(cordoned && { unschedulable: true as const }),
   };
   return { do: 'patch', doing: 'begin', patch, standing: changing(mark, 'Marked', 'nobody is placed on it any more') };
+}
+
+function writeKeys(mark: Mark, target: Target): Step {
+  const plugin = { ...target.plugin, name: mark.plugin };
+  const mig = mark.mig === undefined ? undefined : { ...target.mig, name: mark.mig };
+  const standing = changing(mark, 'WritingKeys', 'the configuration is being written');
+  return { do: 'write-keys', plugin, mig, standing };
 }
 
 /** Pods that the node must not be taken from, for now. */
@@ -202,13 +211,7 @@ function underWay(situation: Situation, mark: Mark): Step {
 
   const busy = isToldMore(node, mark) ? [] : blockers(situation, target.partition);
   if (busy.length > 0 && target.whenBusy === 'Wait') return giveBack(node, mark, waitsFor(busy, false));
-  const missing = ageOfKeys(situation, mark) === undefined;
-  if (missing) {
-    const plugin = { ...target.plugin, name: mark.plugin };
-    const mig = mark.mig === undefined ? undefined : { ...target.mig, name: mark.mig };
-    const standing = changing(mark, 'WritingKeys', 'the configuration is being written');
-    return { do: 'write-keys', plugin, mig, standing };
-  }
+  if (ageOfKeys(situation, mark) === undefined) return writeKeys(mark, target);
   if (busy.length > 0) return drain(situation, mark, target, busy);
   return waitAndTell(situation, mark);
 }

@@ -246,7 +246,8 @@ export class Reconciler {
           if (step.mig) await store.add('mig', [step.mig], inUse);
         } catch (error) {
           if (!(error instanceof KeyStoreError)) throw error;
-          const standing = { phase: 'Configuring', reason: 'ConfigMapUnusable', message: error.message } as const;
+          const phase = this.nodes.get(name)?.mark ? 'Configuring' : 'Pending';
+          const standing: Standing = { phase, reason: 'ConfigMapUnusable', message: error.message };
           if (config) await this.#tell(config, standing, undefined);
           this.#wake(name, settings().times.evict);
           return;

@@ -14,7 +14,9 @@ export function featureLabels(
 ): Record<string, string> {
   const model = gpuModelOf(product);
   const [major, minor] = model?.compute ?? [0, 0];
-  const replicas = sharing?.replicas.get(WHOLE_GPU) ?? 1;
+  // Where MIG has every GPU there is none to be shared. Source: `internal/lm/resource.go`.
+  const isWhole = migStrategy !== 'mixed' || gpus.some(({ migEnabled }) => !migEnabled);
+  const replicas = isWhole ? (sharing?.replicas.get(WHOLE_GPU) ?? 1) : 0;
   // Only shares under the plain name are marked: a renamed resource tells itself.
   const suffix = replicas > 1 && !sharing?.renameByDefault ? '-SHARED' : '';
   const labels: Record<string, string> = {
