@@ -17,6 +17,7 @@ import { historyRefresh } from './scenarios/history-refresh.ts';
 import { jsonCost } from './scenarios/json-cost.ts';
 import { migLayout } from './scenarios/mig-layout.ts';
 import { openb } from './scenarios/openb.ts';
+import { planning } from './scenarios/planning.ts';
 import { throughput } from './scenarios/throughput.ts';
 
 const SCENARIOS: readonly Scenario[] = [
@@ -26,6 +27,7 @@ const SCENARIOS: readonly Scenario[] = [
   throughput,
   coldStart,
   migLayout,
+  planning,
   openb,
   decisionCost,
   historyRefresh,

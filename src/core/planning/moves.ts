@@ -53,7 +53,7 @@ function makeRoom(
   while (wanting.length > 0) {
     const next: typeof wanting = [];
     for (const { pod, before } of wanting) {
-      const free = sites.find((site) => site.takes(pod) > 0);
+      const free = sites.find((site) => !goesTo(before, site) && site.takes(pod) > 0);
       if (free) return carryOut(pod, free, before, most);
       for (const site of sites) {
         if (goesTo(before, site) || !site.suits(pod)) continue;

@@ -56,8 +56,8 @@ function obstacle(asked: Asked, modes: readonly SharingMode[], site: Site, node:
   if (site.room(asked) === 0) return 'NoNodeAllowed';
   if (!modes.some((mode) => site.node.modes.has(mode))) return 'ModeNotAllowed';
   if (site.changing) return 'ChangeUnderWay';
-  if (!node) return 'PartitionUnknown';
-  if (!couldMakeRoom(node, asked)) return 'AllBusy';
+  if (!site.changeable) return 'PartitionUnknown';
+  if (!node || !couldMakeRoom(node, asked)) return 'AllBusy';
   return node.rests ? 'Resting' : 'OthersFirst';
 }
 

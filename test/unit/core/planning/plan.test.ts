@@ -239,6 +239,27 @@ const CASES: readonly Case[] = [
     refused: ['OthersFirst 4'],
   },
   {
+    says: 'nor where one pod would have to make room for another on the same node',
+    nodes: [planningNode('a', { partition: shared(2, 'mps', 8), modes: [] })],
+    demands: [
+      demand('d', 3, SHARED_GPU, { roomOn: () => 3, mostReplicas: 4 }),
+      demand('e', 1, SHARED_GPU, { roomOn: () => 20, mostReplicas: 4 }),
+    ],
+    changes: [],
+    free: 3,
+    refused: ['ModeNotAllowed 1'],
+  },
+  {
+    says: 'pods move over for one that fits nowhere else, where slots are free',
+    nodes: [
+      planningNode('a', { gpus: 1, partition: shared(1, 'mps', 2), held: { [SHARED_GPU]: 1 } }),
+      planningNode('b', { gpus: 1, partition: shared(1, 'mps', 2) }),
+    ],
+    demands: [demand('d', 1, SHARED_GPU), demand('e', 1, SHARED_GPU, { roomOn: (node) => (node === 'a' ? 9 : 0) })],
+    changes: [],
+    free: 2,
+  },
+  {
     says: 'a mode that nobody allows is not made',
     nodes: [planningNode('a', { modes: ['exclusive', 'mps'] })],
     demands: [demand('d', 1, MIG_1G)],
