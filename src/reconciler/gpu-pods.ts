@@ -5,7 +5,7 @@ import { podSchema } from '../api/kubernetes.ts';
 import type { Feed } from '../cluster/cluster-state.ts';
 import { requestOf } from '../cluster/projection.ts';
 import { recordFeed } from '../cluster/record-feed.ts';
-import { ANYTHING, type Holder } from './next-step.ts';
+import { ANYTHING, type Holder } from './step.ts';
 
 const MIRROR = 'kubernetes.io/config.mirror';
 

@@ -4,8 +4,9 @@
  */
 
 import { GFD, NODE, TRIGGERS } from '../api/keys.ts';
-import { describePartition, disturbed, type Partition, samePartition } from '../core/partition.ts';
-import { baseOf, type Key, tryAgain } from './keys.ts';
+import { disturbed, type Partition, samePartition } from '../core/partition.ts';
+import { tryAgain } from './keys.ts';
+import { foreignEdit, isTold, isToldMore, markFor, resumed } from './marks.ts';
 import {
   agreement,
   currentPartition,
@@ -15,86 +16,16 @@ import {
   type Told,
   UNREADABLE,
 } from './observed.ts';
-
-/** What a GPUNodeConfig wants of the node. */
-export interface Target {
-  readonly config: string;
-  readonly generation: number;
-  readonly partition: Partition;
-  readonly plugin: Key;
-  readonly mig: Key;
-  readonly whenBusy: 'Wait' | 'Drain';
-  /** ms after which a drain is given up. */
-  readonly drainMs: number;
-}
-
-/** In place of a resource's name: nobody can tell what the pod holds. */
-export const ANYTHING = '*';
-
-/** A pod that holds GPUs of the node. */
-export interface Holder {
-  readonly uid: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly resources: Readonly<Record<string, number>>;
-  /** Why it must not be evicted; undefined if it may. */
-  readonly stays: string | undefined;
-  /** It is on its way out. */
-  readonly terminating: boolean;
-}
-
-export interface Situation {
-  readonly node: ObservedNode;
-  /** Undefined if nothing is wanted of the node, or nothing that it can be. */
-  readonly target: Target | undefined;
-  readonly holders: readonly Holder[];
-  /** ms for which the node has been in this phase: `phaseOf`. */
-  readonly elapsed: number;
-  /** ms for which a name has been in the ConfigMap; undefined if it is not there. */
-  readonly age: (component: 'plugin' | 'mig', name: string) => number | undefined;
-  /** Whether one more node may be in transition. */
-  readonly mayBegin: boolean;
-  /** A drain of this node was given up not long ago. */
-  readonly drainGivenUp: boolean;
-  readonly times: Times;
-}
-
-/** ms. */
-export interface Times {
-  /** From the mark until nothing that was under way to the node can arrive any more. */
-  readonly settle: number;
-  readonly propagation: number;
-  readonly pluginDeadline: number;
-  readonly migDeadline: number;
-  /** After a change was given up. */
-  readonly retry: number;
-  /** Between two rounds of evictions. */
-  readonly evict: number;
-}
-
-/** For the object's status. */
-export interface Standing {
-  readonly phase: 'Pending' | 'Configuring' | 'Ready' | 'Failed';
-  /** In one word for programs. */
-  readonly reason: string;
-  readonly message: string;
-}
-
-/** A merge patch; null removes. */
-export interface NodePatch {
-  readonly labels?: Readonly<Record<string, string | null>>;
-  readonly annotations?: Readonly<Record<string, string | null>>;
-  readonly unschedulable?: true | null;
-}
-
-export type Doing = 'begin' | 'retarget' | 'tell' | 'repair' | 'finish' | 'abort' | 'fail' | 'adopt';
-
-export type Step = { readonly standing: Standing | undefined } & (
-  | { readonly do: 'nothing'; readonly wakeMs?: number | undefined }
-  | { readonly do: 'write-keys'; readonly plugin: Key; readonly mig: Key | undefined }
-  | { readonly do: 'evict'; readonly pods: readonly Holder[]; readonly wakeMs: number }
-  | { readonly do: 'patch'; readonly doing: Doing; readonly patch: NodePatch }
-);
+import { cannotDrain, changing, names, queued, ready, seconds, waitsFor } from './standings.ts';
+import {
+  ANYTHING,
+  type Holder,
+  type NodePatch,
+  type Situation,
+  type Standing,
+  type Step,
+  type Target,
+} from './step.ts';
 
 /** NVIDIA's components are told so often, then it is given up. */
 const ATTEMPTS = 3;
@@ -174,32 +105,6 @@ function hindrance(situation: Situation, target: Target): Step | undefined {
   if (!drains || drainGivenUp) return nothing(waitsFor(busy, drains), drains ? times.retry : undefined);
   const staying = busy.filter(({ stays }) => stays !== undefined);
   return staying.length > 0 ? nothing(cannotDrain(staying)) : undefined;
-}
-
-/** Names under which the components are told: others than those that did not work, or that somebody has overwritten. */
-function markFor(node: ObservedNode, target: Target, course: Pick<Mark, 'cordoned' | 'attempt' | 'repairs'>): Mark {
-  const { config, generation, partition, plugin, mig } = target;
-  const { told } = node;
-  const fresh = (key: Key, is: string | undefined, was: string | undefined, works: boolean) => {
-    if (was !== undefined && was !== is && baseOf(was) === key.name) return tryAgain(was);
-    if (is === undefined || baseOf(is) !== key.name) return key.name;
-    return works && !told?.failed ? is : tryAgain(is);
-  };
-  const touchesMig = partition.layouts.some(Boolean) || !isWithoutMig(node);
-  return {
-    config,
-    generation,
-    plugin: fresh(plugin, node.plugin, told?.plugin, true),
-    ...(touchesMig && { mig: fresh(mig, node.mig, told?.mig, node.migState === 'success') }),
-    partition: { layouts: [...partition.layouts], sharing: partition.sharing },
-    ...course,
-  };
-}
-
-/** Nobody has ever switched MIG on, as far as labels tell; a label may be gone, and what it did still be there. */
-function isWithoutMig({ mig, migState, migCounts, told }: ObservedNode): boolean {
-  if (told?.mig !== undefined || Object.values(migCounts).some((count) => count > 0)) return false;
-  return mig === undefined || (mig === 'all-disabled' && migState === 'success');
 }
 
 function underWay(situation: Situation, mark: Mark): Step {
@@ -330,11 +235,6 @@ function again({ node }: Situation, mark: Mark, component: 'plugin' | 'mig', rea
   return { do: 'patch', doing: 'repair', patch, standing: changing(next, 'Repairing', `${why}: it is told once more`) };
 }
 
-/** mig-manager leaves them paused if it ends halfway: then nothing of NVIDIA's runs on the node any more. */
-function resumed({ paused }: ObservedNode): Record<string, string> {
-  return Object.fromEntries(paused.map((key) => [key, 'true']));
-}
-
 /** Takes the mark away: pods that were refused for it are tried again, since an annotation has changed. */
 function end(
   node: ObservedNode,
@@ -369,41 +269,6 @@ function giveBack(node: ObservedNode, mark: Mark, standing: Standing | undefined
   return { do: 'patch', doing: 'retarget', patch, standing };
 }
 
-/** They are told the same once more: whoever still holds GPUs there holds none that change. */
-function isToldMore(node: ObservedNode, mark: Mark): boolean {
-  const { told } = node;
-  return (
-    told !== undefined &&
-    !told.failed &&
-    foreignEdit(node, told) === undefined &&
-    samePartition(told.partition, mark.partition)
-  );
-}
-
-/** We have told the components what the mark says; whether the labels still say so is for `foreignEdit`. */
-function isTold({ told }: ObservedNode, mark: Mark): boolean {
-  return (
-    told?.plugin === mark.plugin &&
-    told.mig === mark.mig &&
-    told.failed === undefined &&
-    samePartition(told.partition, mark.partition)
-  );
-}
-
-function foreignEdit({ plugin, mig, name }: ObservedNode, told: Pick<Told, 'plugin' | 'mig'>): string | undefined {
-  const edits = [
-    ...(plugin === told.plugin ? [] : [[TRIGGERS.plugin, plugin, told.plugin] as const]),
-    ...(told.mig === undefined || mig === told.mig ? [] : [[TRIGGERS.mig, mig, told.mig] as const]),
-  ];
-  if (edits.length === 0) return undefined;
-  const sentences = edits.map(
-    ([key, is, was]) =>
-      `somebody else has ${is === undefined ? 'removed' : `set to ${JSON.stringify(is)}`} the label ${key}, which was ${was}`,
-  );
-  const back = edits.map(([key, , was]) => `${key}=${was}`).join(' ');
-  return `${sentences.join('; ')}. To take it back: kubectl label node ${name} --overwrite ${back}`;
-}
-
 function blockers({ node, holders }: Situation, partition: Partition): Holder[] {
   const resources = disturbed(currentPartition(node), partition);
   return holders.filter(
@@ -415,49 +280,4 @@ function blockers({ node, holders }: Situation, partition: Partition): Holder[] 
 
 function nothing(standing: Standing | undefined, wakeMs?: number): Step {
   return { do: 'nothing', standing, wakeMs };
-}
-
-function queued(): Standing {
-  return { phase: 'Pending', reason: 'Queued', message: 'about to begin' };
-}
-
-function ready(node: ObservedNode, partition: Partition): Standing {
-  const is = describePartition(partition);
-  switch (agreement(node, partition)) {
-    case 'full':
-      return { phase: 'Ready', reason: 'Ready', message: is };
-    case 'partial':
-      return { phase: 'Ready', reason: 'SlotsMissing', message: `${is}; some are not offered: a GPU may be unhealthy` };
-    case 'no':
-      return offers(node, partition) !== 'full'
-        ? { phase: 'Failed', reason: 'NotOffered', message: `the device plugin does not offer what it was told: ${is}` }
-        : { phase: 'Ready', reason: 'LabelsMissing', message: `${is}; GPU Feature Discovery does not label it so` };
-  }
-}
-
-function changing({ partition }: Pick<Mark, 'partition'>, reason: string, what: string): Standing {
-  return { phase: 'Configuring', reason, message: `to ${describePartition(partition)}: ${what}` };
-}
-
-function waitsFor(busy: readonly Holder[], drainGivenUp: boolean): Standing {
-  const until = `waits until these are gone, which hold GPUs that are to change: ${names(busy)}`;
-  if (drainGivenUp) return { phase: 'Failed', reason: 'DrainTimeout', message: `could not be drained; ${until}` };
-  return { phase: 'Pending', reason: 'Busy', message: until };
-}
-
-function cannotDrain(staying: readonly Holder[]): Standing {
-  const [first] = staying;
-  const message = `cannot be drained: ${first?.namespace}/${first?.name} ${first?.stays ?? ''}`;
-  return { phase: 'Pending', reason: 'CannotDrain', message };
-}
-
-/** A few of them: the list goes into a status. */
-function names(pods: readonly Holder[]): string {
-  const shown = pods.slice(0, 3).map(({ namespace, name }) => `${namespace}/${name}`);
-  const more = pods.length - shown.length;
-  return shown.sort().join(', ') + (more > 0 ? ` and ${more} more` : '');
-}
-
-function seconds(ms: number): string {
-  return `${Math.round(ms / 1000)} s`;
 }

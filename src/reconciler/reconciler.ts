@@ -4,24 +4,22 @@
  * something has been so.
  */
 
-import { API_GROUP, API_VERSION, CUSTOM_RESOURCES } from '../api/keys.ts';
 import type { NodeConfig } from '../api/node-config.ts';
-import { eventNameStart, postEvent } from '../cluster/events.ts';
 import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
 import { holding, type Lease, LeaseError } from '../cluster/lease.ts';
 import { Loop } from '../cluster/loop.ts';
 import { SHARED_GPU } from '../core/resources.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ReconcilerMetrics, SharingFigures } from '../telemetry/metrics.ts';
-import { ConfigBook, isPlanned, NodeBook } from './books.ts';
-import { desiredOf, type Rejection } from './desired.ts';
+import { ConfigBook, NodeBook } from './books.ts';
 import { evict } from './evict.ts';
 import { GpuPods } from './gpu-pods.ts';
 import { type Component, KeyStore, KeyStoreError } from './key-store.ts';
-import { migKey, pluginKey } from './keys.ts';
-import { type Doing, type NodePatch, nextStep, phaseOf, type Standing, type Step, type Target } from './next-step.ts';
+import { nextStep, phaseOf } from './next-step.ts';
+import { Reports } from './reports.ts';
 import type { ReconcilerSettings } from './settings.ts';
-import { dueStatus } from './status.ts';
+import type { Doing, NodePatch, Standing, Step } from './step.ts';
+import { conflict, SWITCHED_OFF, unknownNode, wishOf } from './wishes.ts';
 
 export interface ReconcilerOptions {
   readonly client: Pick<KubeClient, 'json'>;
@@ -36,7 +34,6 @@ export interface ReconcilerOptions {
   readonly settleMs?: number;
 }
 
-const COMPONENT = 'gpu-autoscaler-controller';
 const MERGE = 'application/merge-patch+json';
 const RETRY_MS = 5_000;
 /** Nodes that are dealt with at the same time: one slow answer must not hold the others back. */
@@ -57,6 +54,7 @@ export class Reconciler {
   readonly pods: GpuPods;
   readonly #options: ReconcilerOptions;
   readonly #loop: Loop;
+  readonly #reports: Reports;
   #store: { readonly of: string; readonly store: KeyStore } | undefined;
   readonly #due = new Set<string>();
   /** When to look at a node again, ms. */
@@ -68,7 +66,6 @@ export class Reconciler {
   readonly #beginning = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #collectAt: number;
-  #events = 0;
   #follower = false;
   #ready = false;
 
@@ -90,6 +87,7 @@ export class Reconciler {
     this.pods = new GpuPods((node) => {
       if (this.configs.of(node).length > 0 || this.nodes.get(node)?.mark) changed(node);
     });
+    this.#reports = new Reports({ ...options, nodes: this.nodes, configs: this.configs, pods: this.pods });
     this.#loop = new Loop({
       work: () => this.#work(),
       failed: (error) => options.log.warn({ error: error.message }, 'partitions: could not go on, trying again'),
@@ -195,18 +193,19 @@ export class Reconciler {
     const { settings, now } = this.#options;
     const node = this.nodes.get(name);
     const [config, ...others] = this.configs.of(name);
-    for (const other of others) await this.#tell(other, conflict(other, config), undefined);
+    for (const other of others) await this.#reports.tell(other, conflict(other, config));
     if (!node) {
       this.#phases.delete(name);
-      if (config) await this.#tell(config, unknownNode(name), undefined);
+      if (config) await this.#reports.tell(config, unknownNode(name));
       return;
     }
     const { enabled, times, most, defaultProfile } = settings();
-    if (!enabled) {
-      if (config) await this.#tell(config, SWITCHED_OFF, undefined);
+    // What is under way is brought to an end all the same, or taken back.
+    if (!enabled && !node.mark) {
+      if (config) await this.#reports.tell(config, SWITCHED_OFF);
       return;
     }
-    const wish = config && wishOf(config, node, defaultProfile);
+    const wish = enabled && config ? wishOf(config, node, defaultProfile) : undefined;
     const phase = phaseOf(node);
     const memory = this.#phases.get(name);
     const since = memory?.phase === phase ? memory.since : now();
@@ -227,7 +226,7 @@ export class Reconciler {
     await this.#carryOut(name, config, step);
     // What follows at once is told at once: only where it comes to a rest does anybody read it.
     if (config && standing && (step.do === 'nothing' || step.do === 'evict')) {
-      await this.#tell(config, wish?.standing ?? standing, wish?.rejection);
+      await this.#reports.tell(config, wish?.standing ?? standing, wish?.rejection);
     }
   }
 
@@ -248,7 +247,7 @@ export class Reconciler {
           if (!(error instanceof KeyStoreError)) throw error;
           const phase = this.nodes.get(name)?.mark ? 'Configuring' : 'Pending';
           const standing: Standing = { phase, reason: 'ConfigMapUnusable', message: error.message };
-          if (config) await this.#tell(config, standing, undefined);
+          if (config) await this.#reports.tell(config, standing);
           this.#wake(name, settings().times.evict);
           return;
         }
@@ -304,48 +303,7 @@ export class Reconciler {
     if (news?.result) {
       metrics.transitions.inc({ result: news.result });
     }
-    if (news && config) await this.#event(config, { ...news, message });
-  }
-
-  async #tell(config: NodeConfig, standing: Standing, rejection: Rejection | undefined): Promise<void> {
-    const { client, lease, date, metrics } = this.#options;
-    // Another look may have written it in the meantime.
-    const current = this.configs.get(config.name);
-    if (!current) return;
-    const name = current.nodeName ?? '';
-    const facts = { config: current, standing, rejection, node: this.nodes.get(name), holders: this.pods.on(name) };
-    const status = dueStatus(facts, date());
-    if (!status) return;
-    const path = `${CUSTOM_RESOURCES.nodeConfigs}/${encodeURIComponent(config.name)}/status`;
-    const body = [{ op: 'add', path: '/status', value: status }];
-    try {
-      const contentType = 'application/json-patch+json';
-      const reply = await client.json('PATCH', path, { body, contentType, maySend: () => lease.isHeld });
-      this.configs.feed.changed(reply);
-      metrics.statusWrites.inc();
-    } catch (error) {
-      if (error instanceof KubeError && error.status === 404) return;
-      throw error;
-    }
-    const before = current.status?.conditions?.find(({ type }) => type === 'Ready')?.reason;
-    const reason = rejection ? 'Rejected' : standing.reason;
-    if (before !== standing.reason && WARNINGS.has(reason)) {
-      if (reason === 'ForeignEdit') metrics.foreignEdits.inc();
-      this.#options.log.warn({ config: config.name, node: name, reason }, standing.message);
-      await this.#event(config, { type: 'Warning', reason, message: standing.message });
-    }
-  }
-
-  /** What cannot be told does not keep anything from being done. */
-  async #event({ name, uid }: NodeConfig, news: { type: 'Normal' | 'Warning'; reason: string; message: string }) {
-    const { client, date, log } = this.#options;
-    const at = date();
-    this.#events += 1;
-    const subject = { apiVersion: `${API_GROUP}/${API_VERSION}`, kind: 'GPUNodeConfig', name, uid };
-    const event = `${eventNameStart(name)}.${at.getTime().toString(36)}${this.#events.toString(36)}`;
-    await postEvent(client, subject, news, { name: event, component: COMPONENT, at }).catch((error: Error) => {
-      log.warn({ error: error.message }, 'an event could not be made');
-    });
+    if (news && config) await this.#reports.event(config, { ...news, message });
   }
 
   #keys(): KeyStore {
@@ -394,62 +352,6 @@ export class Reconciler {
   }
 }
 
-interface Wish {
-  readonly target?: Target;
-  /** Instead of what the node says. */
-  readonly standing?: Standing;
-  readonly rejection?: Rejection;
-}
-
-function wishOf(config: NodeConfig, node: ReturnType<NodeBook['get']>, defaultProfile: string | undefined): Wish {
-  const { spec, name, generation } = config;
-  if (!spec.ok) return rejected({ code: 'Invalid', message: spec.reason });
-  if (!node?.gpus) return { standing: UNLABELLED };
-  const desired = desiredOf(spec.value, node.gpus, defaultProfile);
-  if (!desired.ok) return rejected(desired);
-  const { partition } = desired;
-  const { whenBusy, drainTimeoutSeconds } = spec.value;
-  return {
-    target: {
-      config: name,
-      generation,
-      partition,
-      plugin: pluginKey(partition, node.gpus.product),
-      mig: migKey(partition),
-      whenBusy,
-      drainMs: drainTimeoutSeconds * 1_000,
-    },
-  };
-}
-
-function rejected({ code, message }: Rejection): Wish {
-  return { rejection: { code, message }, standing: { phase: 'Failed', reason: 'Rejected', message } };
-}
-
-const UNLABELLED: Standing = {
-  phase: 'Pending',
-  reason: 'NodeNotLabelled',
-  message: 'waits until GPU Feature Discovery has labelled the node (nvidia.com/gpu.product, gpu.count)',
-};
-const SWITCHED_OFF: Standing = {
-  phase: 'Pending',
-  reason: 'SwitchedOff',
-  message: 'reconciler.enabled is false in the configuration: nothing is changed',
-};
-
-function unknownNode(name: string): Standing {
-  return { phase: 'Pending', reason: 'NoSuchNode', message: `there is no node ${name} with GPUs` };
-}
-
-function conflict(config: NodeConfig, first: NodeConfig | undefined): Standing {
-  if (isPlanned(config) && first && !isPlanned(first)) {
-    const message = `${first.name}, written by hand, is for the same node and counts`;
-    return { phase: 'Pending', reason: 'Superseded', message };
-  }
-  const message = `${first?.name} is older and for the same node, ${config.nodeName}: delete one of them`;
-  return { phase: 'Failed', reason: 'Conflict', message };
-}
-
 const NEWS: Readonly<Record<Doing, { type: 'Normal' | 'Warning'; reason: string; result?: string } | undefined>> = {
   begin: { type: 'Normal', reason: 'PartitionChanging' },
   retarget: undefined,
@@ -460,17 +362,6 @@ const NEWS: Readonly<Record<Doing, { type: 'Normal' | 'Warning'; reason: string;
   abort: { type: 'Normal', reason: 'PartitionPostponed', result: 'postponed' },
   fail: { type: 'Warning', reason: 'PartitionFailed', result: 'failed' },
 };
-
-/** Reasons that somebody should hear of. */
-const WARNINGS: ReadonlySet<string> = new Set([
-  'Rejected',
-  'Conflict',
-  'ForeignEdit',
-  'CannotDrain',
-  'DrainTimeout',
-  'NotOffered',
-  'ConfigMapUnusable',
-]);
 
 function reasonOfLast(repairs: readonly string[] | undefined): string {
   return repairs?.at(-1)?.split(': ')[0] ?? 'unknown';

@@ -1,7 +1,7 @@
 /** The configuration as the reconciler uses it. */
 
 import { type Configuration, milliseconds } from '../api/configuration.ts';
-import type { Times } from './next-step.ts';
+import type { Times } from './step.ts';
 
 export interface ReconcilerSettings {
   readonly enabled: boolean;

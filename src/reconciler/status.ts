@@ -4,8 +4,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { NodeConfig, NodeConfigStatus } from '../api/node-config.ts';
 import { migProfileOf, SHARED_GPU } from '../core/resources.ts';
 import type { Rejection } from './desired.ts';
-import type { Holder, Standing } from './next-step.ts';
 import type { ObservedNode } from './observed.ts';
+import type { Holder, Standing } from './step.ts';
 
 export interface StatusFacts {
   readonly config: NodeConfig;

@@ -4,7 +4,7 @@
  */
 
 import { allocatableOf, disturbed, type Partition, sameLayout, wholeGpus } from '../../src/core/partition.ts';
-import type { Holder, NodePatch } from '../../src/reconciler/next-step.ts';
+import type { Holder, NodePatch } from '../../src/reconciler/step.ts';
 import { MIG, PAUSED, PLUGIN, PRODUCT, STATE } from '../unit/reconciler/make.ts';
 
 export interface Faults {

@@ -7,15 +7,9 @@ import fc from 'fast-check';
 import tap from 'tap';
 import { allocatableOf, describePartition, type Partition, samePartition } from '../../src/core/partition.ts';
 import { seededRandom } from '../../src/core/random.ts';
-import {
-  nextStep,
-  phaseOf,
-  type Situation,
-  type Standing,
-  type Step,
-  type Target,
-} from '../../src/reconciler/next-step.ts';
+import { nextStep, phaseOf } from '../../src/reconciler/next-step.ts';
 import { observe } from '../../src/reconciler/observed.ts';
+import type { Situation, Standing, Step, Target } from '../../src/reconciler/step.ts';
 import {
   MIG,
   MIXED,

@@ -4,6 +4,7 @@ import type { Configuration } from '../../api/configuration.ts';
 import { NODE_CONFIG } from '../../api/keys.ts';
 import type { NodeConfig } from '../../api/node-config.ts';
 import type { SharedMode } from '../../core/admission/facts.ts';
+import { migClassOf } from '../../core/gpu-catalog.ts';
 import type { NodeInventory, SharingMode } from '../../core/inventory.ts';
 import { equalTo, type Labels, matches } from '../../core/label-selector.ts';
 import { inventoryWith, type Partition, samePartition } from '../../core/partition.ts';
@@ -35,7 +36,7 @@ export function planningNodeOf(facts: NodeFactsForPlanning, configuration: Confi
     partition,
     coming,
     held,
-    modes: modesOn(labels, configuration),
+    modes: modesOn(inventory, labels, configuration),
     onlyRecommend: (mode) => whyOnlyRecommended(mode, facts, configuration),
     restMs: restOf({ lastChanges: changesOf(config).map((at) => Math.max(0, now - at)) }),
   };
@@ -64,10 +65,12 @@ const VALUES: Readonly<Record<SharedMode, 'mig' | 'mps' | 'timeSlicing'>> = {
   timeslicing: 'timeSlicing',
 };
 
-function modesOn(labels: Labels, { sharing }: Configuration): ReadonlySet<SharingMode> {
+/** Of GPUs without MIG all but that: where they will do, they are taken before GPUs that could be cut. */
+function modesOn({ product }: NodeInventory, labels: Labels, { sharing }: Configuration): ReadonlySet<SharingMode> {
   const modes = new Set<SharingMode>(['exclusive']);
   for (const [mode, value] of Object.entries(VALUES) as [SharedMode, 'mig' | 'mps' | 'timeSlicing'][]) {
     const { enabled, nodeSelector } = sharing[value];
+    if (mode === 'mig' && !migClassOf(product)) continue;
     if (enabled && matches(equalTo(nodeSelector), labels)) modes.add(mode);
   }
   return modes;

@@ -3,8 +3,8 @@
 import type { Partition } from '../../../src/core/partition.ts';
 import { wholeGpus } from '../../../src/core/partition.ts';
 import { migKey, pluginKey } from '../../../src/reconciler/keys.ts';
-import type { Holder, Situation, Target, Times } from '../../../src/reconciler/next-step.ts';
 import { type Mark, type ObservedNode, observe, type Told } from '../../../src/reconciler/observed.ts';
+import type { Holder, Situation, Target, Times } from '../../../src/reconciler/step.ts';
 
 export const PRODUCT = 'NVIDIA-A100-SXM4-40GB';
 export const GPU = 'nvidia.com/gpu';

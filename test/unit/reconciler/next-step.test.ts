@@ -3,8 +3,9 @@
 import tap from 'tap';
 import { wholeGpus } from '../../../src/core/partition.ts';
 import { tryAgain } from '../../../src/reconciler/keys.ts';
-import { ANYTHING, nextStep, phaseOf, type Situation, type Step } from '../../../src/reconciler/next-step.ts';
+import { nextStep, phaseOf } from '../../../src/reconciler/next-step.ts';
 import type { Mark, ObservedNode, Told } from '../../../src/reconciler/observed.ts';
+import { ANYTHING, type Situation, type Step } from '../../../src/reconciler/step.ts';
 import {
   DISCOVERED,
   GPU,

@@ -282,6 +282,18 @@ tap.test('switched off, nothing is changed', async (t) => {
   await is.says('c', 'Propagating');
 });
 
+tap.test('switched off on the way: a node that was not told yet is given back', async (t) => {
+  const is = await setUp(t);
+  is.node('a');
+  is.config('c', 'a');
+  is.reconciler.begin();
+  await is.says('c', 'Propagating');
+  t.ok(is.isMarked('a'));
+  is.configure({ enabled: false });
+  await until('it is given back', () => !is.isMarked('a'));
+  await is.says('c', 'SwitchedOff');
+});
+
 tap.test('only so many nodes at once, and the next as soon as one is done, or gone', async (t) => {
   const is = await setUp(t, { maxInTransition: 1 });
   for (const name of ['a', 'b', 'c']) {

@@ -2,8 +2,8 @@
 
 import tap from 'tap';
 import { nodeConfigStatus, parseNodeConfig } from '../../../src/api/node-config.ts';
-import type { Standing } from '../../../src/reconciler/next-step.ts';
 import { dueStatus, type StatusFacts } from '../../../src/reconciler/status.ts';
+import type { Standing } from '../../../src/reconciler/step.ts';
 import { GPU, holder, MIXED, MPS, observed, SHARED, SLICED, settled, shown, underWay, WHOLE } from './make.ts';
 
 const NOW = new Date('2026-01-02T03:04:05.678Z');

@@ -1,0 +1,88 @@
+/** Tells people: the status of GPUNodeConfigs, where it changes, and events. */
+
+import { API_GROUP, API_VERSION, CUSTOM_RESOURCES } from '../api/keys.ts';
+import type { NodeConfig } from '../api/node-config.ts';
+import { type EventNews, eventNameStart, postEvent } from '../cluster/events.ts';
+import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
+import type { Lease } from '../cluster/lease.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { ReconcilerMetrics } from '../telemetry/metrics.ts';
+import type { ConfigBook, NodeBook } from './books.ts';
+import type { Rejection } from './desired.ts';
+import type { GpuPods } from './gpu-pods.ts';
+import { dueStatus } from './status.ts';
+import type { Standing } from './step.ts';
+
+export interface ReportsOptions {
+  readonly client: Pick<KubeClient, 'json'>;
+  readonly lease: Pick<Lease, 'isHeld'>;
+  readonly nodes: NodeBook;
+  readonly configs: ConfigBook;
+  readonly pods: GpuPods;
+  readonly log: Logger;
+  readonly metrics: Pick<ReconcilerMetrics, 'statusWrites' | 'foreignEdits'>;
+  readonly date: () => Date;
+}
+
+const COMPONENT = 'gpu-autoscaler-controller';
+
+/** Reasons that somebody should hear of. */
+const WARNINGS: ReadonlySet<string> = new Set([
+  'Rejected',
+  'Conflict',
+  'ForeignEdit',
+  'CannotDrain',
+  'DrainTimeout',
+  'NotOffered',
+  'ConfigMapUnusable',
+]);
+
+export class Reports {
+  readonly #options: ReportsOptions;
+  #events = 0;
+
+  constructor(options: ReportsOptions) {
+    this.#options = options;
+  }
+
+  /** @throws KubeError */
+  async tell(config: NodeConfig, standing: Standing, rejection?: Rejection): Promise<void> {
+    const { client, lease, nodes, configs, pods, date, metrics, log } = this.#options;
+    // Another look may have written it in the meantime.
+    const current = configs.get(config.name);
+    if (!current) return;
+    const name = current.nodeName ?? '';
+    const facts = { config: current, standing, rejection, node: nodes.get(name), holders: pods.on(name) };
+    const status = dueStatus(facts, date());
+    if (!status) return;
+    const path = `${CUSTOM_RESOURCES.nodeConfigs}/${encodeURIComponent(config.name)}/status`;
+    const body = [{ op: 'add', path: '/status', value: status }];
+    try {
+      const contentType = 'application/json-patch+json';
+      const reply = await client.json('PATCH', path, { body, contentType, maySend: () => lease.isHeld });
+      configs.feed.changed(reply);
+      metrics.statusWrites.inc();
+    } catch (error) {
+      if (error instanceof KubeError && error.status === 404) return;
+      throw error;
+    }
+    const before = current.status?.conditions?.find(({ type }) => type === 'Ready')?.reason;
+    const reason = rejection ? 'Rejected' : standing.reason;
+    if (before === standing.reason || !WARNINGS.has(reason)) return;
+    if (reason === 'ForeignEdit') metrics.foreignEdits.inc();
+    log.warn({ config: config.name, node: name, reason }, standing.message);
+    await this.event(config, { type: 'Warning', reason, message: standing.message });
+  }
+
+  /** What cannot be told does not keep anything from being done. */
+  async event({ name, uid }: NodeConfig, news: EventNews): Promise<void> {
+    const { client, date, log } = this.#options;
+    const at = date();
+    this.#events += 1;
+    const subject = { apiVersion: `${API_GROUP}/${API_VERSION}`, kind: 'GPUNodeConfig', name, uid };
+    const event = `${eventNameStart(name)}.${at.getTime().toString(36)}${this.#events.toString(36)}`;
+    await postEvent(client, subject, news, { name: event, component: COMPONENT, at }).catch((error: Error) => {
+      log.warn({ error: error.message }, 'an event could not be made');
+    });
+  }
+}

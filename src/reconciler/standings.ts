@@ -1,0 +1,50 @@
+/** The sentences of a GPUNodeConfig's status, by how its node stands. */
+
+import { describePartition, type Partition } from '../core/partition.ts';
+import { agreement, type Mark, type ObservedNode, offers } from './observed.ts';
+import type { Holder, Standing } from './step.ts';
+
+export function queued(): Standing {
+  return { phase: 'Pending', reason: 'Queued', message: 'about to begin' };
+}
+
+export function ready(node: ObservedNode, partition: Partition): Standing {
+  const is = describePartition(partition);
+  switch (agreement(node, partition)) {
+    case 'full':
+      return { phase: 'Ready', reason: 'Ready', message: is };
+    case 'partial':
+      return { phase: 'Ready', reason: 'SlotsMissing', message: `${is}; some are not offered: a GPU may be unhealthy` };
+    case 'no':
+      return offers(node, partition) !== 'full'
+        ? { phase: 'Failed', reason: 'NotOffered', message: `the device plugin does not offer what it was told: ${is}` }
+        : { phase: 'Ready', reason: 'LabelsMissing', message: `${is}; GPU Feature Discovery does not label it so` };
+  }
+}
+
+export function changing({ partition }: Pick<Mark, 'partition'>, reason: string, what: string): Standing {
+  return { phase: 'Configuring', reason, message: `to ${describePartition(partition)}: ${what}` };
+}
+
+export function waitsFor(busy: readonly Holder[], drainGivenUp: boolean): Standing {
+  const until = `waits until these are gone, which hold GPUs that are to change: ${names(busy)}`;
+  if (drainGivenUp) return { phase: 'Failed', reason: 'DrainTimeout', message: `could not be drained; ${until}` };
+  return { phase: 'Pending', reason: 'Busy', message: until };
+}
+
+export function cannotDrain(staying: readonly Holder[]): Standing {
+  const [first] = staying;
+  const message = `cannot be drained: ${first?.namespace}/${first?.name} ${first?.stays ?? ''}`;
+  return { phase: 'Pending', reason: 'CannotDrain', message };
+}
+
+/** A few of them: the list goes into a status. */
+export function names(pods: readonly Holder[]): string {
+  const shown = pods.slice(0, 3).map(({ namespace, name }) => `${namespace}/${name}`);
+  const more = pods.length - shown.length;
+  return shown.sort().join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
+export function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
+}
