@@ -17,6 +17,7 @@ import { historyRefresh } from './scenarios/history-refresh.ts';
 import { jsonCost } from './scenarios/json-cost.ts';
 import { migLayout } from './scenarios/mig-layout.ts';
 import { openb } from './scenarios/openb.ts';
+import { partitionLatency } from './scenarios/partition-latency.ts';
 import { planning } from './scenarios/planning.ts';
 import { throughput } from './scenarios/throughput.ts';
 
@@ -28,6 +29,7 @@ const SCENARIOS: readonly Scenario[] = [
   coldStart,
   migLayout,
   planning,
+  partitionLatency,
   openb,
   decisionCost,
   historyRefresh,
