@@ -55,9 +55,7 @@ withWebhookOptions(program.command('webhook').description('Admission webhook: de
 withControllerOptions(
   withLeaseOption(
     withInstallationOptions(
-      program
-        .command('controller')
-        .description('Partitions GPUs as GPUNodeConfigs and pods want; keeps statuses; finds missed pods.'),
+      program.command('controller').description('Partitions GPUs, keeps statuses, finds missed pods.'),
     ),
   ),
 ).action((_options, command: Command) => run(command, [controller]));
