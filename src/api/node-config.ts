@@ -80,7 +80,7 @@ const migLayouts = withRules(
     .max(MOST_GPUS),
   [
     {
-      cel: 'self.all(one, self.filter(other, other.gpus.exists(gpu, gpu in one.gpus)).size() == 1)',
+      cel: 'self.all(one, self.filter(other, other.gpus.exists(gpu, gpu in one.gpus)).size() <= 1)',
       holds: (layouts) => {
         const named = layouts.flatMap(({ gpus }) => [...new Set(gpus)]);
         return new Set(named).size === named.length;

@@ -98,6 +98,14 @@ export class KeyStore {
     return this.#inTurn(() => this.#collect(component, inUse));
   }
 
+  /** Whether the names are there now, whatever was there before. @throws KubeError, KeyStoreError */
+  has(component: Component, name: string): Promise<boolean> {
+    return this.#inTurn(async () => {
+      await this.#read(component);
+      return this.age(component, name) !== undefined;
+    });
+  }
+
   /** Nodes are dealt with side by side, but what is read is written before anybody else reads. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#last.then(work);

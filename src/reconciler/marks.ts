@@ -6,18 +6,19 @@ import { baseOf, type Key, tryAgain } from './keys.ts';
 import type { Mark, ObservedNode, Told } from './observed.ts';
 import type { Target } from './step.ts';
 
+export interface Course extends Pick<Mark, 'cordoned' | 'attempt' | 'repairs'> {
+  /** What was told is not there any more. */
+  readonly isLost?: boolean;
+}
+
 /** Names under which the components are told: others than those that did not work, or that somebody has overwritten. */
-export function markFor(
-  node: ObservedNode,
-  target: Target,
-  course: Pick<Mark, 'cordoned' | 'attempt' | 'repairs'>,
-): Mark {
+export function markFor(node: ObservedNode, target: Target, { isLost = false, ...course }: Course): Mark {
   const { config, generation, partition, plugin, mig } = target;
   const { told } = node;
   const fresh = (key: Key, is: string | undefined, was: string | undefined, works: boolean) => {
     if (was !== undefined && was !== is && baseOf(was) === key.name) return tryAgain(was);
     if (is === undefined || baseOf(is) !== key.name) return key.name;
-    return works && !told?.failed ? is : tryAgain(is);
+    return works && !told?.failed && !isLost ? is : tryAgain(is);
   };
   const touchesMig = partition.layouts.some(Boolean) || !isWithoutMig(node);
   return {

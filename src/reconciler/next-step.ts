@@ -16,7 +16,7 @@ import {
   type Told,
   UNREADABLE,
 } from './observed.ts';
-import { cannotDrain, changing, names, queued, ready, seconds, waitsFor } from './standings.ts';
+import { cannotDrain, changing, names, queued, ready, seconds, TRIED_AGAIN, waitsFor } from './standings.ts';
 import {
   ANYTHING,
   type Holder,
@@ -33,7 +33,8 @@ const ATTEMPTS = 3;
 /** Of a node; the time in it is what deadlines are measured by. */
 export function phaseOf(node: ObservedNode): string {
   const { mark, told } = node;
-  if (!mark) return told?.failed ? `failed ${told.plugin} ${told.mig}` : 'rest';
+  if (!mark && told?.failed) return `failed ${told.plugin} ${told.mig}`;
+  if (!mark) return isLost(node) ? 'lost' : 'rest';
   const names = `${mark.plugin} ${mark.mig}`;
   return isTold(node, mark) ? `told ${names} ${node.migState}` : `marked ${names}`;
 }
@@ -57,10 +58,24 @@ function atRest(situation: Situation): Step {
     if (isNew) return begin(situation, target);
     return nothing({ phase: 'Failed', reason: 'ForeignEdit', message: edit });
   }
+  if (!told.failed && isLost(node)) return lost(situation, target, isNew);
   if (!told.failed) return isNew ? adopt(node, target, told) : nothing(ready(node, target.partition));
   // An edit that is there no more has been taken back: what it broke off is done now.
   if (isNew || told.failed.reason === 'ForeignEdit' || elapsed >= times.retry) return begin(situation, target);
   return nothing({ phase: 'Failed', ...told.failed }, times.retry - elapsed);
+}
+
+/** What was told and offered once is offered no more, and not for want of a few slots. */
+function isLost(node: ObservedNode): boolean {
+  return node.told !== undefined && offers(node, node.told.partition) === 'no';
+}
+
+/** A plugin may be on its way up; where mig-manager has failed, or somebody asks again, that is not waited for. */
+function lost(situation: Situation, target: Target, isNew: boolean): Step {
+  const { node, elapsed, times } = situation;
+  const hasFailed = node.told?.mig !== undefined && node.migState === 'failed';
+  if (isNew || hasFailed || elapsed >= times.pluginDeadline) return begin(situation, target);
+  return nothing(ready(node, target.partition), times.pluginDeadline - elapsed);
 }
 
 /** It is so already, by another wish: who edits the labels from now on edits what this one wants. */
@@ -79,7 +94,7 @@ function begin(situation: Situation, target: Target): Step {
     return nothing({ phase: 'Pending', reason: 'Queued', message });
   }
   const cordoned = drains && !node.cordoned;
-  const mark = markFor(node, target, { cordoned, attempt: 0, repairs: [] });
+  const mark = markFor(node, target, { cordoned, attempt: 0, repairs: [], isLost: isLost(node) });
   // A ConfigMap that cannot be used must not keep the node from its pods.
   if (ageOfKeys(situation, mark) === undefined) return writeKeys(mark, target);
   const patch = {
@@ -132,7 +147,7 @@ function drain({ node, elapsed, times }: Situation, mark: Mark, { drainMs }: Tar
   const staying = busy.filter(({ stays }) => stays !== undefined);
   if (staying.length > 0) return giveBack(node, mark, cannotDrain(staying));
   if (elapsed >= drainMs) {
-    const message = `not drained within ${drainMs / 1000} s, the node is given back: ${names(busy)} did not go`;
+    const message = `not drained within ${drainMs / 1000} s, the node is given back: ${names(busy)} did not go; ${TRIED_AGAIN}`;
     return giveBack(node, mark, { phase: 'Failed', reason: 'DrainTimeout', message });
   }
   const standing = changing(mark, 'Draining', `evicting ${names(busy)}`);

@@ -60,7 +60,8 @@ export class Reconciler {
   /** When to look at a node again, ms. */
   readonly #wakes = new Map<string, number>();
   readonly #phases = new Map<string, Memory>();
-  readonly #drainsGivenUp = new Map<string, number>();
+  /** By node: when, and for which wish. */
+  readonly #drainsGivenUp = new Map<string, { readonly at: number; readonly wish: string }>();
   readonly #queued = new Set<string>();
   /** About to be marked. */
   readonly #beginning = new Set<string>();
@@ -219,24 +220,39 @@ export class Reconciler {
       elapsed: now() - since,
       age: (component, key) => store.age(component, key),
       mayBegin: marked.has(name) || marked.size < most(this.nodes.size),
-      drainGivenUp: now() - (this.#drainsGivenUp.get(name) ?? Number.NEGATIVE_INFINITY) < times.retry,
+      drainGivenUp: this.#hasGivenUp(name, config, times.retry),
       times,
     });
     const standing = step.standing ?? wish?.standing;
-    await this.#carryOut(name, config, step);
+    const more = await this.#carryOut(name, config, step);
     // What follows at once is told at once: only where it comes to a rest does anybody read it.
     if (config && standing && (step.do === 'nothing' || step.do === 'evict')) {
-      await this.#reports.tell(config, wish?.standing ?? standing, wish?.rejection);
+      const message = more === undefined ? standing.message : `${standing.message}; ${more}`;
+      await this.#reports.tell(config, wish?.standing ?? { ...standing, message }, wish?.rejection);
     }
   }
 
-  async #carryOut(name: string, config: NodeConfig | undefined, step: Step): Promise<void> {
-    const { client, lease, log, settings } = this.#options;
+  #hasGivenUp(name: string, config: NodeConfig | undefined, ms: number): boolean {
+    const last = this.#drainsGivenUp.get(name);
+    return last !== undefined && last.wish === wishKey(config) && this.#options.now() - last.at < ms;
+  }
+
+  /** Whether what the mark names is still there: somebody may have taken it away since it was written. */
+  async #namesAreThere(name: string): Promise<boolean> {
+    const mark = this.nodes.get(name)?.mark;
+    if (!mark) return true;
+    const store = this.#keys();
+    return (await store.has('plugin', mark.plugin)) && (mark.mig === undefined || (await store.has('mig', mark.mig)));
+  }
+
+  /** What is to be said besides the step's own sentence. */
+  async #carryOut(name: string, config: NodeConfig | undefined, step: Step): Promise<string | undefined> {
+    const { client, lease, settings } = this.#options;
     if (step.standing?.reason === 'Queued') this.#queued.add(name);
     switch (step.do) {
       case 'nothing':
         if (step.wakeMs !== undefined) this.#wake(name, step.wakeMs);
-        return;
+        return undefined;
       case 'write-keys': {
         const store = this.#keys();
         const inUse = () => this.#namesInUse();
@@ -244,26 +260,30 @@ export class Reconciler {
           await store.add('plugin', [step.plugin], inUse);
           if (step.mig) await store.add('mig', [step.mig], inUse);
         } catch (error) {
-          if (!(error instanceof KeyStoreError)) throw error;
+          if (!(error instanceof KeyStoreError) && !isForGood(error)) throw error;
           const phase = this.nodes.get(name)?.mark ? 'Configuring' : 'Pending';
-          const standing: Standing = { phase, reason: 'ConfigMapUnusable', message: error.message };
-          if (config) await this.#reports.tell(config, standing);
+          const { namespace, configMaps } = settings();
+          const message = `${(error as Error).message} (ConfigMaps ${configMaps.plugin} and ${configMaps.mig} in ${namespace})`;
+          if (config) await this.#reports.tell(config, { phase, reason: 'ConfigMapUnusable', message });
           this.#wake(name, settings().times.evict);
-          return;
+          return undefined;
         }
         this.#look(name);
-        return;
+        return undefined;
       }
-      case 'evict':
+      case 'evict': {
         this.#wake(name, step.wakeMs);
+        const refusals = new Set<string>();
         for (const pod of step.pods) {
           const refused = await evict(client, pod, () => lease.isHeld);
-          if (refused !== undefined)
-            log.debug({ node: name, pod: `${pod.namespace}/${pod.name}`, why: refused }, 'not evicted yet');
+          if (refused !== undefined) refusals.add(`${pod.namespace}/${pod.name}: ${refused}`);
         }
-        return;
+        return [...refusals].sort()[0];
+      }
       case 'patch':
-        await this.#patch(name, config, step.doing, step.patch, step.standing);
+        if (step.doing === 'tell' && !(await this.#namesAreThere(name))) this.#look(name);
+        else await this.#patch(name, config, step.doing, step.patch, step.standing);
+        return undefined;
     }
   }
 
@@ -275,7 +295,7 @@ export class Reconciler {
     { unschedulable, ...metadata }: NodePatch,
     standing: Standing | undefined,
   ): Promise<void> {
-    const { client, lease, log, metrics, now } = this.#options;
+    const { client, lease, log, metrics, now, settings } = this.#options;
     if (doing === 'begin') this.#beginning.add(name);
     try {
       const resourceVersion = this.nodes.versionOf(name);
@@ -295,8 +315,9 @@ export class Reconciler {
     } finally {
       this.#beginning.delete(name);
     }
-    if (standing?.reason === 'DrainTimeout') this.#drainsGivenUp.set(name, now());
-    const message = standing?.message ?? 'nothing is wanted of it any more';
+    if (standing?.reason === 'DrainTimeout') this.#drainsGivenUp.set(name, { at: now(), wish: wishKey(config) });
+    const message =
+      standing?.message ?? (settings().enabled ? 'nothing is wanted of it any more' : SWITCHED_OFF.message);
     log.info({ node: name, config: config?.name, doing, reason: standing?.reason }, `partition of ${name}: ${message}`);
     const news = NEWS[doing];
     if (doing === 'repair') metrics.repairs.inc({ reason: reasonOfLast(this.nodes.get(name)?.mark?.repairs) });
@@ -365,4 +386,13 @@ const NEWS: Readonly<Record<Doing, { type: 'Normal' | 'Warning'; reason: string;
 
 function reasonOfLast(repairs: readonly string[] | undefined): string {
   return repairs?.at(-1)?.split(': ')[0] ?? 'unknown';
+}
+
+function wishKey(config: NodeConfig | undefined): string {
+  return `${config?.uid} ${config?.generation}`;
+}
+
+/** Refused, and no matter of time: a namespace that is not there, a permission, an immutable ConfigMap. */
+function isForGood(error: unknown): boolean {
+  return error instanceof KubeError && [400, 403, 404, 422].includes(error.status ?? 0);
 }

@@ -66,9 +66,11 @@ export class Reports {
       if (error instanceof KubeError && error.status === 404) return;
       throw error;
     }
-    const before = current.status?.conditions?.find(({ type }) => type === 'Ready')?.reason;
+    const before = current.status?.conditions?.find(({ type }) => type === 'Ready');
     const reason = rejection ? 'Rejected' : standing.reason;
-    if (before === standing.reason || !WARNINGS.has(reason)) return;
+    // Another rule stands against it than before; other sentences change with the pods that they name.
+    const isOther = before?.reason !== standing.reason || (rejection && before.message !== standing.message);
+    if (!isOther || !WARNINGS.has(reason)) return;
     if (reason === 'ForeignEdit') metrics.foreignEdits.inc();
     log.warn({ config: config.name, node: name, reason }, standing.message);
     await this.event(config, { type: 'Warning', reason, message: standing.message });

@@ -17,10 +17,18 @@ export function ready(node: ObservedNode, partition: Partition): Standing {
       return { phase: 'Ready', reason: 'SlotsMissing', message: `${is}; some are not offered: a GPU may be unhealthy` };
     case 'no':
       return offers(node, partition) !== 'full'
-        ? { phase: 'Failed', reason: 'NotOffered', message: `the device plugin does not offer what it was told: ${is}` }
+        ? { phase: 'Failed', reason: 'NotOffered', message: notOffered(node, is) }
         : { phase: 'Ready', reason: 'LabelsMissing', message: `${is}; GPU Feature Discovery does not label it so` };
   }
 }
+
+function notOffered({ told, migState }: ObservedNode, is: string): string {
+  const why = told?.mig !== undefined && migState === 'failed' ? 'mig-manager reports failed, and ' : '';
+  return `${why}the device plugin does not offer what it was told: ${is}. If that stays so it is told once more`;
+}
+
+/** Of a drain. */
+export const TRIED_AGAIN = 'tried again after 15 minutes, or when the spec changes';
 
 export function changing({ partition }: Pick<Mark, 'partition'>, reason: string, what: string): Standing {
   return { phase: 'Configuring', reason, message: `to ${describePartition(partition)}: ${what}` };
@@ -28,7 +36,8 @@ export function changing({ partition }: Pick<Mark, 'partition'>, reason: string,
 
 export function waitsFor(busy: readonly Holder[], drainGivenUp: boolean): Standing {
   const until = `waits until these are gone, which hold GPUs that are to change: ${names(busy)}`;
-  if (drainGivenUp) return { phase: 'Failed', reason: 'DrainTimeout', message: `could not be drained; ${until}` };
+  if (drainGivenUp)
+    return { phase: 'Failed', reason: 'DrainTimeout', message: `could not be drained: ${TRIED_AGAIN}; ${until}` };
   return { phase: 'Pending', reason: 'Busy', message: until };
 }
 

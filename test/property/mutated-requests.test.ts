@@ -126,7 +126,8 @@ function mutate(body: object, { where, how, junk }: Mutation): void {
   const { holder, key } = place;
   const target = holder as Record<string, unknown>;
   const value = target[key];
-  if (how === 'replace') target[key] = junk;
+  // A copy: what lies in the body twice, or in itself, is no JSON.
+  if (how === 'replace') target[key] = structuredClone(junk);
   else if (how === 'wrap') target[key] = [value];
   else if (how === 'repeat' && Array.isArray(value)) value.push(...value);
   else {

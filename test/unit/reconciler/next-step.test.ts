@@ -80,13 +80,30 @@ tap.test('at rest, and as it is wanted: nothing is done', async (t) => {
   for (const [says, node, wanted, phase, reason] of cases) {
     const next = step(node, target(wanted));
     t.match(next, nothing(phase, reason), says);
-    t.equal(next.do === 'nothing' && next.wakeMs, undefined, `${says}: and nobody looks again`);
+    // What is lost is told once more after a while; otherwise nobody looks again.
+    t.equal(next.do === 'nothing' && next.wakeMs !== undefined, reason === 'NotOffered', says);
   }
   t.strictSame(
     step(settled(MPS), undefined),
     { do: 'nothing', standing: undefined, wakeMs: undefined },
     'nothing is wanted',
   );
+});
+
+tap.test('what was told and is offered no more is told once more, under other names', async (t) => {
+  const allocatable = { [GPU]: '2' };
+  const lost = settled(SEVEN, {}, { allocatable });
+  t.equal(phaseOf(lost), 'lost');
+  t.match(step(lost, target(SEVEN), { elapsed: 0 }), { do: 'nothing', wakeMs: TIMES.pluginDeadline }, 'not at once');
+  const late = { elapsed: TIMES.pluginDeadline };
+  const begun = markOf(step(lost, target(SEVEN), late));
+  t.equal(begun.plugin, tryAgain(pluginName(SEVEN)));
+  t.equal(begun.mig, tryAgain(migName(SEVEN)));
+  t.match(step(lost, target(SEVEN, { generation: 2 })), patch('begin'), 'at once, where somebody asks again');
+  const failed = settled(SEVEN, {}, { allocatable, labels: { [STATE]: 'failed' } });
+  t.match(step(failed, target(SEVEN)), patch('begin'), 'or where mig-manager has failed');
+  const held = { ...late, holders: [holder('p', GPU)] };
+  t.match(step(lost, target(SEVEN), held), nothing('Pending', 'Busy'), 'but not under pods that hold what is there');
 });
 
 tap.test('it begins with a mark, and nothing else', async (t) => {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import tap, { type Test } from 'tap';
 import { configurationSchema } from '../../../src/api/configuration.ts';
+import { KubeError } from '../../../src/cluster/kube-client.ts';
 import { LeaseError } from '../../../src/cluster/lease.ts';
 import type { Partition } from '../../../src/core/partition.ts';
 import { Reconciler } from '../../../src/reconciler/reconciler.ts';
@@ -246,7 +247,7 @@ tap.test('of two configs for one node the older counts, and the other is told', 
   await is.says('new', 'Propagating');
 });
 
-tap.test('what cannot be is told, with its code, once', async (t) => {
+tap.test('what cannot be is told, with its code, once for each rule that stands against it', async (t) => {
   const is = await setUp(t);
   is.node('a');
   is.node('unlabelled', { labels: { 'nvidia.com/gpu.count': undefined } });
@@ -268,7 +269,7 @@ tap.test('what cannot be is told, with its code, once', async (t) => {
   await until('it is invalid', () => is.status('impossible')?.conditions[0]?.reason === 'Invalid');
   is.pass(MINUTE);
   await aWhile();
-  t.strictSame(is.events(), ['Warning Rejected']);
+  t.strictSame(is.events(), ['Warning Rejected', 'Warning Rejected']);
 });
 
 tap.test('switched off, nothing is changed', async (t) => {
@@ -350,6 +351,41 @@ tap.test('a ConfigMap that cannot be used is told of', async (t) => {
   is.api.put(path, { metadata: { name: 'gpu-autoscaler-mig-parted' }, data: {} });
   is.pass(5_000);
   await is.says('c', 'Propagating');
+});
+
+tap.test(
+  'a ConfigMap that the API server refuses is told of, in its words, and the node stays with its pods',
+  async (t) => {
+    const is = await setUp(t);
+    is.node('a');
+    is.config('c', 'a');
+    is.api.before = (call) => {
+      if (/^(POST|PATCH).*configmaps/.test(call))
+        throw new KubeError('field is immutable when `immutable` is set', 422);
+    };
+    is.reconciler.begin();
+    await is.says('c', 'ConfigMapUnusable');
+    t.match(is.status('c')?.message, /field is immutable .*gpu-autoscaler-device-plugin .* in gpu-operator/);
+    t.notOk(is.isMarked('a'));
+    is.api.before = () => {};
+    is.pass(5_000);
+    await is.says('c', 'Propagating');
+  },
+);
+
+tap.test('names that somebody has taken away since are written again before the node is told', async (t) => {
+  const is = await setUp(t);
+  is.node('a');
+  is.config('c', 'a');
+  is.reconciler.begin();
+  await is.says('c', 'Propagating');
+  const path = '/api/v1/namespaces/gpu-operator/configmaps/gpu-autoscaler-device-plugin';
+  is.api.objects.delete(path);
+  is.pass(2 * MINUTE);
+  await until('they are there again', () => is.api.get(path) !== undefined);
+  t.equal(is.metadata('a').labels['nvidia.com/device-plugin.config'], undefined, 'not told before they have spread');
+  is.pass(2 * MINUTE);
+  await until('it is told', () => is.metadata('a').labels['nvidia.com/device-plugin.config'] !== undefined);
 });
 
 tap.test('pods are evicted, and only those of nodes that somebody wants something of are looked at', async (t) => {
