@@ -63,6 +63,7 @@ export class Reconciler {
   /** By node: when, and for which wish. */
   readonly #drainsGivenUp = new Map<string, { readonly at: number; readonly wish: string }>();
   readonly #queued = new Set<string>();
+  readonly #recommendations = new Map<string, string>();
   /** About to be marked. */
   readonly #beginning = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
@@ -88,7 +89,8 @@ export class Reconciler {
     this.pods = new GpuPods((node) => {
       if (this.configs.of(node).length > 0 || this.nodes.get(node)?.mark) changed(node);
     });
-    this.#reports = new Reports({ ...options, nodes: this.nodes, configs: this.configs, pods: this.pods });
+    const { nodes, configs, pods } = this;
+    this.#reports = new Reports({ ...options, nodes, configs, pods, recommendations: this.#recommendations });
     this.#loop = new Loop({
       work: () => this.#work(),
       failed: (error) => options.log.warn({ error: error.message }, 'partitions: could not go on, trying again'),
@@ -109,6 +111,17 @@ export class Reconciler {
   /** The configuration has changed. */
   configured(): void {
     for (const { nodeName } of this.configs.all()) if (nodeName !== undefined) this.#look(nodeName);
+  }
+
+  /** What the planner would make of nodes, if it might: said in the status of their GPUNodeConfigs. @param all by node */
+  recommend(all: ReadonlyMap<string, string>): void {
+    for (const node of new Set([...this.#recommendations.keys(), ...all.keys()])) {
+      const text = all.get(node);
+      if (this.#recommendations.get(node) === text) continue;
+      if (text === undefined) this.#recommendations.delete(node);
+      else this.#recommendations.set(node, text);
+      if (this.configs.of(node).length > 0) this.#look(node);
+    }
   }
 
   /** What nodes share, all together. */

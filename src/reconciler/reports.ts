@@ -19,6 +19,8 @@ export interface ReportsOptions {
   readonly nodes: NodeBook;
   readonly configs: ConfigBook;
   readonly pods: GpuPods;
+  /** Of the planner, by node. */
+  readonly recommendations: ReadonlyMap<string, string>;
   readonly log: Logger;
   readonly metrics: Pick<ReconcilerMetrics, 'statusWrites' | 'foreignEdits'>;
   readonly date: () => Date;
@@ -47,12 +49,14 @@ export class Reports {
 
   /** @throws KubeError */
   async tell(config: NodeConfig, standing: Standing, rejection?: Rejection): Promise<void> {
-    const { client, lease, nodes, configs, pods, date, metrics, log } = this.#options;
+    const { client, lease, nodes, configs, pods, recommendations, date, metrics, log } = this.#options;
     // Another look may have written it in the meantime.
     const current = configs.get(config.name);
     if (!current) return;
     const name = current.nodeName ?? '';
-    const facts = { config: current, standing, rejection, node: nodes.get(name), holders: pods.on(name) };
+    const node = nodes.get(name);
+    const recommendation = recommendations.get(name);
+    const facts = { config: current, standing, rejection, node, holders: pods.on(name), recommendation };
     const status = dueStatus(facts, date());
     if (!status) return;
     const path = `${CUSTOM_RESOURCES.nodeConfigs}/${encodeURIComponent(config.name)}/status`;

@@ -14,6 +14,8 @@ export interface StatusFacts {
   /** Undefined if there is no such node. */
   readonly node: ObservedNode | undefined;
   readonly holders: readonly Holder[];
+  /** What the planner would make of the node, if it might. */
+  readonly recommendation: string | undefined;
 }
 
 type Condition = NonNullable<NodeConfigStatus['conditions']>[number];
@@ -33,7 +35,7 @@ export function dueStatus(facts: StatusFacts, now: Date): NodeConfigStatus | und
   return isDeepStrictEqual(same, status) ? undefined : { ...status, lastUpdateTime: time(now) };
 }
 
-function findings({ standing, rejection, node }: StatusFacts): Finding[] {
+function findings({ standing, rejection, node, recommendation }: StatusFacts): Finding[] {
   const { phase, reason, message } = standing;
   const found: Finding[] = [
     rejection
@@ -48,6 +50,8 @@ function findings({ standing, rejection, node }: StatusFacts): Finding[] {
     found.push({ type: 'Repaired', status: 'True', reason: why, message: repairs.join('; ') });
   }
   if (reason === 'ForeignEdit') found.push({ type: 'ForeignEdit', status: 'True', reason: 'LabelChanged', message });
+  if (recommendation !== undefined)
+    found.push({ type: 'Recommended', status: 'True', reason: 'PodsWait', message: recommendation });
   return found;
 }
 

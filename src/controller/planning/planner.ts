@@ -27,7 +27,7 @@ import { PlanNews } from './plan-news.ts';
 export interface PlannerOptions {
   readonly client: Pick<KubeClient, 'json'>;
   readonly lease: Pick<Lease, 'hold' | 'isHeld'>;
-  readonly reconciler: Pick<Reconciler, 'nodes' | 'configs'>;
+  readonly reconciler: Pick<Reconciler, 'nodes' | 'configs' | 'recommend'>;
   readonly view: () => AdmissionView;
   readonly configuration: () => Configuration;
   readonly complain: Complain;
@@ -81,6 +81,7 @@ export class Planner {
   #changed(): void {
     if (this.#pending.size === 0) {
       this.#batch.clear();
+      this.#recommend([]);
       return;
     }
     this.#batch.add(this.#options.now());
@@ -107,7 +108,10 @@ export class Planner {
   async #run(): Promise<void> {
     const { lease, log } = this.#options;
     this.#batch.clear();
-    if (this.#pending.size === 0) return;
+    if (this.#pending.size === 0) {
+      this.#recommend([]);
+      return;
+    }
     try {
       await holding(lease);
       await this.#answer(this.#pending.inOrder());
@@ -140,6 +144,7 @@ export class Planner {
       `planner: ${pods.length} pods wait for GPUs`,
     );
     this.#gauge(found);
+    this.#recommend(found.changes);
     await this.#news.tell(
       pods,
       found.changes.filter(({ recommendOnly }) => recommendOnly !== undefined),
@@ -194,6 +199,13 @@ export class Planner {
       log.info({ node: change.node, why: (error as Error).message }, 'planner: the node is planned for anew');
       return false;
     }
+  }
+
+  #recommend(changes: readonly Change[]): void {
+    const recommended = changes.filter(({ recommendOnly }) => recommendOnly !== undefined);
+    this.#options.reconciler.recommend(
+      new Map(recommended.map(({ node, to, why }) => [node, `${describePartition(to)}: ${why}`])),
+    );
   }
 
   #gauge({ changes, servedByFree, refused }: Plan): void {

@@ -8,7 +8,7 @@ import { CUSTOM_RESOURCES, NODE_CONFIG } from '../../../src/api/keys.ts';
 import { createCustom } from '../../cluster/custom-resources.ts';
 import { eventsOf } from '../../cluster/events.ts';
 import { stackFor } from '../../cluster/for-test.ts';
-import { comesTo, readConfig, readNode } from '../../cluster/node-configs.ts';
+import { comesTo, readConfig, readNode, reasonOf } from '../../cluster/node-configs.ts';
 import { createPod, deletePod, findPod, gpuPod, nodeOf } from '../../cluster/pods.ts';
 import { waitFor } from '../../cluster/wait.ts';
 
@@ -107,6 +107,8 @@ tap.test('pods that wait for GPUs', async (t) => {
     });
     t.match(events.map(({ message }) => message).join(), /GPUNodeConfig theirs was written by hand: by-hand to /);
     t.equal((await readConfig(client, 'theirs')).generation, 1);
+    const recommended = async () => reasonOf(await readConfig(client, 'theirs'), 'Recommended');
+    await waitFor('its status says so', async () => (await recommended()) === 'PodsWait');
     await rounds();
     t.equal(
       (await eventsOf(client, 'wish')).filter(({ reason }) => reason === 'PartitionRecommended').length,
@@ -114,6 +116,7 @@ tap.test('pods that wait for GPUs', async (t) => {
       'once',
     );
     await deletePod(client, 'wish');
+    await waitFor('and no more, once nobody waits', async () => (await recommended()) === undefined);
   });
 
   await t.test('a mode without autoConfig is recommended only', async (t) => {

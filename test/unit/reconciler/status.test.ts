@@ -18,7 +18,8 @@ function configWith(status?: unknown, generation = 3) {
 }
 
 function facts(more: Partial<StatusFacts> = {}): StatusFacts {
-  return { config: configWith(), standing: READY, rejection: undefined, node: observed(), holders: [], ...more };
+  const nothing = { rejection: undefined, holders: [], recommendation: undefined };
+  return { config: configWith(), standing: READY, node: observed(), ...nothing, ...more };
 }
 
 const condition = (type: string, status: string, reason: string, message: string, time = '2026-01-02T03:04:05Z') => ({
@@ -153,4 +154,11 @@ tap.test('the node as it is, whatever is wanted', async (t) => {
   }
   const status = dueStatus(facts({ node: undefined }), NOW);
   t.notOk('migStatus' in (status ?? {}), 'of a node that is not there nothing is said');
+});
+
+tap.test('what the planner would do, if it might, is a condition as long as pods wait for it', async (t) => {
+  const recommendation = '1 GPU as 7 × 1g.5gb: makes room for 3 pods';
+  const status = dueStatus(facts({ recommendation }), NOW);
+  t.same(status?.conditions?.at(-1), condition('Recommended', 'True', 'PodsWait', recommendation));
+  t.notOk(dueStatus(facts(), NOW)?.conditions?.some(({ type }) => type === 'Recommended'));
 });
