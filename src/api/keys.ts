@@ -92,7 +92,8 @@ export const SCHEDULER_NAME = 'gpu-autoscaler-scheduler';
 export const SYSTEM_NAMESPACE = 'gpu-autoscaler-system';
 export const WEBHOOK_NAME = 'gpu-autoscaler-webhook';
 export const WEBHOOK_PATH = '/mutate-v1-pod';
-export const CONTROLLER_LEASE = 'gpu-autoscaler-controller';
+/** The controller, as its events and its Lease name it. */
+export const CONTROLLER_NAME = 'gpu-autoscaler-controller';
 export const CERTIFICATE_SECRET = 'webhook-server-cert';
 
 /** Pod conditions that we write. */

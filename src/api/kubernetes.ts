@@ -77,6 +77,15 @@ export const nodeSchema = z.object({
 });
 export type Node = z.infer<typeof nodeSchema>;
 
+/** Succeeded or Failed: what it held is free again. A terminating pod is not finished. */
+export function hasFinished({
+  status,
+}: {
+  readonly status?: { readonly phase?: string | null | undefined } | null | undefined;
+}): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
+}
+
 /** `containers.0.resources: expected object`: the first faults of a failed parse, for people. */
 export function faults(error: z.ZodError): string {
   return error.issues

@@ -18,7 +18,11 @@ export function hasPreferences({ spec }: Pod): boolean {
 
 /** True if one of the taints makes its node less welcome to the pod. */
 export function shuns({ spec }: Pod, softTaints: readonly Taint[]): boolean {
-  return softTaints.some((taint) => !(spec.tolerations ?? []).some((toleration) => tolerates(toleration, taint)));
+  return !toleratesAll(spec.tolerations ?? [], softTaints);
+}
+
+export function toleratesAll(tolerations: readonly Toleration[], taints: readonly Taint[]): boolean {
+  return taints.every((taint) => tolerations.some((toleration) => tolerates(toleration, taint)));
 }
 
 /** The taints that only make a node less welcome. */
@@ -26,10 +30,15 @@ export function softTaintsOf(taints: readonly Taint[] | null | undefined): Taint
   return (taints ?? []).filter(({ effect }) => effect === SOFT);
 }
 
+/** The taints that keep pods off. */
+export function hardTaintsOf(taints: readonly Taint[] | null | undefined): Taint[] {
+  return (taints ?? []).filter(({ effect }) => effect !== SOFT);
+}
+
 const SOFT = 'PreferNoSchedule';
 
 /** Source: Kubernetes, "Taints and Tolerations". Operators that we do not know tolerate nothing. */
-export function tolerates({ key, operator, value, effect }: Toleration, taint: Taint): boolean {
+function tolerates({ key, operator, value, effect }: Toleration, taint: Taint): boolean {
   if (effect && effect !== taint.effect) return false;
   if (key ? key !== taint.key : operator !== 'Exists') return false;
   if (operator === 'Exists') return true;

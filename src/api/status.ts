@@ -30,5 +30,25 @@ export const conditions = z
   .describe('What is known of the object, one condition of each type.')
   .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] });
 
+export type Condition = z.infer<typeof conditions>[number];
+/** What was found, before it is known since when. */
+export type Finding = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+
+/** The time stays while the status does: Kubernetes's convention. */
+export function conditionOf(
+  finding: Finding,
+  generation: number,
+  before: readonly Condition[] = [],
+  now: Date,
+): Condition {
+  const same = before.find(({ type, status }) => type === finding.type && status === finding.status);
+  return { ...finding, observedGeneration: generation, lastTransitionTime: same?.lastTransitionTime ?? timeOf(now) };
+}
+
+/** To the second, as the API server writes its own. */
+export function timeOf(date: Date): string {
+  return date.toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
 /** How many of something there are. */
 export const count = z.int32().min(0);

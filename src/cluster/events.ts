@@ -56,6 +56,34 @@ export async function postEvent(
   await client.json('POST', `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`, { body });
 }
 
+export interface EventsOptions {
+  readonly client: Pick<KubeClient, 'json'>;
+  readonly component: string;
+  readonly date: () => Date;
+  /** An event could not be made, and why. */
+  readonly failed: (error: Error) => void;
+  /** A letter that keeps names apart from those of others of the same component; default none. */
+  readonly series?: string;
+}
+
+/** Events of which nobody needs to know whether they were made: what cannot be told keeps nothing from being done. */
+export class Events {
+  readonly #options: EventsOptions;
+  #made = 0;
+
+  constructor(options: EventsOptions) {
+    this.#options = options;
+  }
+
+  async tell(subject: EventSubject, news: EventNews): Promise<void> {
+    const { client, component, date, failed, series = '' } = this.#options;
+    const at = date();
+    this.#made += 1;
+    const name = `${eventNameStart(subject.name)}.${at.getTime().toString(36)}${series}${this.#made.toString(36)}`;
+    await postEvent(client, subject, news, { name, component, at }).catch(failed);
+  }
+}
+
 /** Of a name of up to 253 characters, so many that an event's has room for more; a part of it ends in a letter or digit. */
 export function eventNameStart(name: string): string {
   return name.slice(0, 200).replace(/[-.]+$/, '');

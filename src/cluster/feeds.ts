@@ -2,11 +2,11 @@
 
 import type { Feed } from './cluster-state.ts';
 
-/** One reflector, two listeners. */
-export function both(a: Feed, b: Feed): Feed {
+/** Tells all of them, in their order. */
+export function allOf(...feeds: readonly Feed[]): Feed {
   return {
     listing: () => {
-      const listings = [a.listing(), b.listing()];
+      const listings = feeds.map((feed) => feed.listing());
       return {
         page: (objects) => {
           for (const listing of listings) listing.page(objects);
@@ -17,12 +17,10 @@ export function both(a: Feed, b: Feed): Feed {
       };
     },
     changed: (object) => {
-      a.changed(object);
-      b.changed(object);
+      for (const feed of feeds) feed.changed(object);
     },
     deleted: (object) => {
-      a.deleted(object);
-      b.deleted(object);
+      for (const feed of feeds) feed.deleted(object);
     },
   };
 }

@@ -9,7 +9,7 @@ import { CUSTOM_RESOURCES } from '../api/keys.ts';
 import { AdmissionState } from './admission-state.ts';
 import type { Feed } from './cluster-state.ts';
 import { ConfigurationWatch } from './configuration-watch.ts';
-import { both } from './feeds.ts';
+import { allOf } from './feeds.ts';
 import type { AdmissionView, HistoryOf } from './judge.ts';
 import type { KubeClient } from './kube-client.ts';
 import { Reflector } from './reflector.ts';
@@ -69,8 +69,8 @@ export class LiveAdmission {
     this.#state = new AdmissionState(settingsOf(this.#configuration.current), warn, changed);
     const reflect = (path: string, feed: Feed, optional = false) =>
       new Reflector({ client, path, ...feed, optional, random, log: warn });
-    const policyFeed = policies ? both(this.#state.policies, policies) : this.#state.policies;
-    this.#nodes = reflect('/api/v1/nodes', nodes ? both(this.#state.nodes, nodes) : this.#state.nodes);
+    const policyFeed = policies ? allOf(this.#state.policies, policies) : this.#state.policies;
+    this.#nodes = reflect('/api/v1/nodes', nodes ? allOf(this.#state.nodes, nodes) : this.#state.nodes);
     this.#reflectors = new Reflectors({
       nodes: this.#nodes,
       namespaces: reflect('/api/v1/namespaces', this.#state.namespaces),

@@ -3,7 +3,7 @@
 import { type AllocationRecord, parseAllocationRecord } from '../api/allocation-record.ts';
 import { ApiError } from '../api/errors.ts';
 import { GFD, NODE, WRITTEN } from '../api/keys.ts';
-import type { Container, Node, Pod } from '../api/kubernetes.ts';
+import { type Container, hasFinished, type Node, type Pod } from '../api/kubernetes.ts';
 import { type PodWishes, parseWishes } from '../api/pod-wishes.ts';
 import { inventoryOf, type NodeFacts, type NodeInventory } from '../core/inventory.ts';
 import { type ContainerDemand, effectiveRequest, type GpuRequest, type ResourceRequest } from '../core/request.ts';
@@ -26,14 +26,13 @@ export interface PodRecord {
 
 /** @throws ApiError InvalidQuantity */
 export function projectPod(pod: Pod): PodRecord {
-  const { metadata, spec, status } = pod;
+  const { metadata, spec } = pod;
   const wishes = parseWishes(metadata.labels, metadata.annotations);
-  const phase = status?.phase;
   return {
     uid: metadata.uid ?? '',
     key: `${metadata.namespace ?? ''}/${metadata.name ?? ''}`,
     node: spec.nodeName || undefined,
-    finished: phase === 'Succeeded' || phase === 'Failed',
+    finished: hasFinished(pod),
     request: gpuRequestOf(requestOf(pod), wishes),
     faults: wishes.faults,
     record: parseAllocationRecord(metadata.annotations?.[WRITTEN.allocation]),

@@ -1,5 +1,6 @@
 /** Tells of missed and of unclear pods: an event on each, a line in the log, and how many were missed. */
 
+import { CONTROLLER_NAME } from '../api/keys.ts';
 import { eventNameStart, postEvent } from '../cluster/events.ts';
 import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -13,8 +14,6 @@ export interface MissedReportsOptions {
   readonly metrics: Pick<ControllerMetrics, 'missed'>;
   readonly now: () => Date;
 }
-
-const COMPONENT = 'gpu-autoscaler-controller';
 
 export class MissedReports {
   readonly #options: MissedReportsOptions;
@@ -82,7 +81,7 @@ export class MissedReports {
     const event = `${eventNameStart(name)}.${uid.slice(0, 8)}.${reason.toLowerCase()}`;
     try {
       const news = { type: 'Warning', reason, message } as const;
-      await postEvent(client, subject, news, { name: event, component: COMPONENT, at: now() });
+      await postEvent(client, subject, news, { name: event, component: CONTROLLER_NAME, at: now() });
     } catch (error) {
       if (!isTold(error)) throw error;
     }

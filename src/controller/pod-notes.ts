@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { type AdmissionPod, admissionPodSchema } from '../api/admission-pod.ts';
 import { WRITTEN } from '../api/keys.ts';
+import { hasFinished } from '../api/kubernetes.ts';
 import type { Feed } from '../cluster/cluster-state.ts';
 import { requestOf } from '../cluster/projection.ts';
 import { recordFeed } from '../cluster/record-feed.ts';
@@ -74,8 +75,8 @@ export class PodNotes {
 function noteOf(object: unknown, uid: string): PodNote | undefined {
   const parsed = admissionPodSchema.safeParse(object);
   if (!parsed.success || !asksForGpu(parsed.data)) return undefined;
-  const { metadata, status } = parsed.data;
-  if (status?.phase === 'Succeeded' || status?.phase === 'Failed' || metadata.deletionTimestamp) return undefined;
+  const { metadata } = parsed.data;
+  if (hasFinished(parsed.data) || metadata.deletionTimestamp) return undefined;
   const { annotations } = metadata;
   return {
     uid,

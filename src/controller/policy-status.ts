@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { SharingPolicyStatus } from '../api/sharing-policy.ts';
+import { conditionOf, type Finding, timeOf } from '../api/status.ts';
 import { type AdmissionView, confine } from '../cluster/judge.ts';
 import { shortcomings } from '../core/admission/enforcement.ts';
 import type { SharingPolicy } from '../core/admission/policy.ts';
@@ -16,9 +17,6 @@ export interface StoredPolicy {
   readonly status: SharingPolicyStatus | undefined;
 }
 
-type Condition = NonNullable<SharingPolicyStatus['conditions']>[number];
-type Finding = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
-
 /** The status to be written; undefined if what stands there is right. */
 export function dueStatus(
   { generation, parsed, status }: StoredPolicy,
@@ -28,7 +26,7 @@ export function dueStatus(
 ): SharingPolicyStatus | undefined {
   const conditions = findings(parsed, view).map((finding) => conditionOf(finding, generation, status?.conditions, now));
   const same = status?.appliedPods === appliedPods && isDeepStrictEqual(status.conditions, conditions);
-  return same ? undefined : { appliedPods, lastUpdateTime: time(now), conditions };
+  return same ? undefined : { appliedPods, lastUpdateTime: timeOf(now), conditions };
 }
 
 function findings(parsed: Parsed<SharingPolicy>, { settings, offers }: AdmissionView): Finding[] {
@@ -42,15 +40,4 @@ function findings(parsed: Parsed<SharingPolicy>, { settings, offers }: Admission
   if (!first) return [accepted, { type: 'Enforced', status: 'True', reason: 'Enforced', message: 'all of it is kept' }];
   const message = short.map((each) => each.message).join('; ');
   return [accepted, { type: 'Enforced', status: 'False', reason: first.reason, message }];
-}
-
-/** The time stays while the status does: Kubernetes's convention. */
-function conditionOf(finding: Finding, generation: number, before: readonly Condition[] = [], now: Date): Condition {
-  const same = before.find(({ type, status }) => type === finding.type && status === finding.status);
-  return { ...finding, observedGeneration: generation, lastTransitionTime: same?.lastTransitionTime ?? time(now) };
-}
-
-/** To the second, as the API server writes its own. */
-function time(date: Date): string {
-  return date.toISOString().replace(/\.\d+Z$/, 'Z');
 }

@@ -2,8 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { CONTROLLER_LEASE, CUSTOM_RESOURCES } from '../api/keys.ts';
-import { both } from '../cluster/feeds.ts';
+import { CONTROLLER_NAME, CUSTOM_RESOURCES } from '../api/keys.ts';
+import { allOf } from '../cluster/feeds.ts';
 import { KubeClient, type KubeError } from '../cluster/kube-client.ts';
 import { Lease } from '../cluster/lease.ts';
 import { LiveAdmission } from '../cluster/live-admission.ts';
@@ -81,7 +81,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
   const lease = new Lease({
     client,
     namespace: options.leaseNamespace,
-    name: CONTROLLER_LEASE,
+    name: CONTROLLER_NAME,
     identity: options.identity,
     holder: 'controller',
     takeOver: () => admission.listAgain(),
@@ -122,9 +122,9 @@ export async function startController(options: ControllerOptions): Promise<Runni
     tell: configurationNews(registry, log, file),
     historyOf: (workload) => histories.current?.of(workload),
     changed: trigger,
-    pods: both(both(pods.feed, reconciler.pods.feed), planner.pods),
+    pods: allOf(pods.feed, reconciler.pods.feed, planner.pods),
     policies: policies.feed,
-    nodes: both(reconciler.nodes.feed, planner.nodes),
+    nodes: allOf(reconciler.nodes.feed, planner.nodes),
     nodeConfigs: reconciler.configs.feed,
     warn,
     random,

@@ -99,12 +99,17 @@ export interface GpuModel {
   readonly migClass: MigClass | undefined;
 }
 
+/** The product itself: `NVIDIA-A100-SXM4-40GB`, without `-SHARED` and `-MIG-…`, which the device plugin adds. */
+export function productOf(label: string): string {
+  return label.replace(/-SHARED$/, '').replace(/-MIG-.*$/, '');
+}
+
 /**
  * What a product label stands for: `NVIDIA-A100-SXM4-40GB`, also with what the device plugin adds
  * (`…-SHARED`, `…-MIG-1g.5gb`); undefined for a product we do not know.
  */
 export function gpuModelOf(label: string): GpuModel | undefined {
-  const name = label.replace(/-SHARED$/, '').replace(/-MIG-.*$/, '');
+  const name = productOf(label);
   const product = PRODUCTS.find(({ pattern }) => pattern.test(name));
   if (!product) return undefined;
   const stated = Number(/(?:^|-)(\d+)GB(?:-|$)/.exec(name)?.[1]);

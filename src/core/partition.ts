@@ -62,8 +62,8 @@ export function faultOf({ layouts, sharing }: Partition, kind: GpuKind): Partiti
       message: `MPS on ${kind.product} takes at most ${most} clients of one GPU, not ${sharing.replicas}`,
     };
   }
-  for (const layout of distinctLayouts(layouts)) {
-    const fault = layoutFault(layout, kind);
+  for (const { layout } of layoutGroups({ layouts })) {
+    const fault = layout && layoutFault(layout, kind);
     if (fault) return fault;
   }
   return undefined;
@@ -99,7 +99,7 @@ export function allocatableOf({ layouts, sharing }: Partition): ReadonlyMap<stri
   return counts;
 }
 
-/** The node as it will be. */
+/** The node as it will be, once it is done with. */
 export function inventoryWith(node: NodeInventory, partition: Partition): NodeInventory {
   const { name, createdAt, product, gpus, gpuMiB } = node;
   const after = inventoryOf({
@@ -113,7 +113,7 @@ export function inventoryWith(node: NodeInventory, partition: Partition): NodeIn
     allocatable: allocatableOf(partition),
     migMiB: new Map(),
   });
-  return after ?? { ...node, pools: [] };
+  return after ?? { ...node, pools: [], inTransition: false };
 }
 
 /** By index: the GPUs that change on the way from one to the other. */
@@ -161,12 +161,20 @@ export function sameLayout(a: GpuLayout | undefined, b: GpuLayout | undefined): 
   return profiles.length === Object.keys(b).length && profiles.every((profile) => a[profile] === b[profile]);
 }
 
-function distinctLayouts(layouts: Partition['layouts']): GpuLayout[] {
-  const distinct: GpuLayout[] = [];
-  for (const layout of layouts) {
-    if (layout && !distinct.some((other) => sameLayout(other, layout))) distinct.push(layout);
+/** GPUs that have the same layout, or none, by index; in the order of the first of each. */
+export interface LayoutGroup {
+  readonly layout: GpuLayout | undefined;
+  readonly gpus: readonly number[];
+}
+
+export function layoutGroups({ layouts }: Pick<Partition, 'layouts'>): LayoutGroup[] {
+  const groups: { layout: GpuLayout | undefined; gpus: number[] }[] = [];
+  for (const [gpu, layout] of layouts.entries()) {
+    const group = groups.find((other) => sameLayout(other.layout, layout));
+    if (group) group.gpus.push(gpu);
+    else groups.push({ layout, gpus: [gpu] });
   }
-  return distinct;
+  return groups;
 }
 
 /** `7 × 1g.5gb`, `1g.5gb + 2g.10gb` */
@@ -177,10 +185,11 @@ export function describeLayout(layout: GpuLayout): string {
 
 /** `2 GPUs by MPS, 8 clients each`, `3 GPUs as 7 × 1g.5gb, 5 whole GPUs`: for people. */
 export function describePartition({ layouts, sharing }: Partition): string {
-  const parts = distinctLayouts(layouts).map((layout) => {
-    return `${gpus(layouts.filter((other) => sameLayout(other, layout)).length)} as ${describeLayout(layout)}`;
-  });
-  const rest = layouts.filter((layout) => layout === undefined).length;
+  const groups = layoutGroups({ layouts });
+  const parts = groups.flatMap((group) =>
+    group.layout ? `${gpus(group.gpus.length)} as ${describeLayout(group.layout)}` : [],
+  );
+  const rest = groups.find(({ layout }) => layout === undefined)?.gpus.length ?? 0;
   if (rest > 0 && sharing?.mode === 'mps') parts.push(`${gpus(rest)} by MPS, ${sharing.replicas} clients each`);
   else if (rest > 0 && sharing) parts.push(`${gpus(rest)} by time-slicing, ${sharing.replicas} slots each`);
   else if (rest > 0) parts.push(rest === 1 ? '1 whole GPU' : `${rest} whole GPUs`);

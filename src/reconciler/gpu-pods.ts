@@ -1,7 +1,7 @@
 /** Who holds GPUs where: what a change of partitions must not harm. */
 
 import { z } from 'zod';
-import { podSchema } from '../api/kubernetes.ts';
+import { hasFinished, podSchema } from '../api/kubernetes.ts';
 import type { Feed } from '../cluster/cluster-state.ts';
 import { requestOf } from '../cluster/projection.ts';
 import { recordFeed } from '../cluster/record-feed.ts';
@@ -62,9 +62,8 @@ export class GpuPods {
 
 /** Undefined for a pod that is nowhere, over, or holds no GPU. One that is terminating still holds its own. */
 function placed(pod: StoredPod): Placed | undefined {
-  const { metadata, spec, status } = pod;
-  const phase = status?.phase;
-  if (!spec.nodeName || phase === 'Succeeded' || phase === 'Failed') return undefined;
+  const { metadata, spec } = pod;
+  if (!spec.nodeName || hasFinished(pod)) return undefined;
   const resources = resourcesOf(pod);
   if (Object.keys(resources).length === 0) return undefined;
   return {

@@ -6,7 +6,7 @@
 
 import { createHash } from 'node:crypto';
 import { migClassOf } from '../core/gpu-catalog.ts';
-import { type GpuLayout, type Partition, sameLayout } from '../core/partition.ts';
+import { type GpuLayout, layoutGroups, type Partition } from '../core/partition.ts';
 import { WHOLE_GPU } from '../core/resources.ts';
 
 /** A text or an entry under its name, which is a label's value too: at most 63 characters. */
@@ -41,15 +41,10 @@ export function pluginKey({ layouts, sharing }: Partition, product: string): Key
  * For mig-parted's configuration: every GPU is named, or each run would be taken for a change. Source: mig-parted 0.15,
  * `api/spec/v1`.
  */
-export function migKey({ layouts }: Partition): Key {
-  const groups: { layout: GpuLayout | undefined; devices: number[] }[] = [];
-  for (const [gpu, layout] of layouts.entries()) {
-    const group = groups.find((other) => sameLayout(other.layout, layout));
-    if (group) group.devices.push(gpu);
-    else groups.push({ layout, devices: [gpu] });
-  }
-  const entries = groups.map(({ layout, devices }) => ({
-    devices: groups.length === 1 ? 'all' : devices,
+export function migKey(partition: Partition): Key {
+  const groups = layoutGroups(partition);
+  const entries = groups.map(({ layout, gpus }) => ({
+    devices: groups.length === 1 ? 'all' : gpus,
     'mig-enabled': layout !== undefined,
     ...(layout && { 'mig-devices': sorted(layout) }),
   }));

@@ -124,7 +124,7 @@ function hindrance(situation: Situation, target: Target): Step | undefined {
 
 function underWay(situation: Situation, mark: Mark): Step {
   const { node, target } = situation;
-  if (mark === UNREADABLE || mark.config === '') return end(node, UNREADABLE, 'abort', undefined, target && queued());
+  if (mark.config === '') return end(node, UNREADABLE, 'abort', undefined, target && queued());
   if (isTold(node, mark)) return whenTold(situation, mark);
   if (!target) return giveBack(node, mark, undefined);
   if (!samePartition(mark.partition, target.partition)) return retarget(node, mark, target);

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { GFD, NODE, PAUSED, TRIGGERS } from '../api/keys.ts';
 import { nodeSchema } from '../api/kubernetes.ts';
-import { gpuModelOf } from '../core/gpu-catalog.ts';
+import { gpuModelOf, productOf } from '../core/gpu-catalog.ts';
 import { allocatableOf, type Partition, wholeGpus } from '../core/partition.ts';
 import { isGpuResource, migProfileOf, migResource } from '../core/resources.ts';
 import { parseCount } from '../core/units.ts';
@@ -134,7 +134,7 @@ export const UNREADABLE: Mark = {
 };
 
 function gpusOf(labels: Readonly<Record<string, string>>): NodeGpus | undefined {
-  const product = (labels[GFD.product] ?? '').replace(/-SHARED$/, '').replace(/-MIG-.*$/, '');
+  const product = productOf(labels[GFD.product] ?? '');
   const gpus = Number(/^\d{1,4}$/.exec(labels[GFD.count] ?? '')?.[0] ?? 0);
   const memoryMiB = Number(/^\d{1,9}$/.exec(labels[GFD.memory] ?? '')?.[0] ?? gpuModelOf(product)?.memoryMiB ?? 0);
   return product && gpus > 0 && gpus <= MOST_GPUS ? { product, gpus, memoryMiB } : undefined;

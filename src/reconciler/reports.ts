@@ -1,8 +1,8 @@
 /** Tells people: the status of GPUNodeConfigs, where it changes, and events. */
 
-import { API_GROUP, API_VERSION, CUSTOM_RESOURCES } from '../api/keys.ts';
+import { API_GROUP, API_VERSION, CONTROLLER_NAME, CUSTOM_RESOURCES } from '../api/keys.ts';
 import type { NodeConfig } from '../api/node-config.ts';
-import { type EventNews, eventNameStart, postEvent } from '../cluster/events.ts';
+import { type EventNews, Events } from '../cluster/events.ts';
 import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
 import type { Lease } from '../cluster/lease.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -26,8 +26,6 @@ export interface ReportsOptions {
   readonly date: () => Date;
 }
 
-const COMPONENT = 'gpu-autoscaler-controller';
-
 /** Reasons that somebody should hear of. */
 const WARNINGS: ReadonlySet<string> = new Set([
   'Rejected',
@@ -41,10 +39,13 @@ const WARNINGS: ReadonlySet<string> = new Set([
 
 export class Reports {
   readonly #options: ReportsOptions;
-  #events = 0;
+  readonly #events: Events;
 
   constructor(options: ReportsOptions) {
+    const { client, date, log } = options;
     this.#options = options;
+    const failed = ({ message }: Error) => log.warn({ error: message }, 'an event could not be made');
+    this.#events = new Events({ client, date, failed, component: CONTROLLER_NAME });
   }
 
   /** @throws KubeError */
@@ -80,15 +81,7 @@ export class Reports {
     await this.event(config, { type: 'Warning', reason, message: standing.message });
   }
 
-  /** What cannot be told does not keep anything from being done. */
-  async event({ name, uid }: NodeConfig, news: EventNews): Promise<void> {
-    const { client, date, log } = this.#options;
-    const at = date();
-    this.#events += 1;
-    const subject = { apiVersion: `${API_GROUP}/${API_VERSION}`, kind: 'GPUNodeConfig', name, uid };
-    const event = `${eventNameStart(name)}.${at.getTime().toString(36)}${this.#events.toString(36)}`;
-    await postEvent(client, subject, news, { name: event, component: COMPONENT, at }).catch((error: Error) => {
-      log.warn({ error: error.message }, 'an event could not be made');
-    });
+  event({ name, uid }: NodeConfig, news: EventNews): Promise<void> {
+    return this.#events.tell({ apiVersion: `${API_GROUP}/${API_VERSION}`, kind: 'GPUNodeConfig', name, uid }, news);
   }
 }

@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { NodeConfig, NodeConfigStatus } from '../api/node-config.ts';
+import { conditionOf, type Finding, timeOf } from '../api/status.ts';
 import { migProfileOf, SHARED_GPU } from '../core/resources.ts';
 import type { Rejection } from './desired.ts';
 import type { ObservedNode } from './observed.ts';
@@ -18,9 +19,6 @@ export interface StatusFacts {
   readonly recommendation: string | undefined;
 }
 
-type Condition = NonNullable<NodeConfigStatus['conditions']>[number];
-type Finding = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
-
 /** The status to be written; undefined if what stands there is right. */
 export function dueStatus(facts: StatusFacts, now: Date): NodeConfigStatus | undefined {
   const { config, standing, node, holders } = facts;
@@ -32,7 +30,7 @@ export function dueStatus(facts: StatusFacts, now: Date): NodeConfigStatus | und
     conditions: findings(facts).map((finding) => conditionOf(finding, config.generation, before?.conditions, now)),
   };
   const { lastUpdateTime: _, ...same } = before ?? {};
-  return isDeepStrictEqual(same, status) ? undefined : { ...status, lastUpdateTime: time(now) };
+  return isDeepStrictEqual(same, status) ? undefined : { ...status, lastUpdateTime: timeOf(now) };
 }
 
 function findings({ standing, rejection, node, recommendation }: StatusFacts): Finding[] {
@@ -53,17 +51,6 @@ function findings({ standing, rejection, node, recommendation }: StatusFacts): F
   if (recommendation !== undefined)
     found.push({ type: 'Recommended', status: 'True', reason: 'PodsWait', message: recommendation });
   return found;
-}
-
-/** The time stays while the status does: Kubernetes's convention. */
-function conditionOf(finding: Finding, generation: number, before: readonly Condition[] = [], now: Date): Condition {
-  const same = before.find(({ type, status }) => type === finding.type && status === finding.status);
-  return { ...finding, observedGeneration: generation, lastTransitionTime: same?.lastTransitionTime ?? time(now) };
-}
-
-/** To the second, as the API server writes its own. */
-function time(date: Date): string {
-  return date.toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 /** As it is on the node, not as it is wanted. */

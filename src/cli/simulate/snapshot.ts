@@ -3,7 +3,15 @@
 import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
 import { z } from 'zod';
 import { ApiError } from '../../api/errors.ts';
-import { type Container, faults, type Node, nodeSchema, type Pod, podSchema } from '../../api/kubernetes.ts';
+import {
+  type Container,
+  faults,
+  hasFinished,
+  type Node,
+  nodeSchema,
+  type Pod,
+  podSchema,
+} from '../../api/kubernetes.ts';
 import { projectNode, requestOf } from '../../cluster/projection.ts';
 import type { NodeInventory } from '../../core/inventory.ts';
 import type { Demand, NodeSize } from '../../core/packing/node.ts';
@@ -39,7 +47,7 @@ export function readSnapshot(file: SnapshotFile): Workload {
       if (inventory) nodes.push({ node, inventory });
     } else if (item.kind === 'Pod') {
       const pod = read(podSchema, item, file, i);
-      if (pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed') pods.push(pod);
+      if (!hasFinished(pod)) pods.push(pod);
     }
   }
   if (nodes.length === 0)

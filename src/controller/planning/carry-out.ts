@@ -3,32 +3,27 @@
 import { API_GROUP, API_VERSION, CUSTOM_RESOURCES, NODE_CONFIG } from '../../api/keys.ts';
 import type { NodeConfig } from '../../api/node-config.ts';
 import { type KubeClient, KubeError } from '../../cluster/kube-client.ts';
-import { type GpuLayout, type Partition, sameLayout } from '../../core/partition.ts';
+import { type GpuLayout, layoutGroups, type Partition } from '../../core/partition.ts';
 import type { Change } from '../../core/planning/facts.ts';
 import { changesOf, MOST_CHANGES } from './node-facts.ts';
 
 /** As people would write it. */
 export function specOf(nodeName: string, { layouts, sharing }: Partition): object {
-  const groups: { gpus: number[]; layout: GpuLayout }[] = [];
-  for (const [gpu, layout] of layouts.entries()) {
-    if (!layout) continue;
-    const group = groups.find((other) => sameLayout(other.layout, layout));
-    if (group) group.gpus.push(gpu);
-    else groups.push({ gpus: [gpu], layout });
-  }
-  const [first] = groups;
-  const profiles = (layout: GpuLayout) =>
-    Object.entries(layout).flatMap(([profile, count]) => new Array<string>(count).fill(profile));
+  const cut = layoutGroups({ layouts }).flatMap(({ layout, gpus }) =>
+    layout ? { gpus, profiles: profilesOf(layout) } : [],
+  );
+  const [first] = cut;
   return {
     nodeName,
     ...(first && { migEnabled: true }),
-    ...(first &&
-      (first.gpus.length === layouts.length
-        ? { migProfiles: profiles(first.layout) }
-        : { migLayouts: groups.map(({ gpus, layout }) => ({ gpus, profiles: profiles(layout) })) })),
+    ...(first && (first.gpus.length === layouts.length ? { migProfiles: first.profiles } : { migLayouts: cut })),
     ...(sharing?.mode === 'mps' && { mpsEnabled: true, mpsMaxClients: sharing.replicas }),
     ...(sharing?.mode === 'timeslicing' && { timeSlicingEnabled: true, timeSlicingReplicas: sharing.replicas }),
   };
+}
+
+function profilesOf(layout: GpuLayout): string[] {
+  return Object.entries(layout).flatMap(([profile, count]) => new Array<string>(count).fill(profile));
 }
 
 export interface CarryOutOptions {

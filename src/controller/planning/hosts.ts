@@ -1,8 +1,8 @@
 /** What besides GPUs decides whether a pod can go to a node: labels, taints, cpu, memory, number of pods. */
 
 import { z } from 'zod';
-import { nodeSchema, type Pod, podSchema, type Taint, type Toleration } from '../../api/kubernetes.ts';
-import { tolerates } from '../../api/pod-preferences.ts';
+import { hasFinished, nodeSchema, type Pod, podSchema, type Taint, type Toleration } from '../../api/kubernetes.ts';
+import { hardTaintsOf, toleratesAll } from '../../api/pod-preferences.ts';
 import type { Feed } from '../../cluster/cluster-state.ts';
 import { recordFeed } from '../../cluster/record-feed.ts';
 import type { Labels } from '../../core/label-selector.ts';
@@ -55,7 +55,7 @@ export class Hosts {
         const isReady = (status?.conditions ?? []).some(({ type, status: is }) => type === 'Ready' && is === 'True');
         const record = {
           labels: metadata.labels ?? {},
-          taints: (spec?.taints ?? []).filter(({ effect }) => effect !== 'PreferNoSchedule'),
+          taints: hardTaintsOf(spec?.taints),
           allocatable: { cpu: milli(cpu), memory: mib(memory), pods: whole(pods) },
           open: isReady && spec?.unschedulable !== true,
         };
@@ -74,10 +74,9 @@ export class Hosts {
       read: (object) => {
         const parsed = placedSchema.safeParse(object);
         if (!parsed.success) return undefined;
-        const { metadata, spec, status } = parsed.data;
-        const isOver = status?.phase === 'Succeeded' || status?.phase === 'Failed';
-        const node = spec.nodeName;
-        return { key: metadata.uid, record: node && !isOver ? { node, amounts: amountsOf(parsed.data) } : undefined };
+        const { metadata, spec } = parsed.data;
+        const node = hasFinished(parsed.data) ? undefined : spec.nodeName;
+        return { key: metadata.uid, record: node ? { node, amounts: amountsOf(parsed.data) } : undefined };
       },
       set: (uid, pod) => {
         remove(uid);
@@ -96,7 +95,7 @@ export class Hosts {
   roomOn(node: string, size: Amounts, tolerations: readonly Toleration[]): number {
     const host = this.#hosts.get(node);
     if (!host?.open) return 0;
-    if (host.taints.some((taint) => !tolerations.some((toleration) => tolerates(toleration, taint)))) return 0;
+    if (!toleratesAll(tolerations, host.taints)) return 0;
     const used = this.#used.get(node) ?? NOTHING;
     const { allocatable } = host;
     const left = (what: keyof Amounts) =>

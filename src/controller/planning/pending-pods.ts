@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { admissionPodSchema, placementOf } from '../../api/admission-pod.ts';
 import { WRITTEN } from '../../api/keys.ts';
-import type { Toleration } from '../../api/kubernetes.ts';
+import { hasFinished, type Toleration } from '../../api/kubernetes.ts';
 import { type Workload, workloadOf } from '../../api/workload.ts';
 import type { Feed } from '../../cluster/cluster-state.ts';
 import { projectPod } from '../../cluster/projection.ts';
@@ -94,7 +94,7 @@ function compare(a: string, b: string): number {
 function pending(pod: z.infer<typeof pendingSchema>): PendingPod | undefined {
   const { metadata, spec, status } = pod;
   if (spec.nodeName || metadata.deletionTimestamp || (spec.schedulingGates?.length ?? 0) > 0) return undefined;
-  if (status?.phase === 'Succeeded' || status?.phase === 'Failed') return undefined;
+  if (hasFinished(pod)) return undefined;
   const verdict = status?.conditions?.find(({ type, status: is }) => type === 'PodScheduled' && is === 'False');
   if (verdict?.reason !== 'Unschedulable' || !isForWantOfGpus(verdict.message ?? '')) return undefined;
   let request: GpuRequest;

@@ -1,8 +1,8 @@
 /** Tells of a plan: events on GPUNodeConfigs that were planned, on pods that only a recommendation or nothing serves. */
 
-import { API_GROUP, API_VERSION } from '../../api/keys.ts';
+import { API_GROUP, API_VERSION, CONTROLLER_NAME } from '../../api/keys.ts';
 import type { NodeConfig } from '../../api/node-config.ts';
-import { eventNameStart, postEvent } from '../../cluster/events.ts';
+import { Events } from '../../cluster/events.ts';
 import type { KubeClient } from '../../cluster/kube-client.ts';
 import { describePartition } from '../../core/partition.ts';
 import type { Change } from '../../core/planning/facts.ts';
@@ -21,7 +21,6 @@ interface Refused {
   readonly why: string;
 }
 
-const COMPONENT = 'gpu-autoscaler-controller';
 /** Pods of one demand that are told: all of them wait for the same. */
 const MOST_TOLD = 10;
 
@@ -29,15 +28,18 @@ export class PlanNews {
   readonly #options: PlanNewsOptions;
   /** By uid of the pod: what it was told last. */
   readonly #told = new Map<string, string>();
-  #events = 0;
+  readonly #events: Events;
 
   constructor(options: PlanNewsOptions) {
+    const { client, date, log } = options;
     this.#options = options;
+    const failed = ({ message }: Error) => log.warn({ error: message }, 'an event could not be made');
+    this.#events = new Events({ client, date, failed, component: CONTROLLER_NAME, series: 'p' });
   }
 
   async planned({ name, uid }: NodeConfig, { why }: Change): Promise<void> {
     const subject = { apiVersion: `${API_GROUP}/${API_VERSION}`, kind: 'GPUNodeConfig', name, uid };
-    await this.#post(subject, { type: 'Normal', reason: 'Planned', message: why });
+    await this.#events.tell(subject, { type: 'Normal', reason: 'Planned', message: why });
   }
 
   /** Each pod once, as long as its answer stays the same. */
@@ -76,19 +78,11 @@ export class PlanNews {
       this.#told.set(pod.uid, message);
       isNew = true;
       const { namespace, name, uid } = pod;
-      await this.#post({ apiVersion: 'v1', kind: 'Pod', namespace, name, uid }, { type: 'Normal', reason, message });
+      await this.#events.tell(
+        { apiVersion: 'v1', kind: 'Pod', namespace, name, uid },
+        { type: 'Normal', reason, message },
+      );
     }
     return isNew;
-  }
-
-  /** What cannot be told does not keep anything from being done. */
-  async #post(subject: Parameters<typeof postEvent>[1], news: Parameters<typeof postEvent>[2]): Promise<void> {
-    const { client, date, log } = this.#options;
-    const at = date();
-    this.#events += 1;
-    const name = `${eventNameStart(subject.name)}.${at.getTime().toString(36)}p${this.#events.toString(36)}`;
-    await postEvent(client, subject, news, { name, component: COMPONENT, at }).catch((error: Error) => {
-      log.warn({ error: error.message }, 'an event could not be made');
-    });
   }
 }

@@ -6,7 +6,7 @@
 import { type Configuration, milliseconds } from '../../api/configuration.ts';
 import { parseNodeConfig } from '../../api/node-config.ts';
 import { ClusterState, type Complain, type Feed } from '../../cluster/cluster-state.ts';
-import { both } from '../../cluster/feeds.ts';
+import { allOf } from '../../cluster/feeds.ts';
 import type { AdmissionView } from '../../cluster/judge.ts';
 import type { KubeClient } from '../../cluster/kube-client.ts';
 import { holding, type Lease, LeaseError } from '../../cluster/lease.ts';
@@ -62,8 +62,8 @@ export class Planner {
     this.#state = new ClusterState(options.complain);
     this.#pending = new PendingPods(() => this.#changed());
     this.#news = new PlanNews(options);
-    this.nodes = both(this.#state.nodes, this.#hosts.nodes);
-    this.pods = both(both(this.#state.pods, this.#hosts.pods), this.#pending.feed);
+    this.nodes = allOf(this.#state.nodes, this.#hosts.nodes);
+    this.pods = allOf(this.#state.pods, this.#hosts.pods, this.#pending.feed);
   }
 
   /** Everything has been listed. */

@@ -4,6 +4,7 @@ import { migClassOf, migProfiles, mostMpsClients } from '../gpu-catalog.ts';
 import type { NodeInventory, SharingMode } from '../inventory.ts';
 import { compareMigProfiles, instanceMilli, type MigProfile, namedMiB, parseMigProfile } from '../mig/profile.ts';
 import { migProfileOf, migResource, SHARED_GPU } from '../resources.ts';
+import { usualReplicas } from './replicas.ts';
 
 export interface Offer {
   readonly mode: SharingMode;
@@ -73,17 +74,15 @@ function possibleInstances({ product, gpuMiB }: NodeInventory): Offer[] {
 }
 
 function possibleSlots({ gpuMiB }: NodeInventory, mode: 'mps' | 'timeslicing', most: number): Offer[] {
-  return [2, 4, 8, 16, 32, most]
-    .filter((replicas, i, all) => replicas <= most && all.indexOf(replicas) === i)
-    .map((replicas) => ({
-      mode,
-      resource: SHARED_GPU,
-      profile: undefined,
-      slotMiB: gpuMiB === undefined ? undefined : Math.floor(gpuMiB / replicas),
-      slotMilli: Math.floor(1000 / replicas),
-      nodes: 0,
-      possible: 1,
-    }));
+  return usualReplicas(most).map((replicas) => ({
+    mode,
+    resource: SHARED_GPU,
+    profile: undefined,
+    slotMiB: gpuMiB === undefined ? undefined : Math.floor(gpuMiB / replicas),
+    slotMilli: Math.floor(1000 / replicas),
+    nodes: 0,
+    possible: 1,
+  }));
 }
 
 /** Equal kinds as one, counted; smallest first within a mode. */

@@ -25,6 +25,11 @@ export function optimalReplicas(utilisation: Utilisation): number {
   return 1;
 }
 
+/** Numbers of slots that a GPU is cut into, where nobody says how many: few kinds, up to `most`, which is one of them. */
+export function usualReplicas(most: number): number[] {
+  return [...new Set([2, 4, 8, 16, 32, most])].filter((replicas) => replicas <= most);
+}
+
 /**
  * Whether MPS suits the workload: up to 50% it does, above 60% it does not, and between the two what was so stays so.
  * @param before what was said last; undefined the first time

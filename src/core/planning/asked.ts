@@ -1,5 +1,6 @@
 /** Demands as the planner works with them: weighed, and in the order in which they are served. */
 
+import { usualReplicas } from '../admission/replicas.ts';
 import type { SharingMode } from '../inventory.ts';
 import { instanceMilli } from '../mig/profile.ts';
 import type { Sharing } from '../partition.ts';
@@ -53,8 +54,6 @@ function weightOf({ resource, count, slotMilli, mostReplicas }: Demand, types: r
   return profile ? instanceMilli(profile, type?.mig?.computeSlices ?? 7) * count : 0;
 }
 
-const USUAL_REPLICAS = [2, 4, 8, 16, 32];
-
 /** The most slots of one GPU, shared in that mode, that still suit such pods; undefined if it cannot be. */
 export function mostReplicasOn(
   { demand }: Asked,
@@ -67,10 +66,9 @@ export function mostReplicasOn(
   const most = mode === 'mps' ? Math.min(demand.mostReplicas, mpsClients) : demand.mostReplicas;
   const enough = (replicas: number) =>
     replicas >= 2 &&
-    replicas <= most &&
     Math.floor((gpuMiB ?? Number.POSITIVE_INFINITY) / replicas) >= slotMiB &&
     Math.floor(1000 / replicas) >= slotMilli;
-  const replicas = Math.max(0, ...[...USUAL_REPLICAS, most].filter(enough));
+  const replicas = Math.max(0, ...usualReplicas(most).filter(enough));
   return replicas > 0 ? replicas : undefined;
 }
 

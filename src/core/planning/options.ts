@@ -174,7 +174,7 @@ export class Options {
       recommendOnly ??= node.onlyRecommend(mode);
     }
     if (recommendOnly !== undefined && !this.#recommended) return undefined;
-    const inventory = { ...inventoryWith(node.inventory, to), inTransition: false };
+    const inventory = inventoryWith(node.inventory, to);
     const free = new Map(
       inventory.pools.map(({ resource, slots }) => [resource, slots - (like.held.get(resource) ?? 0)]),
     );

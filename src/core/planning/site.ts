@@ -30,7 +30,7 @@ export class Site {
     this.held = new Map([...node.held].filter(([, slots]) => slots > 0));
     this.#rooms = rooms;
     const { inventory, coming } = node;
-    if (coming) this.#offers = settled(inventory, coming);
+    if (coming) this.#offers = inventoryWith(inventory, coming);
     else this.#offers = inventory.inTransition ? undefined : inventory;
   }
 
@@ -59,7 +59,7 @@ export class Site {
 
   /** The plan makes that of it. Pods that it had room for before stay, and are not moved any more. */
   become(partition: Partition): void {
-    this.#offers = settled(this.node.inventory, partition);
+    this.#offers = inventoryWith(this.node.inventory, partition);
     this.pods.clear();
     this.#suits = [];
   }
@@ -109,11 +109,6 @@ export class Site {
     for (const slots of this.held.values()) if (slots > 0) return false;
     return true;
   }
-}
-
-/** As it will be once it is done with. */
-function settled(inventory: NodeInventory, partition: Partition): NodeInventory {
-  return { ...inventoryWith(inventory, partition), inTransition: false };
 }
 
 /** Of a room for so many pods, how many more fit when that part of it is left. */

@@ -1,7 +1,7 @@
 /** Emulated GPU nodes at a real API server: they watch it as NVIDIA's components and kubelet do, and write what these write. */
 
 import { z } from 'zod';
-import { podSchema } from '../../api/kubernetes.ts';
+import { hasFinished, podSchema } from '../../api/kubernetes.ts';
 import { type KubeClient, KubeError } from '../../cluster/kube-client.ts';
 import { requestOf } from '../../cluster/projection.ts';
 import { recordFeed } from '../../cluster/record-feed.ts';
@@ -151,12 +151,12 @@ export class GpuFleet {
       read: (object) => {
         const parsed = storedPodSchema.safeParse(object);
         if (!parsed.success) return undefined;
-        const { metadata, spec, status } = parsed.data;
+        const { metadata, spec } = parsed.data;
         const { uid, namespace = '', name = '' } = metadata;
         const node = spec.nodeName;
         if (!node) return { key: uid, record: undefined };
         const amounts = requestOf(parsed.data).map(({ resource, count }) => [resource, count] as const);
-        const finished = status?.phase === 'Succeeded' || status?.phase === 'Failed';
+        const finished = hasFinished(parsed.data);
         const terminating = Boolean(metadata.deletionTimestamp);
         const pod = { uid, namespace, name, node, amounts, devices: new Map(amounts), finished, terminating };
         return { key: uid, record: pod };

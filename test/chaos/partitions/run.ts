@@ -6,7 +6,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NODE_CONFIGS } from '../../../src/api/custom-resources.ts';
-import { CONTROLLER_LEASE } from '../../../src/api/keys.ts';
+import { CONTROLLER_NAME } from '../../../src/api/keys.ts';
 import type { RunningController } from '../../../src/controller/start.ts';
 import { randomIndex, seededRandom } from '../../../src/core/random.ts';
 import type { GpuFleet } from '../../../src/sandbox/gpu-node/fleet.ts';
@@ -290,7 +290,7 @@ class Chaos {
     await proxy.close();
     await running.close();
     // 15 s for a dead holder is the Lease's own matter.
-    const path = `/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/${CONTROLLER_LEASE}`;
+    const path = `/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/${CONTROLLER_NAME}`;
     await this.#stack.cluster.client.json('DELETE', path).catch(() => {});
   }
 

@@ -5,7 +5,7 @@
 
 import tap from 'tap';
 import { NODE_CONFIGS } from '../../../src/api/custom-resources.ts';
-import { CONTROLLER_LEASE, NODE } from '../../../src/api/keys.ts';
+import { CONTROLLER_NAME, NODE } from '../../../src/api/keys.ts';
 import type { KubeClient } from '../../../src/cluster/kube-client.ts';
 import { seededRandom } from '../../../src/core/random.ts';
 import { NVIDIA } from '../../../src/sandbox/gpu-node/timing.ts';
@@ -58,7 +58,7 @@ async function endState(client: KubeClient, node: string) {
 async function dropLease(client: KubeClient): Promise<void> {
   // A dead holder is waited for, 15 s each time (lease.test.ts): here that is not the point.
   await client
-    .json('DELETE', `/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/${CONTROLLER_LEASE}`)
+    .json('DELETE', `/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/${CONTROLLER_NAME}`)
     .catch(() => {});
 }
 
