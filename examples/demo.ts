@@ -18,6 +18,7 @@ import { ClusterState } from '../src/cluster/cluster-state.ts';
 import type { KubeClient } from '../src/cluster/kube-client.ts';
 import { gpusInUse, type Saving, saving } from '../src/core/savings.ts';
 import type { GpuNodeSpec } from '../src/sandbox/gpu-node/node.ts';
+import { A100, T4 } from '../test/cluster/emulated.ts';
 import { bound, createPod, listPods, type Pod } from '../test/cluster/pods.ts';
 import { ProgramsMissingError } from '../test/cluster/programs.ts';
 import { type Stack, startStack } from '../test/cluster/stack.ts';
@@ -59,8 +60,6 @@ const EXAMPLES: readonly Example[] = [
   },
 ];
 
-const A100 = { gpus: 2, product: 'NVIDIA-A100-SXM4-40GB', memoryMiB: 40_960 };
-const T4 = { gpus: 2, product: 'Tesla-T4', memoryMiB: 15_360 };
 /** More than is needed: room enough to waste some by bad planning. */
 const NODES: readonly GpuNodeSpec[] = [
   ...[1, 2, 3, 4, 5, 6].map((i) => ({ name: `a100-${i}`, ...A100 })),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { NODE } from '../../src/api/keys.ts';
 import type { KubeClient } from '../../src/cluster/kube-client.ts';
 import { agreement, observe } from '../../src/reconciler/observed.ts';
+import { A100 } from '../../test/cluster/emulated.ts';
 import { createPod, gpuPod } from '../../test/cluster/pods.ts';
 import { startStack } from '../../test/cluster/stack.ts';
 import { waitFor } from '../../test/cluster/wait.ts';
@@ -55,7 +56,7 @@ export const partitionLatency: Scenario = {
 
 async function measure(mode: string, resource: string, log: (line: string) => void): Promise<string[]> {
   const names = Array.from({ length: RUNS }, (_, i) => `n${i}`);
-  const spec = { gpus: 1, product: 'NVIDIA-A100-SXM4-40GB', memoryMiB: 40_960 };
+  const spec = { ...A100, gpus: 1 };
   const stack = await startStack({
     label: 'partition-latency',
     controller: true,

@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import type { GpuFleet } from '../../src/sandbox/gpu-node/fleet.ts';
 import { installDefinitions } from './custom-resources.ts';
+import { A100, T4 } from './emulated.ts';
 import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from './gpu-nodes.ts';
 import { ProgramsMissingError } from './programs.ts';
 import { startFleet } from './stack.ts';
@@ -47,12 +48,10 @@ if (flags.help) {
 async function startEmulatedNodes(cluster: Cluster): Promise<GpuFleet> {
   const namespace = 'gpu-operator';
   await cluster.client.json('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
-  const a100 = { gpus: 2, product: 'NVIDIA-A100-SXM4-40GB', memoryMiB: 40_960 };
-  const t4 = { gpus: 2, product: 'Tesla-T4', memoryMiB: 15_360 };
   const fleet = await startFleet(cluster, {
     nodes: [
-      ...['gpu-node-01', 'gpu-node-02', 'gpu-node-03'].map((name) => ({ name, ...a100 })),
-      { name: 'gpu-node-04', ...t4 },
+      ...['gpu-node-01', 'gpu-node-02', 'gpu-node-03'].map((name) => ({ name, ...A100 })),
+      { name: 'gpu-node-04', ...T4 },
     ],
     speed: SPEED,
     namespace,

@@ -12,6 +12,7 @@ import { strategyNames } from '../../src/core/strategies/registry.ts';
 import { webhookConfiguration } from '../../src/webhook/configuration.ts';
 import { actAs, find, helm, type KubeObject, NAMESPACE, render } from '../cluster/chart.ts';
 import { createCustom, installDefinitions } from '../cluster/custom-resources.ts';
+import { A100 } from '../cluster/emulated.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { mpsNode } from '../cluster/gpu-nodes.ts';
 import { comesTo } from '../cluster/node-configs.ts';
@@ -312,7 +313,7 @@ tap.test('with the permissions of its service account the controller partitions 
   for (const object of objects.filter(({ kind }) => /^(ServiceAccount|(Cluster)?Role(Binding)?)$/.test(kind))) {
     await client.json('POST', pathOf(object), { body: object });
   }
-  const nodes = [{ name: 'n', gpus: 1, product: 'NVIDIA-A100-SXM4-40GB', memoryMiB: 40_960 }];
+  const nodes = [{ name: 'n', ...A100, gpus: 1 }];
   const fleet = await startFleet(cluster, { nodes, speed: 60, namespace: 'gpu-operator' });
   t.teardown(() => fleet.stop());
   const configurationFile = writeConfiguration(cluster, { reconciler: { namespace: 'gpu-operator' } });

@@ -29,16 +29,18 @@ type Texts = Record<string, string>;
 /** Until a kubelet shows a changed ConfigMap, ms at most. */
 const SYNC_MS = 90_000;
 
+export const NO_FAULTS: Readonly<Faults> = {
+  migFails: 0,
+  migSticks: 0,
+  pluginIgnores: false,
+  unlabelled: false,
+  budget: false,
+  slow: 1,
+};
+
 export class ModelNode {
   now = 0;
-  readonly faults: Faults = {
-    migFails: 0,
-    migSticks: 0,
-    pluginIgnores: false,
-    unlabelled: false,
-    budget: false,
-    slow: 1,
-  };
+  readonly faults: Faults = { ...NO_FAULTS };
   readonly labels: Texts = {};
   readonly annotations: Texts = {};
   allocatable: Texts = {};

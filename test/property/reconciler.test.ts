@@ -23,7 +23,7 @@ import {
   target,
   WHOLE,
 } from '../unit/reconciler/make.ts';
-import { type Faults, ModelNode } from './reconciler-model.ts';
+import { type Faults, ModelNode, NO_FAULTS } from './reconciler-model.ts';
 
 const RUNS = 1_500;
 /** Faults, edits and restarts end here, ms. */
@@ -301,14 +301,7 @@ function live({ seed, cordoned, happenings, last }: Story, edit?: Edit): Driver 
     driver.run(Math.min(TROUBLE_MS, node.now + ms));
     happen(each);
   }
-  Object.assign(node.faults, {
-    migFails: 0,
-    migSticks: 0,
-    pluginIgnores: false,
-    unlabelled: false,
-    budget: false,
-    slow: 1,
-  });
+  Object.assign(node.faults, NO_FAULTS);
   node.patch({});
   wish(last, { whenBusy: 'Drain' });
   if (edit) {

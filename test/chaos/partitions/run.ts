@@ -6,12 +6,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NODE_CONFIGS } from '../../../src/api/custom-resources.ts';
-import { CONTROLLER_NAME } from '../../../src/api/keys.ts';
 import type { RunningController } from '../../../src/controller/start.ts';
 import { randomIndex, seededRandom } from '../../../src/core/random.ts';
 import type { GpuFleet } from '../../../src/sandbox/gpu-node/fleet.ts';
-import { NVIDIA } from '../../../src/sandbox/gpu-node/timing.ts';
 import { createCustom } from '../../cluster/custom-resources.ts';
+import { A100, dropControllerLease, QUICK, QUICK_RECONCILER } from '../../cluster/emulated.ts';
 import { isMarked, patchConfig, readConfig, readNode } from '../../cluster/node-configs.ts';
 import { createPod, gpuPod, listPods } from '../../cluster/pods.ts';
 import { type Stack, startInProcessController, startStack } from '../../cluster/stack.ts';
@@ -48,19 +47,8 @@ export interface PartitionChaosReport {
 }
 
 const SPEED = 20;
-/** Short, so that many fit into an hour; the order of things is the same. */
-const TIMING = {
-  ...NVIDIA,
-  volumeSync: [1_000, 8_000],
-  featureLag: [1_000, 5_000],
-  pause: [1_000, 3_000],
-  mode: [1_000, 4_000],
-  geometry: [1_000, 5_000],
-  termination: [500, 2_000],
-} as const;
-const CONFIGURATION = {
-  reconciler: { propagation: '9s', pluginDeadline: '30s', migDeadline: '60s', maxInTransition: '50%' },
-};
+const TIMING = { ...QUICK, termination: [500, 2_000] } as const;
+const CONFIGURATION = { reconciler: { ...QUICK_RECONCILER, maxInTransition: '50%' } };
 const RATES: FaultRates = {
   ...NO_FAULTS,
   'too many requests': 0.01,
@@ -72,7 +60,6 @@ const RATES: FaultRates = {
   'watch dropped': 0.03,
   'watch expired': 0.01,
 };
-const A100 = { gpus: 2, product: 'NVIDIA-A100-SXM4-40GB', memoryMiB: 40_960 };
 const OFF = { migEnabled: false, migProfiles: null, migLayouts: null, mpsEnabled: false, timeSlicingEnabled: false };
 
 /** A partition, and a resource that pods can ask for then. */
@@ -289,9 +276,7 @@ class Chaos {
     for (const [kind, count] of proxy.counts) this.#faults.set(kind, (this.#faults.get(kind) ?? 0) + count);
     await proxy.close();
     await running.close();
-    // 15 s for a dead holder is the Lease's own matter.
-    const path = `/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/${CONTROLLER_NAME}`;
-    await this.#stack.cluster.client.json('DELETE', path).catch(() => {});
+    await dropControllerLease(this.#stack.cluster.client);
   }
 
   /** Nothing goes wrong any more: what has not arrived in the end never will. */

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import tap from 'tap';
 import { NODE_CONFIGS } from '../../../src/api/custom-resources.ts';
 import { createCustom } from '../../cluster/custom-resources.ts';
+import { A100 } from '../../cluster/emulated.ts';
 import { eventsOf } from '../../cluster/events.ts';
 import { stackFor } from '../../cluster/for-test.ts';
 import {
@@ -22,7 +23,6 @@ import { createPod, deletePod, findPod, gpuPod, listPods, nodeOf, refusalOf } fr
 import { waitFor } from '../../cluster/wait.ts';
 
 const EXAMPLES = resolve(import.meta.dirname, '../../../examples/phase2');
-const A100 = { gpus: 2, product: 'NVIDIA-A100-SXM4-40GB', memoryMiB: 40_960 };
 const NODES = ['gpu-node-01', 'gpu-node-02', 'busy', 'drained', 'edited', 'rejected', 'moved'];
 
 tap.test('GPUNodeConfigs by hand', async (t) => {

@@ -5,32 +5,20 @@
 
 import tap from 'tap';
 import { NODE_CONFIGS } from '../../../src/api/custom-resources.ts';
-import { CONTROLLER_NAME, NODE } from '../../../src/api/keys.ts';
+import { NODE } from '../../../src/api/keys.ts';
 import type { KubeClient } from '../../../src/cluster/kube-client.ts';
 import { seededRandom } from '../../../src/core/random.ts';
-import { NVIDIA } from '../../../src/sandbox/gpu-node/timing.ts';
 import { FaultProxy } from '../../chaos/fault-proxy.ts';
 import { NO_FAULTS } from '../../chaos/faults.ts';
 import { createCustom, installDefinitions } from '../../cluster/custom-resources.ts';
+import { A100, dropControllerLease, QUICK, QUICK_RECONCILER } from '../../cluster/emulated.ts';
 import { clusterFor } from '../../cluster/for-test.ts';
 import { comesTo, isMarked, readConfig, readNode } from '../../cluster/node-configs.ts';
 import { startFleet, startInProcessController, writeConfiguration } from '../../cluster/stack.ts';
 import { waitFor } from '../../cluster/wait.ts';
 
-const A100 = { gpus: 2, product: 'NVIDIA-A100-SXM4-40GB', memoryMiB: 40_960 };
-/** Short, so that many transitions fit into a test; the order of things is the same. */
-const TIMING = {
-  ...NVIDIA,
-  volumeSync: [1_000, 8_000],
-  featureLag: [1_000, 5_000],
-  pause: [1_000, 3_000],
-  mode: [1_000, 4_000],
-  geometry: [1_000, 5_000],
-} as const;
 const SPEED = 20;
-const CONFIGURATION = {
-  reconciler: { propagation: '9s', pluginDeadline: '30s', migDeadline: '60s', maxInTransition: '100%' },
-};
+const CONFIGURATION = { reconciler: { ...QUICK_RECONCILER, maxInTransition: '100%' } };
 const WANTED = {
   migEnabled: true,
   migLayouts: [{ gpus: [0], profiles: ['3g.20gb', '3g.20gb'] }],
@@ -55,13 +43,6 @@ async function endState(client: KubeClient, node: string) {
   };
 }
 
-async function dropLease(client: KubeClient): Promise<void> {
-  // A dead holder is waited for, 15 s each time (lease.test.ts): here that is not the point.
-  await client
-    .json('DELETE', `/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/${CONTROLLER_NAME}`)
-    .catch(() => {});
-}
-
 tap.test('killed after each single write of a full repartition, and started again', async (t) => {
   const cluster = await clusterFor(t, { kubelets: false });
   if (!cluster) return;
@@ -69,7 +50,7 @@ tap.test('killed after each single write of a full repartition, and started agai
   await installDefinitions(client);
   const names = Array.from({ length: 40 }, (_, i) => `n${i}`);
   const nodes = names.map((name) => ({ name, ...A100 }));
-  const fleet = await startFleet(cluster, { nodes, speed: SPEED, timing: TIMING });
+  const fleet = await startFleet(cluster, { nodes, speed: SPEED, timing: QUICK });
   t.teardown(() => fleet.stop());
   const configurationFile = writeConfiguration(cluster, CONFIGURATION);
   const setup = { configurationFile, speed: SPEED };
@@ -91,7 +72,7 @@ tap.test('killed after each single write of a full repartition, and started agai
     await proxy.close();
     if (died) {
       deaths += 1;
-      await dropLease(client);
+      await dropControllerLease(client);
       const second = await startInProcessController(cluster, setup);
       await comesTo(client, node, 'Ready');
       await second.close();
@@ -113,7 +94,7 @@ tap.test('two controllers, a bad network, an API server with its faults: every n
   const fleet = await startFleet(cluster, {
     nodes: names.map((name) => ({ name, ...A100 })),
     speed: SPEED,
-    timing: TIMING,
+    timing: QUICK,
   });
   t.teardown(() => fleet.stop());
   const configurationFile = writeConfiguration(cluster, CONFIGURATION);

@@ -10,6 +10,7 @@ import tap from 'tap';
 import { NODE_CONFIGS } from '../../../src/api/custom-resources.ts';
 import { NVIDIA } from '../../../src/sandbox/gpu-node/timing.ts';
 import { createCustom, installDefinitions } from '../../cluster/custom-resources.ts';
+import { A100 } from '../../cluster/emulated.ts';
 import { clusterFor } from '../../cluster/for-test.ts';
 import { startLaggingApi } from '../../cluster/lagging-api.ts';
 import { comesTo, isMarked, patchConfig, readNode } from '../../cluster/node-configs.ts';
@@ -32,7 +33,7 @@ tap.test('pods that a late scheduler wants to bind in the gap are held back, and
   if (!cluster) return;
   const { client } = cluster;
   await installDefinitions(client);
-  const node = { name: 'n', gpus: 2, product: 'NVIDIA-A100-SXM4-40GB', memoryMiB: 40_960 };
+  const node = { name: 'n', ...A100 };
   const fleet = await startFleet(cluster, { nodes: [node], speed: SPEED, timing: TIMING });
   t.teardown(() => fleet.stop());
   const configurationFile = writeConfiguration(cluster, { reconciler: { propagation: '9s' } });

@@ -6,13 +6,13 @@ import { z } from 'zod';
 import { NODE_CONFIGS } from '../../../src/api/custom-resources.ts';
 import { CUSTOM_RESOURCES, NODE_CONFIG } from '../../../src/api/keys.ts';
 import { createCustom } from '../../cluster/custom-resources.ts';
+import { A100 } from '../../cluster/emulated.ts';
 import { eventsOf } from '../../cluster/events.ts';
 import { stackFor } from '../../cluster/for-test.ts';
 import { comesTo, readConfig, readNode, reasonOf } from '../../cluster/node-configs.ts';
 import { createPod, deletePod, findPod, gpuPod, nodeOf } from '../../cluster/pods.ts';
 import { waitFor } from '../../cluster/wait.ts';
 
-const A100 = { gpus: 2, product: 'NVIDIA-A100-SXM4-40GB', memoryMiB: 40_960 };
 const SPEED = 60;
 const STRATEGY = 'gpu-autoscaler.io/optimization-strategy';
 const MIG = 'nvidia.com/mig-1g.5gb';

@@ -107,6 +107,13 @@ async function setUp(t: Test, configuration: object = {}) {
     status: (name: string) => api.get(path('configs', name))?.status as Status | undefined,
     events: () =>
       api.posted.filter(({ path }) => path.endsWith('/events')).map(({ body }) => `${body.type} ${body.reason}`),
+    /** Config c is for node a, which is marked and waits for its configuration. */
+    underWay: async () => {
+      is.node('a');
+      is.config('c', 'a');
+      reconciler.begin();
+      await is.says('c', 'Propagating');
+    },
     /** Time goes by, and it looks at everything. */
     pass: (ms: number) => {
       clock.ms += ms;
@@ -125,10 +132,7 @@ const aWhile = () => sleep(60);
 
 tap.test('from the wish to the node that is so', async (t) => {
   const is = await setUp(t);
-  is.node('a');
-  is.config('c', 'a');
-  is.reconciler.begin();
-  await is.says('c', 'Propagating');
+  await is.underWay();
   t.ok(is.isMarked('a'));
   t.match(is.api.get('/api/v1/namespaces/gpu-operator/configmaps/gpu-autoscaler-device-plugin'), {
     data: { [pluginName(MPS)]: /mps/ },
@@ -285,10 +289,7 @@ tap.test('switched off, nothing is changed', async (t) => {
 
 tap.test('switched off on the way: a node that was not told yet is given back', async (t) => {
   const is = await setUp(t);
-  is.node('a');
-  is.config('c', 'a');
-  is.reconciler.begin();
-  await is.says('c', 'Propagating');
+  await is.underWay();
   t.ok(is.isMarked('a'));
   is.configure({ enabled: false });
   await until('it is given back', () => !is.isMarked('a'));
@@ -375,10 +376,7 @@ tap.test(
 
 tap.test('names that somebody has taken away since are written again before the node is told', async (t) => {
   const is = await setUp(t);
-  is.node('a');
-  is.config('c', 'a');
-  is.reconciler.begin();
-  await is.says('c', 'Propagating');
+  await is.underWay();
   const path = '/api/v1/namespaces/gpu-operator/configmaps/gpu-autoscaler-device-plugin';
   is.api.objects.delete(path);
   is.pass(2 * MINUTE);
@@ -450,10 +448,7 @@ tap.test('after a restart it goes on where it was', async (t) => {
 
 tap.test('a node that nobody wants anything of any more is forgotten: nothing turns in circles', async (t) => {
   const is = await setUp(t);
-  is.node('a');
-  is.config('c', 'a');
-  is.reconciler.begin();
-  await is.says('c', 'Propagating');
+  await is.underWay();
   is.remove('nodes', 'a');
   await is.says('c', 'NoSuchNode');
   is.node('a');
