@@ -12,9 +12,10 @@ import { SHARED_GPU } from '../core/resources.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ReconcilerMetrics, SharingFigures } from '../telemetry/metrics.ts';
 import { ConfigBook, NodeBook } from './books.ts';
+import { CurrentKeys } from './current-keys.ts';
 import { evict } from './evict.ts';
 import { GpuPods } from './gpu-pods.ts';
-import { type Component, KeyStore, KeyStoreError } from './key-store.ts';
+import { KeyStoreError } from './key-store.ts';
 import { nextStep, phaseOf } from './next-step.ts';
 import { Reports } from './reports.ts';
 import type { ReconcilerSettings } from './settings.ts';
@@ -38,8 +39,6 @@ const MERGE = 'application/merge-patch+json';
 const RETRY_MS = 5_000;
 /** Nodes that are dealt with at the same time: one slow answer must not hold the others back. */
 const AT_ONCE = 8;
-/** Names that nobody needs any more are looked for so often. */
-const COLLECT_MS = 600_000;
 /** After a write that somebody else was quicker than. */
 const AGAIN_MS = 100;
 
@@ -55,7 +54,7 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #loop: Loop;
   readonly #reports: Reports;
-  #store: { readonly of: string; readonly store: KeyStore } | undefined;
+  readonly #keys: CurrentKeys;
   readonly #due = new Set<string>();
   /** When to look at a node again, ms. */
   readonly #wakes = new Map<string, number>();
@@ -67,13 +66,11 @@ export class Reconciler {
   /** About to be marked. */
   readonly #beginning = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
-  #collectAt: number;
   #follower = false;
   #ready = false;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    this.#collectAt = options.now() + COLLECT_MS;
     const changed = (node: string) => this.#look(node);
     let marked = 0;
     this.nodes = new NodeBook((node) => {
@@ -90,6 +87,7 @@ export class Reconciler {
       if (this.configs.of(node).length > 0 || this.nodes.get(node)?.mark) changed(node);
     });
     const { nodes, configs, pods } = this;
+    this.#keys = new CurrentKeys({ ...options, nodes });
     this.#reports = new Reports({ ...options, nodes, configs, pods, recommendations: this.#recommendations });
     this.#loop = new Loop({
       work: () => this.#work(),
@@ -164,7 +162,7 @@ export class Reconciler {
       this.#due.add(node);
     }
     const matters = (node: string) => this.configs.of(node).length > 0 || this.nodes.get(node)?.mark !== undefined;
-    if (this.#mayCollect() || [...this.#due].some(matters)) {
+    if (this.#keys.mayCollect || [...this.#due].some(matters)) {
       try {
         await holding(lease);
         this.#follower = false;
@@ -190,7 +188,7 @@ export class Reconciler {
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
-    await this.#collect();
+    await this.#keys.collect();
     const next = Math.min(...this.#wakes.values());
     if (next < Number.POSITIVE_INFINITY) this.#setTimer(Math.max(1, next - now()));
     if (failure) log.warn({ error: failure.message }, 'partitions: a step failed, it is tried again');
@@ -225,13 +223,12 @@ export class Reconciler {
     const since = memory?.phase === phase ? memory.since : now();
     if (memory?.phase !== phase) this.#phases.set(name, { phase, since });
     const marked = new Set([...this.nodes.marked, ...this.#beginning]);
-    const store = this.#keys();
     const step = nextStep({
       node,
       target: wish?.target,
       holders: this.pods.on(name),
       elapsed: now() - since,
-      age: (component, key) => store.age(component, key),
+      age: this.#keys.ages(),
       mayBegin: marked.has(name) || marked.size < most(this.nodes.size),
       drainGivenUp: this.#hasGivenUp(name, config, times.retry),
       times,
@@ -250,14 +247,6 @@ export class Reconciler {
     return last !== undefined && last.wish === wishKey(config) && this.#options.now() - last.at < ms;
   }
 
-  /** Whether what the mark names is still there: somebody may have taken it away since it was written. */
-  async #namesAreThere(name: string): Promise<boolean> {
-    const mark = this.nodes.get(name)?.mark;
-    if (!mark) return true;
-    const store = this.#keys();
-    return (await store.has('plugin', mark.plugin)) && (mark.mig === undefined || (await store.has('mig', mark.mig)));
-  }
-
   /** What is to be said besides the step's own sentence. */
   async #carryOut(name: string, config: NodeConfig | undefined, step: Step): Promise<string | undefined> {
     const { client, lease, settings } = this.#options;
@@ -267,11 +256,8 @@ export class Reconciler {
         if (step.wakeMs !== undefined) this.#wake(name, step.wakeMs);
         return undefined;
       case 'write-keys': {
-        const store = this.#keys();
-        const inUse = () => this.#namesInUse();
         try {
-          await store.add('plugin', [step.plugin], inUse);
-          if (step.mig) await store.add('mig', [step.mig], inUse);
+          await this.#keys.add(step.plugin, step.mig);
         } catch (error) {
           if (!(error instanceof KeyStoreError) && !isForGood(error)) throw error;
           const phase = this.nodes.get(name)?.mark ? 'Configuring' : 'Pending';
@@ -293,10 +279,12 @@ export class Reconciler {
         }
         return [...refusals].sort()[0];
       }
-      case 'patch':
-        if (step.doing === 'tell' && !(await this.#namesAreThere(name))) this.#look(name);
+      case 'patch': {
+        const mark = this.nodes.get(name)?.mark;
+        if (step.doing === 'tell' && mark && !(await this.#keys.has(mark))) this.#look(name);
         else await this.#patch(name, config, step.doing, step.patch, step.standing);
         return undefined;
+      }
     }
   }
 
@@ -338,51 +326,6 @@ export class Reconciler {
       metrics.transitions.inc({ result: news.result });
     }
     if (news && config) await this.#reports.event(config, { ...news, message });
-  }
-
-  #keys(): KeyStore {
-    const { client, now, lease, settings, log, metrics } = this.#options;
-    const { namespace, configMaps } = settings();
-    const of = JSON.stringify([namespace, configMaps]);
-    if (this.#store?.of !== of) {
-      const edited = (component: Component, name: string) => {
-        metrics.foreignEdits.inc();
-        log.warn(
-          { configMap: `${namespace}/${configMaps[component]}`, name },
-          'somebody else has changed a text of ours',
-        );
-      };
-      this.#store = {
-        of,
-        store: new KeyStore({ client, namespace, configMaps, now, maySend: () => lease.isHeld, edited }),
-      };
-    }
-    return this.#store.store;
-  }
-
-  #namesInUse(): ReadonlySet<string> {
-    const names = new Set<string>();
-    for (const { plugin, mig, mark, told } of this.nodes.all()) {
-      for (const name of [plugin, mig, mark?.plugin, mark?.mig, told?.plugin, told?.mig])
-        if (name !== undefined) names.add(name);
-    }
-    return names;
-  }
-
-  /** Only where something was ever written. */
-  #mayCollect(): boolean {
-    const { now, settings } = this.#options;
-    return this.#store !== undefined && now() >= this.#collectAt && settings().enabled;
-  }
-
-  async #collect(): Promise<void> {
-    const { now, log } = this.#options;
-    if (!this.#mayCollect()) return;
-    this.#collectAt = now() + COLLECT_MS;
-    for (const component of ['plugin', 'mig'] as const) {
-      const gone = await this.#keys().collect(component, this.#namesInUse());
-      if (gone > 0) log.info({ component, gone }, 'configurations that no node needs any more were removed');
-    }
   }
 }
 
