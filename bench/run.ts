@@ -6,7 +6,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { columns } from '../src/cli/gpu-grid.ts';
+import { columns } from '#src/cli/gpu-grid.ts';
 import { report } from './report.ts';
 import type { Scenario } from './scenario.ts';
 import { admissionLatency } from './scenarios/admission-latency.ts';

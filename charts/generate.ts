@@ -8,8 +8,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
-import { configurationSchema } from '../src/api/configuration.ts';
-import { definitionOf, NODE_CONFIGS, SHARING_POLICIES } from '../src/api/custom-resources.ts';
+import { configurationSchema } from '#src/api/configuration.ts';
+import { definitionOf, NODE_CONFIGS, SHARING_POLICIES } from '#src/api/custom-resources.ts';
 
 /** Text of each generated file, by its path in the project. */
 export function generatedFiles(): Map<string, string> {

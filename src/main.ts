@@ -15,18 +15,18 @@ import {
   extenderSettingsSchema,
   webhookSettingsSchema,
 } from './api/settings.ts';
+import { ConfigurationError, readConfiguration } from './app/configuration-watch.ts';
+import { startController } from './app/controller.ts';
+import { startExtender } from './app/extender.ts';
+import { startWebhook } from './app/webhook.ts';
 import { addDecide } from './cli/decide/command.ts';
 import { InputError } from './cli/input-error.ts';
 import { addSimulate } from './cli/simulate/command.ts';
-import { ConfigurationError, readConfiguration } from './cluster/configuration-watch.ts';
-import { KubeError } from './cluster/kube-client.ts';
-import { startController } from './controller/start.ts';
 import { strategyNames } from './core/strategies/registry.ts';
-import { startExtender } from './extender/start.ts';
+import { KubeError } from './kube/kube-client.ts';
 import { createLogger } from './telemetry/logger.ts';
-import { CertificateSettingsError } from './webhook/certificates/keeper.ts';
+import { CertificateSettingsError } from './webhook/certificates/certificate-manager.ts';
 import { certificateSource } from './webhook/certificates/settings.ts';
-import { startWebhook } from './webhook/start.ts';
 
 interface Running {
   readonly url: string;

@@ -1,9 +1,9 @@
 /** The published policies, replicated: if they come out as published, the simulator can be trusted. */
 
-import { expectedFragment } from '../../src/core/packing/fragment.ts';
-import type { NodeView } from '../../src/core/packing/node.ts';
-import { covering } from '../../src/core/packing/task-classes.ts';
-import type { Placement, Scorer, Strategy } from '../../src/core/strategies/strategy.ts';
+import { expectedFragment } from '#src/core/scoring/fragment.ts';
+import type { NodeView } from '#src/core/scoring/packing-node.ts';
+import { covering } from '#src/core/scoring/task-classes.ts';
+import type { Placement, Scorer, Strategy } from '#src/core/strategies/strategy.ts';
 
 /** Task classes that make up this share of the pods, as published. */
 const COVERAGE = 0.95;

@@ -1,13 +1,13 @@
 /** Random clusters and pending pods for the planner: small ones to be held against an exact solver, and a large one. */
 
-import { gpuModelOf, migProfiles } from '../../src/core/gpu-catalog.ts';
-import { inventoryOf, type NodeInventory, type SharingMode } from '../../src/core/inventory.ts';
-import { EMPTY, MigGeometry } from '../../src/core/mig/geometry.ts';
-import { maximalMultisets } from '../../src/core/mig/layouts.ts';
-import { allocatableOf, type GpuLayout, type Partition } from '../../src/core/partition.ts';
-import type { Demand, PlanningInput, PlanningNode } from '../../src/core/planning/facts.ts';
-import { randomIndex } from '../../src/core/random.ts';
-import { migResource, SHARED_GPU, WHOLE_GPU } from '../../src/core/resources.ts';
+import { gpuModelOf, migProfiles } from '#src/core/gpu-catalog.ts';
+import { inventoryOf, type NodeInventory, type SharingMode } from '#src/core/inventory.ts';
+import { EMPTY, MigGeometry } from '#src/core/mig/geometry.ts';
+import { maximalMultisets } from '#src/core/mig/layouts.ts';
+import { allocatableOf, type GpuLayout, type Partition } from '#src/core/partitioning/partition.ts';
+import type { PlanningInput, PlanningNode, PodDemand } from '#src/core/partitioning/plan-input.ts';
+import { randomIndex } from '#src/core/random.ts';
+import { migResource, SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 
 type Random = () => number;
 
@@ -40,7 +40,7 @@ export function randomNode(name: string, createdAt: number, shape: Shape, random
     }
   }
   const modes = new Set(random() < 0.7 ? MODES : MODES.filter((mode) => mode === 'exclusive' || random() < 0.6));
-  return { inventory, partition, coming: undefined, held, modes, onlyRecommend: () => undefined, restMs: 0 };
+  return { inventory, partition, coming: undefined, held, modes, onlyRecommend: () => undefined, cooldownMs: 0 };
 }
 
 export function inventoryWithPartition(
@@ -95,7 +95,7 @@ export function randomDemand(
   products: readonly string[],
   rooms: (node: string) => number,
   random: Random,
-): Demand {
+): PodDemand {
   const pick = <T>(items: readonly T[]): T => items[randomIndex(random, items.length)] as T;
   const base = {
     pods: Array.from({ length: pods }, (_, i) => `${name}/pod-${i}`),

@@ -5,9 +5,9 @@
  */
 
 import type { Highs } from 'highs';
-import { fit } from '../../src/core/fit.ts';
-import { mostMpsClients } from '../../src/core/gpu-catalog.ts';
-import type { NodeInventory } from '../../src/core/inventory.ts';
+import { fit } from '#src/core/fit.ts';
+import { mostMpsClients } from '#src/core/gpu-catalog.ts';
+import type { NodeInventory } from '#src/core/inventory.ts';
 import {
   changedGpus,
   disturbed,
@@ -16,9 +16,9 @@ import {
   inventoryWith,
   type Partition,
   type Sharing,
-} from '../../src/core/partition.ts';
-import type { Demand, PlanningInput, PlanningNode } from '../../src/core/planning/facts.ts';
-import { migResource, SHARED_GPU } from '../../src/core/resources.ts';
+} from '#src/core/partitioning/partition.ts';
+import type { PlanningInput, PlanningNode, PodDemand } from '#src/core/partitioning/plan-input.ts';
+import { migResource, SHARED_GPU } from '#src/core/resources.ts';
 import { layoutsOf } from './cases.ts';
 
 export interface Optimum {
@@ -59,7 +59,7 @@ export function optimum(highs: Highs, { nodes, demands }: PlanningInput, weights
   return { free: Math.round(first), served: Math.round(second), gpus: Math.round(third) };
 }
 
-function addNode(program: Program, node: PlanningNode, n: number, demands: readonly Demand[]): void {
+function addNode(program: Program, node: PlanningNode, n: number, demands: readonly PodDemand[]): void {
   const { inventory, held } = node;
   const frames = framesOf(node, demands);
   const y = (f: number) => `y${n}_${f}`;
@@ -109,7 +109,7 @@ function addNode(program: Program, node: PlanningNode, n: number, demands: reado
 }
 
 /** Instances of a profile are large enough for the pod; other resources are judged elsewhere. */
-function migFits(demand: Demand, { inventory }: PlanningNode): boolean {
+function migFits(demand: PodDemand, { inventory }: PlanningNode): boolean {
   const { resource, count, slotMiB, slotMilli, mode } = demand;
   if (!resource.startsWith('nvidia.com/mig-')) return true;
   const layouts = layoutsOf(inventory.product).filter((layout) => instances(layout, resource) > 0);
@@ -124,7 +124,7 @@ function instances(layout: GpuLayout, resource: string): number {
   return Object.entries(layout).reduce((sum, [name, count]) => sum + (migResource(name) === resource ? count : 0), 0);
 }
 
-function framesOf(node: PlanningNode, demands: readonly Demand[]): Frame[] {
+function framesOf(node: PlanningNode, demands: readonly PodDemand[]): Frame[] {
   const { inventory, partition, held, modes } = node;
   if (!partition) throw new Error('a node of unknown partition');
   const kind = { product: inventory.product, memoryMiB: inventory.gpuMiB ?? 0 };
@@ -179,7 +179,7 @@ function framesOf(node: PlanningNode, demands: readonly Demand[]): Frame[] {
 }
 
 /** Without those that another is at least as good as in every respect: the programs stay small. */
-function undominated(frames: readonly Frame[], demands: readonly Demand[]): Frame[] {
+function undominated(frames: readonly Frame[], demands: readonly PodDemand[]): Frame[] {
   const resources = [...new Set(demands.map(({ resource }) => resource))];
   const facts = frames.map((frame) => {
     const harms = resources.map(
@@ -196,7 +196,7 @@ function undominated(frames: readonly Frame[], demands: readonly Demand[]): Fram
 }
 
 /** Whether its slots of shared GPUs suit the pods; true for pods that want others. */
-function suitsShared({ sharing, inventory, changed }: Frame, demand: Demand): boolean {
+function suitsShared({ sharing, inventory, changed }: Frame, demand: PodDemand): boolean {
   const { resource, count, mode, slotMiB, slotMilli, mostReplicas } = demand;
   if (resource !== SHARED_GPU) return true;
   const request = { resources: [{ resource, count, largestContainer: count }], mode, slotMiB, slotMilli };

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
-import type { KubeClient } from '../../src/cluster/kube-client.ts';
+import type { KubeClient } from '#src/kube/kube-client.ts';
 import { gpuPod } from '../../test/cluster/pods.ts';
 import { createAll, startCluster } from '../../test/cluster/start.ts';
 import { nodeNames, sharedNodes } from '../fleet.ts';

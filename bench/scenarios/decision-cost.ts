@@ -1,10 +1,10 @@
-import type { Demand } from '../../src/core/packing/node.ts';
-import { PackingNode } from '../../src/core/packing/node.ts';
-import { taskClasses } from '../../src/core/packing/task-classes.ts';
-import { arrivals } from '../../src/core/simulation/arrivals.ts';
-import { syntheticWorkload } from '../../src/core/simulation/synthetic.ts';
-import { fragmentation } from '../../src/core/strategies/fragmentation.ts';
-import { FleetLog, ScoreTable } from '../../src/core/strategies/score-table.ts';
+import type { PackingDemand } from '#src/core/scoring/packing-node.ts';
+import { PackingNode } from '#src/core/scoring/packing-node.ts';
+import { FleetLog, ScoreTable } from '#src/core/scoring/score-table.ts';
+import { taskClasses } from '#src/core/scoring/task-classes.ts';
+import { arrivals } from '#src/core/simulation/arrivals.ts';
+import { syntheticWorkload } from '#src/core/simulation/synthetic.ts';
+import { fragmentation } from '#src/core/strategies/fragmentation.ts';
 import type { Scenario } from '../scenario.ts';
 
 const SIZES = [1_000, 10_000, 100_000];
@@ -23,10 +23,10 @@ export const decisionCost: Scenario = {
       const nodes = sizes.map((each) => new PackingNode(each));
       const fleet = new FleetLog(nodes);
       const scorer = fragmentation.scorer({ nodes: () => nodes, classes: taskClasses(pods) });
-      const tables = new Map<Demand, ScoreTable>();
+      const tables = new Map<PackingDemand, ScoreTable>();
       const capacityMilli = nodes.reduce((sum, { totalMilli }) => sum + totalMilli, 0);
       const order = arrivals(pods, { capacityMilli, ratio: 1, seed: 1 });
-      const place = (demand: Demand) => {
+      const place = (demand: PackingDemand) => {
         const table = tables.get(demand) ?? new ScoreTable(demand, scorer, fleet);
         tables.set(demand, table);
         const best = table.best();

@@ -4,10 +4,10 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { pino } from 'pino';
 import { z } from 'zod';
-import { History } from '../../src/telemetry/history/history.ts';
-import { Prometheus } from '../../src/telemetry/history/prometheus.ts';
-import { QUESTIONS } from '../../src/telemetry/history/utilisation.ts';
-import { createRegistry, historyMetrics } from '../../src/telemetry/metrics.ts';
+import { History } from '#src/telemetry/history/history.ts';
+import { Prometheus } from '#src/telemetry/history/prometheus.ts';
+import { QUESTIONS } from '#src/telemetry/history/utilisation.ts';
+import { createRegistry, historyMetrics } from '#src/telemetry/metrics.ts';
 import { median, type Scenario } from '../scenario.ts';
 import { startServer } from '../servers/start.ts';
 

@@ -1,5 +1,5 @@
 import fastJsonStringify from 'fast-json-stringify';
-import { extenderArgsSchema, filterReply } from '../../src/api/extender.ts';
+import { extenderArgsSchema, filterReply } from '#src/api/extender.ts';
 import { gpuPod } from '../../test/cluster/pods.ts';
 import { livePod } from '../../test/fakes/extender.ts';
 import { nodeNames } from '../fleet.ts';

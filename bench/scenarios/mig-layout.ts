@@ -1,9 +1,9 @@
 import highsLoader, { type Highs } from 'highs';
-import { migClassOf } from '../../src/core/gpu-catalog.ts';
-import { LayoutPlanner } from '../../src/core/mig/best-layout.ts';
-import { EMPTY, MigGeometry, type Multiset } from '../../src/core/mig/geometry.ts';
-import { maximalMultisets } from '../../src/core/mig/layouts.ts';
-import { randomIndex, seededRandom } from '../../src/core/random.ts';
+import { migClassOf } from '#src/core/gpu-catalog.ts';
+import { LayoutPlanner } from '#src/core/mig/best-layout.ts';
+import { EMPTY, MigGeometry, type Multiset } from '#src/core/mig/geometry.ts';
+import { maximalMultisets } from '#src/core/mig/layouts.ts';
+import { randomIndex, seededRandom } from '#src/core/random.ts';
 import { median, quantile, type Scenario } from '../scenario.ts';
 
 const CASES = 500;

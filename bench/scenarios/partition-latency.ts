@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { NODE } from '../../src/api/keys.ts';
-import type { KubeClient } from '../../src/cluster/kube-client.ts';
-import { agreement, observe } from '../../src/reconciler/observed.ts';
+import { NODE } from '#src/api/keys.ts';
+import type { KubeClient } from '#src/kube/kube-client.ts';
+import { agreement, observe } from '#src/state/observed-node.ts';
 import { A100 } from '../../test/cluster/emulated.ts';
 import { createPod, gpuPod } from '../../test/cluster/pods.ts';
 import { startStack } from '../../test/cluster/stack.ts';
@@ -115,11 +115,11 @@ async function look(client: KubeClient, runs: ReadonlyMap<string, Run>): Promise
     const { metadata } = namedSchema.parse(object);
     const run = runs.get(metadata.name);
     const node = observe(object);
-    if (!run || !node?.told) continue;
+    if (!run || !node?.lastApplied) continue;
     if (metadata.annotations[NODE.partition] !== undefined) run.told ??= now;
     if (
-      agreement(node, node.told.partition) === 'full' &&
-      (node.told.mig === undefined || node.migState === 'success')
+      agreement(node, node.lastApplied.partition) === 'full' &&
+      (node.lastApplied.mig === undefined || node.migState === 'success')
     ) {
       run.agreed ??= now;
     }

@@ -1,9 +1,9 @@
 import highsLoader, { type Highs } from 'highs';
-import { inOrder } from '../../src/core/planning/asked.ts';
-import type { Plan, PlanningInput } from '../../src/core/planning/facts.ts';
-import { GpuTypes } from '../../src/core/planning/gpu-type.ts';
-import { plan } from '../../src/core/planning/plan.ts';
-import { seededRandom } from '../../src/core/random.ts';
+import { inOrder } from '#src/core/partitioning/demand-class.ts';
+import { GpuTypes } from '#src/core/partitioning/gpu-type.ts';
+import { plan } from '#src/core/partitioning/plan.ts';
+import type { Plan, PlanningInput } from '#src/core/partitioning/plan-input.ts';
+import { seededRandom } from '#src/core/random.ts';
 import { largeCase, smallCase } from '../planning/cases.ts';
 import { optimum } from '../planning/exact.ts';
 import { median, quantile, type Scenario } from '../scenario.ts';

@@ -1,8 +1,8 @@
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
-import { SCHEDULER_NAME } from '../../src/api/keys.ts';
-import type { KubeClient } from '../../src/cluster/kube-client.ts';
-import { Reflector } from '../../src/cluster/reflector.ts';
+import { SCHEDULER_NAME } from '#src/api/keys.ts';
+import type { KubeClient } from '#src/kube/kube-client.ts';
+import { Reflector } from '#src/kube/reflector.ts';
 import { gpuPod } from '../../test/cluster/pods.ts';
 import type { ShippedConfig } from '../../test/cluster/scheduler-config.ts';
 import { type Cluster, createAll, startCluster } from '../../test/cluster/start.ts';

@@ -1,12 +1,12 @@
 /** Our webhook over N nodes and M policies, by TLS; arguments: N, M. */
 
-import { admissionConfigurationOf } from '../../src/api/admission-settings.ts';
-import { configurationSchema } from '../../src/api/configuration.ts';
-import { SYSTEM_NAMESPACE } from '../../src/api/keys.ts';
-import { AdmissionState } from '../../src/cluster/admission-state.ts';
-import { createLogger } from '../../src/telemetry/logger.ts';
-import { createRegistry, webhookMetrics } from '../../src/telemetry/metrics.ts';
-import { createWebhookServer } from '../../src/webhook/server.ts';
+import { admissionConfigurationOf } from '#src/api/admission-settings.ts';
+import { configurationSchema } from '#src/api/configuration.ts';
+import { SYSTEM_NAMESPACE } from '#src/api/keys.ts';
+import { AdmissionState } from '#src/state/admission-state.ts';
+import { createLogger } from '#src/telemetry/logger.ts';
+import { createRegistry, webhookMetrics } from '#src/telemetry/metrics.ts';
+import { createWebhookServer } from '#src/webhook/server.ts';
 import { createCertificate } from '../../test/cluster/certificates.ts';
 import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../../test/cluster/gpu-nodes.ts';
 import { takeList } from '../../test/fakes/listing.ts';
@@ -36,7 +36,7 @@ const server = createWebhookServer({
   registry,
   tls: await createCertificate(),
   metrics: webhookMetrics(registry),
-  waitsFor: () => undefined,
+  notReadyReason: () => undefined,
   context: () => ({ view: state.view(), now: new Date() }),
 });
 const url = await server.listen({ host: '127.0.0.1', port: 0 });

@@ -1,8 +1,8 @@
 /** What admission reads of a pod: more than the scheduler's half does, and only once in a pod's life. */
 
 import { z } from 'zod';
-import type { Placement } from '../core/admission/offer-book.ts';
-import type { PodLooks } from '../core/admission/workload-type.ts';
+import type { NodeConstraints } from '../core/admission/slot-index.ts';
+import type { WorkloadSignals } from '../core/admission/workload-type.ts';
 import { equalTo, type Requirement } from '../core/label-selector.ts';
 import { containerSchema, podSchema } from './kubernetes.ts';
 
@@ -56,12 +56,12 @@ export const admissionPodSchema = podSchema.extend({
 export type AdmissionPod = z.infer<typeof admissionPodSchema>;
 
 /** Where it may go by its own word: nodeSelector and required node affinity. Taints are not looked at. */
-export function placementOf({ spec }: AdmissionPod): Placement {
+export function nodeConstraintsOf({ spec }: AdmissionPod): NodeConstraints {
   const own = equalTo(spec.nodeSelector ?? {});
   const terms = requiredTerms(spec);
   if (terms.length === 0) return own.length > 0 ? [own] : [];
   const conditions = terms.reduce((sum, { matchExpressions }) => sum + (matchExpressions?.length ?? 0), 0);
-  if (terms.length + conditions > MOST_CONDITIONS) return [[NOWHERE]];
+  if (terms.length + conditions > MAX_CONDITIONS) return [[NOWHERE]];
   return terms.map(({ matchExpressions }) => {
     // An empty term selects no node. Source: Kubernetes, `NodeSelectorTerm`.
     if (!matchExpressions?.length) return [NOWHERE];
@@ -73,7 +73,7 @@ export function placementOf({ spec }: AdmissionPod): Placement {
 }
 
 /** Of a required affinity; looked up on every node. One that has more shares nowhere. */
-const MOST_CONDITIONS = 500;
+const MAX_CONDITIONS = 500;
 
 /** Holds for no labels. */
 const NOWHERE: Requirement = { key: '', operator: 'In', values: [] };
@@ -87,7 +87,7 @@ function requiredTerms({ affinity }: AdmissionPod['spec']) {
   return affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
 }
 
-export function looksOf({ metadata, spec }: AdmissionPod): PodLooks {
+export function workloadSignals({ metadata, spec }: AdmissionPod): WorkloadSignals {
   return {
     ownerKind: controllerOf(metadata)?.kind,
     images: spec.containers.flatMap(({ image }) => image ?? []),

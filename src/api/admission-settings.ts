@@ -1,7 +1,7 @@
 /** The configuration as admission uses it. */
 
-import type { AdmissionSettings, SharedMode } from '../core/admission/facts.ts';
-import type { OfferTerms } from '../core/admission/offer-book.ts';
+import type { AdmissionSettings, SharedMode } from '../core/admission/decision-input.ts';
+import type { SlotIndexOptions } from '../core/admission/slot-index.ts';
 import { equalTo } from '../core/label-selector.ts';
 import type { Configuration } from './configuration.ts';
 import { GFD, SCHEDULER_NAME } from './keys.ts';
@@ -9,7 +9,7 @@ import { conditionsOf } from './labels.ts';
 
 export interface AdmissionConfiguration {
   readonly settings: AdmissionSettings;
-  readonly offers: OfferTerms;
+  readonly offers: SlotIndexOptions;
   /** Whether a time-slice may use the memory of the whole GPU. */
   readonly oversubscribe: boolean;
 }

@@ -5,8 +5,8 @@
 
 import { z } from 'zod';
 import { API_GROUP, API_VERSION } from './keys.ts';
-import { nodeConfigSpec, nodeConfigStatus } from './node-config.ts';
-import { sharingPolicySpec, sharingPolicyStatus } from './sharing-policy.ts';
+import { nodeConfigSpec, nodeConfigStatusSchema } from './node-config.ts';
+import { sharingPolicySpec, sharingPolicyStatusSchema } from './sharing-policy.ts';
 
 interface CustomResource {
   readonly kind: string;
@@ -32,7 +32,7 @@ export const SHARING_POLICIES: CustomResource = {
   shortName: 'gsp',
   description: 'GPUSharingPolicy says which pods share GPUs, and how. The admission webhook reads it.',
   spec: sharingPolicySpec.describe('What is wanted.'),
-  status: sharingPolicyStatus.describe('What has come of it.'),
+  status: sharingPolicyStatusSchema.describe('What has come of it.'),
   columns: [
     { name: 'Strategy', type: 'string', jsonPath: '.spec.strategy', description: 'How the pods share.' },
     { name: 'Priority', type: 'integer', jsonPath: '.spec.priority', description: 'The highest one governs a pod.' },
@@ -46,7 +46,7 @@ export const NODE_CONFIGS: CustomResource = {
   shortName: 'gnc',
   description: 'GPUNodeConfig says how the GPUs of one node are to be shared.',
   spec: nodeConfigSpec.describe('What is wanted.'),
-  status: nodeConfigStatus.describe('What has come of it.'),
+  status: nodeConfigStatusSchema.describe('What has come of it.'),
   columns: [
     { name: 'Node', type: 'string', jsonPath: '.spec.nodeName', description: 'The node.' },
     { name: 'Phase', type: 'string', jsonPath: '.status.phase', description: 'How far the configuration is.' },

@@ -87,7 +87,7 @@ export function hasFinished({
 }
 
 /** `containers.0.resources: expected object`: the first faults of a failed parse, for people. */
-export function faults(error: z.ZodError): string {
+export function formatIssues(error: z.ZodError): string {
   return error.issues
     .slice(0, 3)
     .map(({ path, message }) => `${path.length > 0 ? path.map(segment).join('.') : 'body'}: ${message}`)

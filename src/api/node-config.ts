@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import type { Parsed } from '../core/units.ts';
-import { faults } from './kubernetes.ts';
+import { formatIssues } from './kubernetes.ts';
 import { SUBDOMAIN } from './labels.ts';
 import { matching, type Rule, withRules } from './rule.ts';
 import { celIsMigProfile, isMigProfile, migProfile, mpsClients, timeSlices } from './sharing-bounds.ts';
@@ -155,7 +155,7 @@ export const nodeConfigSpec = withRules(
   ],
 );
 
-export const nodeConfigStatus = z.object({
+export const nodeConfigStatusSchema = z.object({
   phase: z.enum(['Pending', 'Configuring', 'Ready', 'Failed']).optional().describe('How far the configuration is.'),
   message: z.string().max(32_768).optional().describe('The phase in a sentence.'),
   lastUpdateTime: timestamp.optional().describe('When the status was last written.'),
@@ -192,7 +192,7 @@ export const nodeConfigStatus = z.object({
   conditions: conditions.optional(),
 });
 export type NodeConfigSpec = z.infer<typeof nodeConfigSpec>;
-export type NodeConfigStatus = z.infer<typeof nodeConfigStatus>;
+export type NodeConfigStatus = z.infer<typeof nodeConfigStatusSchema>;
 
 /** A GPUNodeConfig as the API server sends it. */
 export interface NodeConfig {
@@ -241,7 +241,7 @@ export function parseNodeConfig(object: unknown): NodeConfig | undefined {
     labels: metadata.labels ?? {},
     annotations: metadata.annotations ?? {},
     nodeName: namedSpec.safeParse(stored.data.spec).data?.nodeName,
-    spec: spec.success ? { ok: true, value: spec.data } : { ok: false, reason: faults(spec.error) },
-    status: nodeConfigStatus.safeParse(status).data,
+    spec: spec.success ? { ok: true, value: spec.data } : { ok: false, reason: formatIssues(spec.error) },
+    status: nodeConfigStatusSchema.safeParse(status).data,
   };
 }

@@ -17,12 +17,12 @@ export function hasPreferences({ spec }: Pod): boolean {
 }
 
 /** True if one of the taints makes its node less welcome to the pod. */
-export function shuns({ spec }: Pod, softTaints: readonly Taint[]): boolean {
-  return !toleratesAll(spec.tolerations ?? [], softTaints);
+export function repelledBy({ spec }: Pod, softTaints: readonly Taint[]): boolean {
+  return !tolerates(spec.tolerations ?? [], softTaints);
 }
 
-export function toleratesAll(tolerations: readonly Toleration[], taints: readonly Taint[]): boolean {
-  return taints.every((taint) => tolerations.some((toleration) => tolerates(toleration, taint)));
+export function tolerates(tolerations: readonly Toleration[], taints: readonly Taint[]): boolean {
+  return taints.every((taint) => tolerations.some((toleration) => toleratesTaint(toleration, taint)));
 }
 
 /** The taints that only make a node less welcome. */
@@ -38,7 +38,7 @@ export function hardTaintsOf(taints: readonly Taint[] | null | undefined): Taint
 const SOFT = 'PreferNoSchedule';
 
 /** Source: Kubernetes, "Taints and Tolerations". Operators that we do not know tolerate nothing. */
-function tolerates({ key, operator, value, effect }: Toleration, taint: Taint): boolean {
+function toleratesTaint({ key, operator, value, effect }: Toleration, taint: Taint): boolean {
   if (effect && effect !== taint.effect) return false;
   if (key ? key !== taint.key : operator !== 'Exists') return false;
   if (operator === 'Exists') return true;

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { SharingPolicy } from '../core/admission/policy.ts';
 import type { Parsed } from '../core/units.ts';
-import { faults } from './kubernetes.ts';
+import { formatIssues } from './kubernetes.ts';
 import { conditionsOf, labelMap, labelSelector } from './labels.ts';
 import { withRules } from './rule.ts';
 import {
@@ -99,12 +99,12 @@ export const sharingPolicySpec = withRules(
   })),
 );
 
-export const sharingPolicyStatus = z.object({
+export const sharingPolicyStatusSchema = z.object({
   appliedPods: count.optional().describe('Pods that the policy governs.'),
   lastUpdateTime: timestamp.optional().describe('When the status was last written.'),
   conditions: conditions.optional(),
 });
-export type SharingPolicyStatus = z.infer<typeof sharingPolicyStatus>;
+export type SharingPolicyStatus = z.infer<typeof sharingPolicyStatusSchema>;
 
 /** Without the status: what we wrote ourselves must not make a policy unreadable. */
 const sharingPolicySchema = z.object({
@@ -118,7 +118,7 @@ const sharingPolicySchema = z.object({
  */
 export function parseSharingPolicy(object: unknown): Parsed<SharingPolicy> {
   const parsed = sharingPolicySchema.safeParse(object);
-  if (!parsed.success) return { ok: false, reason: faults(parsed.error) };
+  if (!parsed.success) return { ok: false, reason: formatIssues(parsed.error) };
   const { metadata, spec } = parsed.data;
   const { migConfig: mig, mpsConfig: mps, timeSlicingConfig: slicing } = spec;
   return {

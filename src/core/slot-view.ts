@@ -1,7 +1,7 @@
 /** A node of the ledger in the eyes of a strategy. */
 
 import type { NodeInventory, Pool } from './inventory.ts';
-import type { NodeView } from './packing/node.ts';
+import type { NodeView } from './scoring/packing-node.ts';
 
 /** One kind of slot of a node, as strategies see it; of this moment only. */
 export class SlotView implements NodeView {

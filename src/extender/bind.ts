@@ -8,13 +8,13 @@ import { setTimeout as timeout } from 'node:timers/promises';
 import type { AllocationRecord } from '../api/allocation-record.ts';
 import type { BindingArgs } from '../api/extender.ts';
 import { WRITTEN } from '../api/keys.ts';
-import { faults, podSchema } from '../api/kubernetes.ts';
-import type { ClusterState } from '../cluster/cluster-state.ts';
-import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
-import { holding, LAST_WORD_MS, type Lease } from '../cluster/lease.ts';
-import { projectPod } from '../cluster/projection.ts';
+import { formatIssues, podSchema } from '../api/kubernetes.ts';
 import { fit } from '../core/fit.ts';
 import type { GpuRequest } from '../core/request.ts';
+import { type KubeClient, KubeError } from '../kube/kube-client.ts';
+import { holding, LAST_WORD_MS, type Lease } from '../kube/lease.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
+import { projectPod } from '../state/projection.ts';
 import { allocationRecord } from './allocation.ts';
 
 export type BindOutcome =
@@ -43,7 +43,7 @@ type Again = () => object | undefined;
 
 const BOUND: BindOutcome = { result: 'bound' };
 const UNBOUND = Symbol('unbound');
-const LONGEST_DELAY_MS = 5_000;
+const MAX_DELAY_MS = 5_000;
 /** The watch confirms a Binding within moments; after so many ms without it, the pod is asked for. */
 const UNSEEN_MS = 5_000;
 
@@ -178,7 +178,7 @@ export class Binder {
   }
 
   async #keepAsking(args: BindingArgs, again: Again | undefined, cause: Error): Promise<void> {
-    for (let delayMs = 100; await this.#slept(delayMs); delayMs = Math.min(LONGEST_DELAY_MS, delayMs * 2)) {
+    for (let delayMs = 100; await this.#slept(delayMs); delayMs = Math.min(MAX_DELAY_MS, delayMs * 2)) {
       const settled = await this.#settle(args, again, cause).catch(() => undefined);
       if (!settled) continue;
       this.#inDoubt.delete(args.PodUID);
@@ -238,7 +238,7 @@ export class Binder {
     const known = state.requestOf(args.PodUID) ?? recall(args.PodUID);
     if (known) return known;
     const parsed = podSchema.safeParse(await client.json('GET', podPath(args)));
-    if (!parsed.success) throw new Error(`the pod cannot be read: ${faults(parsed.error)}`);
+    if (!parsed.success) throw new Error(`the pod cannot be read: ${formatIssues(parsed.error)}`);
     if (parsed.data.metadata.uid !== args.PodUID) throw new Error('the pod has been replaced by another of its name');
     return projectPod(parsed.data).request;
   }

@@ -3,10 +3,10 @@
 import type { FilterResult } from '../api/extender.ts';
 import type { FitCode } from '../core/fit.ts';
 import type { Ledger, LedgerNode } from '../core/ledger.ts';
-import type { ClassTable, Refusal } from '../core/strategies/class-table.ts';
+import type { EquivalenceClass, NodeRefusal } from '../core/scoring/equivalence-class.ts';
 
 export interface Filtered extends FilterResult {
-  readonly refused: readonly (readonly [name: string, refusal: Refusal])[];
+  readonly refused: readonly (readonly [name: string, refusal: NodeRefusal])[];
   /** Nodes refused, by reason. */
   readonly reasons: ReadonlyMap<FitCode, number>;
   /** Whether nodes that have room were left out, for the best of them. */
@@ -15,7 +15,7 @@ export interface Filtered extends FilterResult {
 
 export interface FilterOptions {
   readonly ledger: Ledger;
-  readonly table: ClassTable;
+  readonly table: EquivalenceClass;
   readonly names: readonly string[];
   /** The strategy's best node alone is enough: nobody else has a say. */
   readonly narrow: boolean;
@@ -26,7 +26,7 @@ export function filter({ ledger, table, names, narrow }: FilterOptions): Filtere
   // kube-scheduler sends pods by the names of resources, a count of 0 included: any node will do.
   if (table.request.resources.length === 0) return { passed: names, refused: [], reasons, narrowed: false };
   const passed: LedgerNode[] = [];
-  const refused: [string, Refusal][] = [];
+  const refused: [string, NodeRefusal][] = [];
   const nodes = ledger.findAll(names);
   // No iterator: this is the one loop over thousands of nodes that every pod waits for.
   for (let i = 0; i < nodes.length; i += 1) {

@@ -5,12 +5,12 @@
 
 import type { MetaVictims } from '../api/extender.ts';
 import type { Ledger } from '../core/ledger.ts';
-import type { ClassTable } from '../core/strategies/class-table.ts';
+import type { EquivalenceClass } from '../core/scoring/equivalence-class.ts';
 
 /** The candidates that are left, each with the victims as kube-scheduler chose them. */
 export function preempt(
   ledger: Ledger,
-  table: ClassTable,
+  table: EquivalenceClass,
   candidates: Readonly<Record<string, MetaVictims>>,
 ): Record<string, MetaVictims> {
   const asksForNone = table.request.resources.length === 0;

@@ -13,23 +13,23 @@ import {
   type PreemptionResult,
   preemptionArgsSchema,
 } from '../api/extender.ts';
-import { faults, type Pod, podSchema } from '../api/kubernetes.ts';
-import type { ClusterState } from '../cluster/cluster-state.ts';
-import { holding, type Lease } from '../cluster/lease.ts';
-import { type PodRecord, projectPod } from '../cluster/projection.ts';
+import { formatIssues, type Pod, podSchema } from '../api/kubernetes.ts';
 import { explainGpus } from '../core/explain.ts';
 import type { GpuRequest } from '../core/request.ts';
-import type { LiveStrategy } from '../core/strategies/live.ts';
+import type { LiveStrategy } from '../core/scoring/live-strategy.ts';
+import { holding, type Lease } from '../kube/lease.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
+import { type PodRecord, projectPod } from '../state/projection.ts';
 import type { ExtenderMetrics } from '../telemetry/metrics.ts';
 import { createServer, type HttpOptions } from '../telemetry/server.ts';
 import type { Binder } from './bind.ts';
-import type { Classes } from './classes.ts';
-import type { Comparisons } from './comparisons.ts';
+import type { ComparisonReporter } from './comparison-reporter.ts';
+import type { EquivalenceCache } from './equivalence-cache.ts';
 import { type Filtered, filter } from './filter.ts';
 import { mayNarrow } from './narrowing.ts';
 import { preempt } from './preempt.ts';
 import { prioritize } from './prioritize.ts';
-import type { SecondLook } from './second-look.ts';
+import type { Requeuer } from './requeuer.ts';
 
 /** 5,000 names of the longest kind and a pod of the largest size that the API server takes stay under 5 MiB. */
 export const BODY_LIMIT = 5 * 1024 * 1024;
@@ -39,29 +39,41 @@ const NODES_EXPLAINED = 10;
 /** In the answer of compare. */
 const DIFFERENCES_SHOWN = 100;
 
-export interface ExtenderServerOptions extends Pick<HttpOptions, 'log' | 'registry' | 'waitsFor'> {
+export interface ExtenderServerOptions extends Pick<HttpOptions, 'log' | 'registry' | 'notReadyReason'> {
   readonly state: ClusterState;
   readonly live: LiveStrategy;
-  readonly classes: Classes;
+  readonly equivalenceCache: EquivalenceCache;
   /** Whether filter answers with the best node alone where nobody else has a say. */
   readonly narrowing: () => boolean;
   readonly binder: Binder;
   readonly lease: Pick<Lease, 'hold' | 'isHeld'>;
-  readonly comparisons: Pick<Comparisons, 'now'>;
+  readonly comparisons: Pick<ComparisonReporter, 'now'>;
   readonly metrics: ExtenderMetrics;
-  readonly secondLook: SecondLook;
+  readonly requeuer: Requeuer;
   /** Where filter notes what a pod asks for, so that bind need not ask the API server. */
-  readonly seen: LRUCache<string, GpuRequest>;
+  readonly requestCache: LRUCache<string, GpuRequest>;
 }
 
 export function createExtenderServer(options: ExtenderServerOptions): FastifyInstance {
-  const { log, state, live, classes, narrowing, binder, lease, comparisons, metrics, secondLook, seen, waitsFor } =
-    options;
+  const {
+    log,
+    state,
+    live,
+    equivalenceCache,
+    narrowing,
+    binder,
+    lease,
+    comparisons,
+    metrics,
+    requeuer,
+    requestCache,
+    notReadyReason,
+  } = options;
   const { ledger } = state;
   const server = createServer({ ...options, bodyLimit: BODY_LIMIT });
 
   const mustBeReady = () => {
-    const missing = waitsFor();
+    const missing = notReadyReason();
     if (missing !== undefined) throw new ApiError('NotReady', missing);
   };
 
@@ -74,7 +86,7 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
       handler: (request, reply) => {
         mustBeReady();
         const parsed = schema.safeParse(request.body);
-        if (!parsed.success) throw new ApiError('InvalidEnvelope', faults(parsed.error));
+        if (!parsed.success) throw new ApiError('InvalidEnvelope', formatIssues(parsed.error));
         return answer(parsed.data, reply);
       },
     });
@@ -93,14 +105,14 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
   const answerFilter = ({ Pod, NodeNames, Nodes }: ExtenderArgs): string => {
     const started = performance.now();
     const { pod, uid, key, request } = readPod(Pod);
-    const table = classes.of(request);
-    if (uid && !seen.has(uid)) live.observe(request);
+    const table = equivalenceCache.of(request);
+    if (uid && !requestCache.has(uid)) live.observe(request);
     // The request of the class, not of the pod: thousands of these live on for a while.
-    if (uid) seen.set(uid, table.request);
+    if (uid) requestCache.set(uid, table.request);
     const names = given('NodeNames', NodeNames, Nodes);
     const narrow = narrowing() && mayNarrow(pod, state);
     const filtered = filter({ ledger, table, names, narrow });
-    if (uid) secondLook.filtered({ uid, key, request }, filtered.passed.length === 0, names);
+    if (uid) requeuer.filtered({ uid, key, request }, filtered.passed.length === 0, names);
     for (const [reason, count] of filtered.reasons) metrics.refusals.inc({ reason }, count);
     metrics.decisions.inc({ strategy: live.strategy.name, result: resultOf(filtered) });
     note(key, request, filtered, performance.now() - started);
@@ -120,13 +132,13 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
 
   verb('prioritize', extenderArgsSchema, ({ Pod, NodeNames, Nodes }) => {
     const { request } = readPod(Pod);
-    return prioritize(ledger, classes.of(request), given('NodeNames', NodeNames, Nodes));
+    return prioritize(ledger, equivalenceCache.of(request), given('NodeNames', NodeNames, Nodes));
   });
 
   verb('preempt', preemptionArgsSchema, ({ Pod, NodeNameToMetaVictims, NodeNameToVictims }): PreemptionResult => {
     const { request } = readPod(Pod);
     const candidates = given('NodeNameToMetaVictims', NodeNameToMetaVictims, NodeNameToVictims);
-    return { NodeNameToMetaVictims: preempt(ledger, classes.of(request), candidates) };
+    return { NodeNameToMetaVictims: preempt(ledger, equivalenceCache.of(request), candidates) };
   });
 
   verb('bind', bindingArgsSchema, async (args): Promise<BindingResult> => {
@@ -136,7 +148,7 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
     metrics.binds.inc({ result: outcome.result });
     const pod = `${args.PodNamespace}/${args.PodName}`;
     if (outcome.result === 'bound') {
-      const request = seen.get(args.PodUID);
+      const request = requestCache.get(args.PodUID);
       if (request) live.placed(request);
       log.info({ pod, node: args.Node, strategy: live.strategy.name, ms }, 'pod bound');
       return { Error: '' };
@@ -158,7 +170,7 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
 
 function readPod(body: unknown): PodRecord & { readonly pod: Pod } {
   const pod = podSchema.safeParse(body);
-  if (!pod.success) throw new ApiError('InvalidPod', faults(pod.error));
+  if (!pod.success) throw new ApiError('InvalidPod', formatIssues(pod.error));
   return { ...projectPod(pod.data), pod: pod.data };
 }
 

@@ -1,6 +1,6 @@
 /** Evictions, by the API that heeds PodDisruptionBudgets. */
 
-import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
+import { type KubeClient, KubeError } from '../kube/kube-client.ts';
 
 interface Pod {
   readonly namespace: string;

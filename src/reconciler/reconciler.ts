@@ -5,22 +5,22 @@
  */
 
 import type { NodeConfig } from '../api/node-config.ts';
-import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
-import { holding, type Lease, LeaseError } from '../cluster/lease.ts';
-import { Loop } from '../cluster/loop.ts';
 import { SHARED_GPU } from '../core/resources.ts';
+import { type KubeClient, KubeError } from '../kube/kube-client.ts';
+import { holding, type Lease, LeaseError } from '../kube/lease.ts';
+import { Loop } from '../kube/loop.ts';
+import { GpuPods } from '../state/gpu-pods.ts';
+import { NodeConfigStore, NodeStore } from '../state/node-config-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ReconcilerMetrics, SharingFigures } from '../telemetry/metrics.ts';
-import { ConfigBook, NodeBook } from './books.ts';
-import { CurrentKeys } from './current-keys.ts';
+import { ConfigMapStoreError } from './config-map-store.ts';
+import { ConfigMapStoreProvider } from './config-map-store-provider.ts';
+import { conflict, desiredStateOf, SWITCHED_OFF, unknownNode } from './desired-state.ts';
 import { evict } from './evict.ts';
-import { GpuPods } from './gpu-pods.ts';
-import { KeyStoreError } from './key-store.ts';
 import { nextStep, phaseOf } from './next-step.ts';
-import { Reports } from './reports.ts';
 import type { ReconcilerSettings } from './settings.ts';
-import type { Doing, NodePatch, Standing, Step } from './step.ts';
-import { conflict, SWITCHED_OFF, unknownNode, wishOf } from './wishes.ts';
+import { StatusReporter } from './status-reporter.ts';
+import type { Action, NodePatch, PhaseStatus, Step } from './step.ts';
 
 export interface ReconcilerOptions {
   readonly client: Pick<KubeClient, 'json'>;
@@ -38,7 +38,7 @@ export interface ReconcilerOptions {
 const MERGE = 'application/merge-patch+json';
 const RETRY_MS = 5_000;
 /** Nodes that are dealt with at the same time: one slow answer must not hold the others back. */
-const AT_ONCE = 8;
+const CONCURRENCY = 8;
 /** After a write that somebody else was quicker than. */
 const AGAIN_MS = 100;
 
@@ -48,13 +48,13 @@ interface Memory {
 }
 
 export class Reconciler {
-  readonly nodes: NodeBook;
-  readonly configs: ConfigBook;
+  readonly nodes: NodeStore;
+  readonly configs: NodeConfigStore;
   readonly pods: GpuPods;
   readonly #options: ReconcilerOptions;
   readonly #loop: Loop;
-  readonly #reports: Reports;
-  readonly #keys: CurrentKeys;
+  readonly #reports: StatusReporter;
+  readonly #keys: ConfigMapStoreProvider;
   readonly #due = new Set<string>();
   /** When to look at a node again, ms. */
   readonly #wakes = new Map<string, number>();
@@ -73,22 +73,22 @@ export class Reconciler {
     this.#options = options;
     const changed = (node: string) => this.#look(node);
     let marked = 0;
-    this.nodes = new NodeBook((node) => {
+    this.nodes = new NodeStore((node) => {
       changed(node);
-      const { size } = this.nodes.marked;
+      const { size } = this.nodes.inTransition;
       options.metrics.inTransition.set(size);
       // Also of a node that is gone, and its mark with it.
       if (size < marked) this.#nextInQueue();
       marked = size;
     });
-    this.configs = new ConfigBook(changed);
+    this.configs = new NodeConfigStore(changed);
     // Pods come and go all day on nodes that nobody wants anything of.
     this.pods = new GpuPods((node) => {
-      if (this.configs.of(node).length > 0 || this.nodes.get(node)?.mark) changed(node);
+      if (this.configs.of(node).length > 0 || this.nodes.get(node)?.transition) changed(node);
     });
     const { nodes, configs, pods } = this;
-    this.#keys = new CurrentKeys({ ...options, nodes });
-    this.#reports = new Reports({ ...options, nodes, configs, pods, recommendations: this.#recommendations });
+    this.#keys = new ConfigMapStoreProvider({ ...options, nodes });
+    this.#reports = new StatusReporter({ ...options, nodes, configs, pods, recommendations: this.#recommendations });
     this.#loop = new Loop({
       work: () => this.#work(),
       failed: (error) => options.log.warn({ error: error.message }, 'partitions: could not go on, trying again'),
@@ -101,7 +101,7 @@ export class Reconciler {
   begin(): void {
     this.#ready = true;
     for (const { nodeName } of this.configs.all()) if (nodeName !== undefined) this.#due.add(nodeName);
-    for (const name of this.nodes.marked) this.#due.add(name);
+    for (const name of this.nodes.inTransition) this.#due.add(name);
     this.#loop.start();
     this.#loop.trigger();
   }
@@ -161,7 +161,8 @@ export class Reconciler {
       this.#wakes.delete(node);
       this.#due.add(node);
     }
-    const matters = (node: string) => this.configs.of(node).length > 0 || this.nodes.get(node)?.mark !== undefined;
+    const matters = (node: string) =>
+      this.configs.of(node).length > 0 || this.nodes.get(node)?.transition !== undefined;
     if (this.#keys.mayCollect || [...this.#due].some(matters)) {
       try {
         await holding(lease);
@@ -187,7 +188,7 @@ export class Reconciler {
         });
       }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    await Promise.all(Array.from({ length: CONCURRENCY }, worker));
     await this.#keys.collect();
     const next = Math.min(...this.#wakes.values());
     if (next < Number.POSITIVE_INFINITY) this.#setTimer(Math.max(1, next - now()));
@@ -205,40 +206,40 @@ export class Reconciler {
     const { settings, now } = this.#options;
     const node = this.nodes.get(name);
     const [config, ...others] = this.configs.of(name);
-    for (const other of others) await this.#reports.tell(other, conflict(other, config));
+    for (const other of others) await this.#reports.report(other, conflict(other, config));
     if (!node) {
       this.#phases.delete(name);
-      if (config) await this.#reports.tell(config, unknownNode(name));
+      if (config) await this.#reports.report(config, unknownNode(name));
       return;
     }
     const { enabled, times, most, defaultProfile } = settings();
     // What is under way is brought to an end all the same, or taken back.
-    if (!enabled && !node.mark) {
-      if (config) await this.#reports.tell(config, SWITCHED_OFF);
+    if (!enabled && !node.transition) {
+      if (config) await this.#reports.report(config, SWITCHED_OFF);
       return;
     }
-    const wish = enabled && config ? wishOf(config, node, defaultProfile) : undefined;
+    const wish = enabled && config ? desiredStateOf(config, node, defaultProfile) : undefined;
     const phase = phaseOf(node);
     const memory = this.#phases.get(name);
     const since = memory?.phase === phase ? memory.since : now();
     if (memory?.phase !== phase) this.#phases.set(name, { phase, since });
-    const marked = new Set([...this.nodes.marked, ...this.#beginning]);
+    const marked = new Set([...this.nodes.inTransition, ...this.#beginning]);
     const step = nextStep({
       node,
-      target: wish?.target,
-      holders: this.pods.on(name),
+      desired: wish?.desired,
+      gpuPods: this.pods.on(name),
       elapsed: now() - since,
       age: this.#keys.ages(),
       mayBegin: marked.has(name) || marked.size < most(this.nodes.size),
       drainGivenUp: this.#hasGivenUp(name, config, times.retry),
       times,
     });
-    const standing = step.standing ?? wish?.standing;
+    const phaseStatus = step.phaseStatus ?? wish?.phaseStatus;
     const more = await this.#carryOut(name, config, step);
     // What follows at once is told at once: only where it comes to a rest does anybody read it.
-    if (config && standing && (step.do === 'nothing' || step.do === 'evict')) {
-      const message = more === undefined ? standing.message : `${standing.message}; ${more}`;
-      await this.#reports.tell(config, wish?.standing ?? { ...standing, message }, wish?.rejection);
+    if (config && phaseStatus && (step.do === 'nothing' || step.do === 'evict')) {
+      const message = more === undefined ? phaseStatus.message : `${phaseStatus.message}; ${more}`;
+      await this.#reports.report(config, wish?.phaseStatus ?? { ...phaseStatus, message }, wish?.rejection);
     }
   }
 
@@ -250,7 +251,7 @@ export class Reconciler {
   /** What is to be said besides the step's own sentence. */
   async #carryOut(name: string, config: NodeConfig | undefined, step: Step): Promise<string | undefined> {
     const { client, lease, settings } = this.#options;
-    if (step.standing?.reason === 'Queued') this.#queued.add(name);
+    if (step.phaseStatus?.reason === 'Queued') this.#queued.add(name);
     switch (step.do) {
       case 'nothing':
         if (step.wakeMs !== undefined) this.#wake(name, step.wakeMs);
@@ -259,11 +260,11 @@ export class Reconciler {
         try {
           await this.#keys.add(step.plugin, step.mig);
         } catch (error) {
-          if (!(error instanceof KeyStoreError) && !isForGood(error)) throw error;
-          const phase = this.nodes.get(name)?.mark ? 'Configuring' : 'Pending';
+          if (!(error instanceof ConfigMapStoreError) && !isForGood(error)) throw error;
+          const phase = this.nodes.get(name)?.transition ? 'Configuring' : 'Pending';
           const { namespace, configMaps } = settings();
           const message = `${(error as Error).message} (ConfigMaps ${configMaps.plugin} and ${configMaps.mig} in ${namespace})`;
-          if (config) await this.#reports.tell(config, { phase, reason: 'ConfigMapUnusable', message });
+          if (config) await this.#reports.report(config, { phase, reason: 'ConfigMapUnusable', message });
           this.#wake(name, settings().times.evict);
           return undefined;
         }
@@ -280,9 +281,9 @@ export class Reconciler {
         return [...refusals].sort()[0];
       }
       case 'patch': {
-        const mark = this.nodes.get(name)?.mark;
+        const mark = this.nodes.get(name)?.transition;
         if (step.doing === 'tell' && mark && !(await this.#keys.has(mark))) this.#look(name);
-        else await this.#patch(name, config, step.doing, step.patch, step.standing);
+        else await this.#patch(name, config, step.doing, step.patch, step.phaseStatus);
         return undefined;
       }
     }
@@ -292,9 +293,9 @@ export class Reconciler {
   async #patch(
     name: string,
     config: NodeConfig | undefined,
-    doing: Doing,
+    doing: Action,
     { unschedulable, ...metadata }: NodePatch,
-    standing: Standing | undefined,
+    phaseStatus: PhaseStatus | undefined,
   ): Promise<void> {
     const { client, lease, log, metrics, now, settings } = this.#options;
     if (doing === 'begin') this.#beginning.add(name);
@@ -316,12 +317,15 @@ export class Reconciler {
     } finally {
       this.#beginning.delete(name);
     }
-    if (standing?.reason === 'DrainTimeout') this.#drainsGivenUp.set(name, { at: now(), wish: wishKey(config) });
+    if (phaseStatus?.reason === 'DrainTimeout') this.#drainsGivenUp.set(name, { at: now(), wish: wishKey(config) });
     const message =
-      standing?.message ?? (settings().enabled ? 'nothing is wanted of it any more' : SWITCHED_OFF.message);
-    log.info({ node: name, config: config?.name, doing, reason: standing?.reason }, `partition of ${name}: ${message}`);
+      phaseStatus?.message ?? (settings().enabled ? 'nothing is wanted of it any more' : SWITCHED_OFF.message);
+    log.info(
+      { node: name, config: config?.name, doing, reason: phaseStatus?.reason },
+      `partition of ${name}: ${message}`,
+    );
     const news = NEWS[doing];
-    if (doing === 'repair') metrics.repairs.inc({ reason: reasonOfLast(this.nodes.get(name)?.mark?.repairs) });
+    if (doing === 'repair') metrics.repairs.inc({ reason: reasonOfLast(this.nodes.get(name)?.transition?.repairs) });
     if (news?.result) {
       metrics.transitions.inc({ result: news.result });
     }
@@ -329,7 +333,7 @@ export class Reconciler {
   }
 }
 
-const NEWS: Readonly<Record<Doing, { type: 'Normal' | 'Warning'; reason: string; result?: string } | undefined>> = {
+const NEWS: Readonly<Record<Action, { type: 'Normal' | 'Warning'; reason: string; result?: string } | undefined>> = {
   begin: { type: 'Normal', reason: 'PartitionChanging' },
   retarget: undefined,
   adopt: undefined,

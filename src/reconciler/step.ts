@@ -1,41 +1,27 @@
 /** The question for one node, and its answers: data only. */
 
-import type { Partition } from '../core/partition.ts';
-import type { Key } from './keys.ts';
-import type { ObservedNode } from './observed.ts';
+import type { Partition } from '../core/partitioning/partition.ts';
+import type { GpuPod } from '../state/gpu-pods.ts';
+import type { ObservedNode } from '../state/observed-node.ts';
+import type { NamedConfig } from './named-config.ts';
 
 /** What a GPUNodeConfig wants of the node. */
-export interface Target {
+export interface DesiredState {
   readonly config: string;
   readonly generation: number;
   readonly partition: Partition;
-  readonly plugin: Key;
-  readonly mig: Key;
+  readonly plugin: NamedConfig;
+  readonly mig: NamedConfig;
   readonly whenBusy: 'Wait' | 'Drain';
   /** ms after which a drain is given up. */
   readonly drainMs: number;
 }
 
-/** In place of a resource's name: nobody can tell what the pod holds. */
-export const ANYTHING = '*';
-
-/** A pod that holds GPUs of the node. */
-export interface Holder {
-  readonly uid: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly resources: Readonly<Record<string, number>>;
-  /** Why it must not be evicted; undefined if it may. */
-  readonly stays: string | undefined;
-  /** It is on its way out. */
-  readonly terminating: boolean;
-}
-
-export interface Situation {
+export interface NodeSituation {
   readonly node: ObservedNode;
   /** Undefined if nothing is wanted of the node, or nothing that it can be. */
-  readonly target: Target | undefined;
-  readonly holders: readonly Holder[];
+  readonly desired: DesiredState | undefined;
+  readonly gpuPods: readonly GpuPod[];
   /** ms for which the node has been in this phase: `phaseOf`. */
   readonly elapsed: number;
   /** ms for which a name has been in the ConfigMap; undefined if it is not there. */
@@ -61,7 +47,7 @@ export interface Times {
 }
 
 /** For the object's status. */
-export interface Standing {
+export interface PhaseStatus {
   readonly phase: 'Pending' | 'Configuring' | 'Ready' | 'Failed';
   /** In one word for programs. */
   readonly reason: string;
@@ -75,11 +61,11 @@ export interface NodePatch {
   readonly unschedulable?: true | null;
 }
 
-export type Doing = 'begin' | 'retarget' | 'tell' | 'repair' | 'finish' | 'abort' | 'fail' | 'adopt';
+export type Action = 'begin' | 'retarget' | 'tell' | 'repair' | 'finish' | 'abort' | 'fail' | 'adopt';
 
-export type Step = { readonly standing: Standing | undefined } & (
+export type Step = { readonly phaseStatus: PhaseStatus | undefined } & (
   | { readonly do: 'nothing'; readonly wakeMs?: number | undefined }
-  | { readonly do: 'write-keys'; readonly plugin: Key; readonly mig: Key | undefined }
-  | { readonly do: 'evict'; readonly pods: readonly Holder[]; readonly wakeMs: number }
-  | { readonly do: 'patch'; readonly doing: Doing; readonly patch: NodePatch }
+  | { readonly do: 'write-keys'; readonly plugin: NamedConfig; readonly mig: NamedConfig | undefined }
+  | { readonly do: 'evict'; readonly pods: readonly GpuPod[]; readonly wakeMs: number }
+  | { readonly do: 'patch'; readonly doing: Action; readonly patch: NodePatch }
 );

@@ -20,7 +20,7 @@ export interface HttpOptions {
   readonly log: Logger;
   readonly registry: Registry;
   /** What the role still waits for; undefined once it can answer. */
-  readonly waitsFor: () => string | undefined;
+  readonly notReadyReason: () => string | undefined;
   /** Largest body read, in bytes. */
   readonly bodyLimit: number;
   /** Certificate and key; without it, plain HTTP. */
@@ -43,7 +43,7 @@ const DEADLINES = { headersTimeout: REQUEST_MS, connectionsCheckingInterval: 5_0
 const GRACE_MS = 5_000;
 
 export function createServer(options: HttpOptions): FastifyInstance {
-  const { log, registry, waitsFor, bodyLimit, tls } = options;
+  const { log, registry, notReadyReason, bodyLimit, tls } = options;
   const server: FastifyInstance = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -79,7 +79,7 @@ export function createServer(options: HttpOptions): FastifyInstance {
 
   server.get('/healthz', () => 'ok');
   server.get('/readyz', (_request, reply) => {
-    const missing = waitsFor();
+    const missing = notReadyReason();
     if (missing === undefined) return 'ok';
     return reply.code(503).send(new ApiError('NotReady', missing).body());
   });

@@ -4,10 +4,10 @@
  */
 
 import { READ, WRITTEN } from '../api/keys.ts';
-import type { AdmissionView, Judged } from '../cluster/judge.ts';
-import type { Decision, Shared } from '../core/admission/facts.ts';
+import type { Decision, Shared } from '../core/admission/decision-input.ts';
 import { isGpuResource, WHOLE_GPU } from '../core/resources.ts';
 import { formatMiB } from '../core/units.ts';
+import type { AdmissionResult, AdmissionView } from '../state/evaluate-admission.ts';
 
 export interface Mutation {
   /** The pod as JSON, as `admissionPodSchema` has accepted it; it is not changed. */
@@ -25,7 +25,12 @@ type Json = Record<string, unknown>;
  * The pod as decided; undefined if it stays as it is.
  * @param object the pod as JSON, as it was judged
  */
-export function carryOut(object: unknown, judged: Judged, { settings }: AdmissionView, now: Date): unknown {
+export function applyDecision(
+  object: unknown,
+  judged: AdmissionResult,
+  { settings }: AdmissionView,
+  now: Date,
+): unknown {
   if (!judged.ok || judged.decision.action === 'leave') return undefined;
   const originalRequest = judged.requested.get(WHOLE_GPU) ?? 0;
   const { schedulerName } = settings;

@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { WEBHOOK_NAME } from '../api/keys.ts';
-import { type KubeClient, KubeError } from '../cluster/kube-client.ts';
+import { type KubeClient, KubeError } from '../kube/kube-client.ts';
 import { HOOK_NAME, type WebhookConfigurationOptions, webhookConfiguration } from './configuration.ts';
 
 export type Owned = Omit<WebhookConfigurationOptions, 'caBundle'>;

@@ -1,9 +1,9 @@
 /** One AdmissionReview, from request to reply. Whatever is wrong with a pod, it is admitted. */
 
 import type { AdmissionRequest, AdmissionReviewReply } from '../api/admission-review.ts';
-import { type AdmissionView, judge } from '../cluster/judge.ts';
-import type { Decision, SharedMode } from '../core/admission/facts.ts';
-import { carryOut } from './mutate.ts';
+import type { Decision, SharedMode } from '../core/admission/decision-input.ts';
+import { type AdmissionView, evaluateAdmission } from '../state/evaluate-admission.ts';
+import { applyDecision } from './mutate.ts';
 import { patchOf } from './patch.ts';
 
 /** What became of the pod, for metrics and logs. */
@@ -30,7 +30,7 @@ export function review(request: AdmissionRequest, { view, now }: ReviewContext):
   if (request.operation !== 'CREATE' || (request.kind?.kind ?? 'Pod') !== 'Pod' || request.subResource) {
     return admit(request, { strategy: 'none', pod: '', reasons: ['only the creation of pods is reviewed'] });
   }
-  const judged = judge(request.object, request.namespace ?? undefined, view);
+  const judged = evaluateAdmission(request.object, request.namespace ?? undefined, view);
   if (!judged.ok) {
     const warnings = judged.unreadable ? judged.faults.map((fault) => `not optimized: ${fault}`) : judged.faults;
     return admit(request, { strategy: 'error', pod: judged.pod, reasons: judged.faults }, warnings);
@@ -38,7 +38,7 @@ export function review(request: AdmissionRequest, { view, now }: ReviewContext):
   const { pod, decision } = judged;
   const { reasons, warnings, policy } = decision;
   const outcome = { strategy: strategyOf(decision), pod, reasons, ...(policy !== undefined && { policy }) };
-  const changed = carryOut(request.object, judged, view, now);
+  const changed = applyDecision(request.object, judged, view, now);
   if (changed === undefined) return admit(request, outcome, warnings);
   if (annotationBytes(changed) > MOST_ANNOTATIONS) {
     const why = 'not optimized: its annotations and ours would be larger than Kubernetes takes';

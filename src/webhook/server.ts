@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { type AdmissionRequest, admissionReviewSchema } from '../api/admission-review.ts';
 import { ApiError } from '../api/errors.ts';
 import { WEBHOOK_PATH } from '../api/keys.ts';
-import { faults } from '../api/kubernetes.ts';
+import { formatIssues } from '../api/kubernetes.ts';
 import type { WebhookMetrics } from '../telemetry/metrics.ts';
 import { createServer, type HttpOptions } from '../telemetry/server.ts';
 import { admitUndecided, type ReviewContext, type Reviewed, review } from './review.ts';
@@ -19,7 +19,7 @@ export interface WebhookServerOptions extends Omit<HttpOptions, 'bodyLimit'> {
 }
 
 export function createWebhookServer(options: WebhookServerOptions): FastifyInstance {
-  const { log, metrics, waitsFor, context } = options;
+  const { log, metrics, notReadyReason, context } = options;
   const server = createServer({ ...options, bodyLimit: BODY_LIMIT });
 
   /** A fault of ours must keep no pod from being made. */
@@ -40,9 +40,9 @@ export function createWebhookServer(options: WebhookServerOptions): FastifyInsta
     },
     handler: ({ body }) => {
       const parsed = admissionReviewSchema.safeParse(body);
-      if (!parsed.success) throw new ApiError('InvalidEnvelope', faults(parsed.error));
+      if (!parsed.success) throw new ApiError('InvalidEnvelope', formatIssues(parsed.error));
       const { request } = parsed.data;
-      const missing = waitsFor();
+      const missing = notReadyReason();
       if (missing !== undefined) {
         metrics.decisions.inc({ strategy: 'error' });
         log.warn({ uid: request.uid, why: missing }, 'no optimization: pod admitted as it is');

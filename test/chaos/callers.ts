@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { randomIndex } from '../../src/core/random.ts';
+import { randomIndex } from '#src/core/random.ts';
 import { drawWish } from './fleet.ts';
 import { create, end, type LivePod, lifetime, remove, type World } from './world.ts';
 

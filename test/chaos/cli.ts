@@ -8,9 +8,9 @@
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { columns } from '#src/cli/gpu-grid.ts';
+import { seededRandom } from '#src/core/random.ts';
 import { report } from '../../bench/report.ts';
-import { columns } from '../../src/cli/gpu-grid.ts';
-import { seededRandom } from '../../src/core/random.ts';
 import { startCluster } from '../cluster/start.ts';
 import { fleet } from './fleet.ts';
 import { type ChaosReport, runChaos } from './run.ts';

@@ -2,8 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import tap, { type Test } from 'tap';
-import { KubeClient, KubeError } from '../../src/cluster/kube-client.ts';
-import { seededRandom } from '../../src/core/random.ts';
+import { seededRandom } from '#src/core/random.ts';
+import { KubeClient, KubeError } from '#src/kube/kube-client.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { FakeApiServer } from '../fakes/api-server.ts';
 import { FaultProxy, type FaultProxyOptions } from './fault-proxy.ts';

@@ -1,6 +1,6 @@
 /** Nodes of all kinds, in numbers that chance decides, and pods that ask for what they offer. */
 
-import { randomIndex } from '../../src/core/random.ts';
+import { randomIndex } from '#src/core/random.ts';
 import { exclusiveNode, migNode, mpsNode, T4, timeSlicingNode } from '../cluster/gpu-nodes.ts';
 import { gpuPod } from '../cluster/pods.ts';
 

@@ -1,7 +1,7 @@
 /** The judge says of every moment in which a node had given away more than it has, and of records that lie. */
 
 import tap, { type Test } from 'tap';
-import { KubeClient } from '../../src/cluster/kube-client.ts';
+import { KubeClient } from '#src/kube/kube-client.ts';
 import { exclusiveNode, mpsNode } from '../cluster/gpu-nodes.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { FakeApiServer } from '../fakes/api-server.ts';

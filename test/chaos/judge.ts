@@ -6,8 +6,8 @@
 
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { parseAllocationRecord } from '../../src/api/allocation-record.ts';
-import type { KubeClient } from '../../src/cluster/kube-client.ts';
+import { parseAllocationRecord } from '#src/api/allocation-record.ts';
+import type { KubeClient } from '#src/kube/kube-client.ts';
 
 const quantities = z.record(z.string(), z.string()).default({});
 const podSchema = z.object({

@@ -5,7 +5,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { randomIndex, seededRandom } from '../../src/core/random.ts';
+import { randomIndex, seededRandom } from '#src/core/random.ts';
 import { gpuPod } from '../cluster/pods.ts';
 import type { Cluster } from '../cluster/start.ts';
 import { waitFor } from '../cluster/wait.ts';

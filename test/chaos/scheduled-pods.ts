@@ -1,7 +1,7 @@
 /** Pods that the real kube-scheduler places: always some, coming and going, never more than would all fit at once. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { randomIndex } from '../../src/core/random.ts';
+import { randomIndex } from '#src/core/random.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { drawWish, type PodWish } from './fleet.ts';
 import { create, end, type LivePod, lifetime, remove, type World } from './world.ts';

@@ -1,7 +1,7 @@
 /** What everybody in a chaos run shares, and how pods come and go in it. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type KubeClient, KubeError } from '../../src/cluster/kube-client.ts';
+import { type KubeClient, KubeError } from '#src/kube/kube-client.ts';
 import { createPod } from '../cluster/pods.ts';
 import type { ExtenderProcess, PodToBind } from './extender-process.ts';
 import { type PodWish, podFor } from './fleet.ts';

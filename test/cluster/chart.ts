@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { KubeClient } from '../../src/cluster/kube-client.ts';
+import { KubeClient } from '#src/kube/kube-client.ts';
 import { findPrograms } from './programs.ts';
 import type { Cluster } from './start.ts';
 

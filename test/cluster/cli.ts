@@ -1,7 +1,7 @@
 /** `npm run cluster`: a control plane with GPU nodes, for looking at with kubectl. */
 
 import { parseArgs } from 'node:util';
-import type { GpuFleet } from '../../src/sandbox/gpu-node/fleet.ts';
+import type { GpuFleet } from '#src/sandbox/gpu-node/fleet.ts';
 import { installDefinitions } from './custom-resources.ts';
 import { A100, T4 } from './emulated.ts';
 import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from './gpu-nodes.ts';

@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { NODE_CONFIGS, SHARING_POLICIES } from '../../src/api/custom-resources.ts';
-import { API_GROUP, API_VERSION } from '../../src/api/keys.ts';
-import type { KubeClient } from '../../src/cluster/kube-client.ts';
+import { NODE_CONFIGS, SHARING_POLICIES } from '#src/api/custom-resources.ts';
+import { API_GROUP, API_VERSION } from '#src/api/keys.ts';
+import type { KubeClient } from '#src/kube/kube-client.ts';
 import { waitFor } from './wait.ts';
 
 /** Folder of the definitions. */

@@ -1,8 +1,8 @@
 /** Emulated GPU nodes for tests on a control plane: kinds of them, and delays that are short. */
 
-import { CONTROLLER_NAME } from '../../src/api/keys.ts';
-import type { KubeClient } from '../../src/cluster/kube-client.ts';
-import { NVIDIA, type Timing } from '../../src/sandbox/gpu-node/timing.ts';
+import { CONTROLLER_NAME } from '#src/api/keys.ts';
+import type { KubeClient } from '#src/kube/kube-client.ts';
+import { NVIDIA, type Timing } from '#src/sandbox/gpu-node/timing.ts';
 
 /** A node of two. */
 export const A100 = { gpus: 2, product: 'NVIDIA-A100-SXM4-40GB', memoryMiB: 40_960 } as const;

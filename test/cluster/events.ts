@@ -1,7 +1,7 @@
 /** What people are told about an object: its events. */
 
 import { z } from 'zod';
-import type { KubeClient } from '../../src/cluster/kube-client.ts';
+import type { KubeClient } from '#src/kube/kube-client.ts';
 
 const eventSchema = z.object({
   reason: z.string(),

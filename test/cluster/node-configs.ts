@@ -1,9 +1,9 @@
 /** GPUNodeConfigs of a test cluster, and the nodes that they are for, through the API alone. */
 
 import { z } from 'zod';
-import { CUSTOM_RESOURCES, NODE } from '../../src/api/keys.ts';
-import { type NodeConfig, parseNodeConfig } from '../../src/api/node-config.ts';
-import type { KubeClient } from '../../src/cluster/kube-client.ts';
+import { CUSTOM_RESOURCES, NODE } from '#src/api/keys.ts';
+import { type NodeConfig, parseNodeConfig } from '#src/api/node-config.ts';
+import type { KubeClient } from '#src/kube/kube-client.ts';
 import { type WaitOptions, waitFor } from './wait.ts';
 
 const nodeSchema = z.object({

@@ -1,6 +1,6 @@
 /** Changes to the nodes of a test cluster, as an administrator or NVIDIA's components make them. */
 
-import type { KubeClient } from '../../src/cluster/kube-client.ts';
+import type { KubeClient } from '#src/kube/kube-client.ts';
 
 const contentType = 'application/merge-patch+json';
 

@@ -1,8 +1,8 @@
 /** Pods of a test cluster, through its API alone. */
 
 import { z } from 'zod';
-import { SCHEDULER_NAME } from '../../src/api/keys.ts';
-import type { KubeClient } from '../../src/cluster/kube-client.ts';
+import { SCHEDULER_NAME } from '#src/api/keys.ts';
+import type { KubeClient } from '#src/kube/kube-client.ts';
 import { type WaitOptions, waitFor } from './wait.ts';
 
 const resourcesSchema = z.record(z.string(), z.string()).optional();

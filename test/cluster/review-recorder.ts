@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import type { Test } from 'tap';
 import { z } from 'zod';
-import { webhookConfiguration } from '../../src/webhook/configuration.ts';
+import { webhookConfiguration } from '#src/webhook/configuration.ts';
 import { createCertificate } from './certificates.ts';
 import type { Cluster } from './start.ts';
 

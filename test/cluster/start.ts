@@ -11,7 +11,7 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
-import { KubeClient } from '../../src/cluster/kube-client.ts';
+import { KubeClient } from '#src/kube/kube-client.ts';
 import { freePorts, Processes, type Running } from './processes.ts';
 import { findPrograms, type Programs } from './programs.ts';
 import { type ShippedConfig, schedulerConfig } from './scheduler-config.ts';

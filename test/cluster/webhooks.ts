@@ -1,10 +1,10 @@
 /** Replicas of the webhook in this process that keep their certificates themselves, behind one address. */
 
 import { join } from 'node:path';
-import { createLogger } from '../../src/telemetry/logger.ts';
-import type { ManagedCertificates } from '../../src/webhook/certificates/managed.ts';
-import type { Policy } from '../../src/webhook/certificates/plan.ts';
-import { type RunningWebhook, startWebhook } from '../../src/webhook/start.ts';
+import { type RunningWebhook, startWebhook } from '#src/app/webhook.ts';
+import { createLogger } from '#src/telemetry/logger.ts';
+import type { ManagedCertificates } from '#src/webhook/certificates/managed.ts';
+import type { Policy } from '#src/webhook/certificates/plan.ts';
 import type { Cluster } from './start.ts';
 
 export const EXEMPT = ['kube-system', 'gpu-autoscaler-system'];

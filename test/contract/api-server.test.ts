@@ -2,7 +2,7 @@
 
 import tap, { type Test } from 'tap';
 import { z } from 'zod';
-import { KubeClient, KubeError } from '../../src/cluster/kube-client.ts';
+import { KubeClient, KubeError } from '#src/kube/kube-client.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { gpuPod } from '../cluster/pods.ts';
 import { waitFor } from '../cluster/wait.ts';

@@ -5,12 +5,12 @@
 
 import tap, { type Test } from 'tap';
 import { z } from 'zod';
-import { NODE_CONFIGS, SHARING_POLICIES } from '../../src/api/custom-resources.ts';
-import { faults } from '../../src/api/kubernetes.ts';
-import { nodeConfigSpec } from '../../src/api/node-config.ts';
-import { parseSharingPolicy } from '../../src/api/sharing-policy.ts';
-import type { KubeClient } from '../../src/cluster/kube-client.ts';
-import type { Parsed } from '../../src/core/units.ts';
+import { NODE_CONFIGS, SHARING_POLICIES } from '#src/api/custom-resources.ts';
+import { formatIssues } from '#src/api/kubernetes.ts';
+import { nodeConfigSpec } from '#src/api/node-config.ts';
+import { parseSharingPolicy } from '#src/api/sharing-policy.ts';
+import type { Parsed } from '#src/core/units.ts';
+import type { KubeClient } from '#src/kube/kube-client.ts';
 import { createCustom, installDefinitions, manifest, pathOf, type Resource } from '../cluster/custom-resources.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import type { AcceptedCase, RefusedCase } from './custom-resource-cases/case.ts';
@@ -39,7 +39,7 @@ tap.test('custom resources', async (t) => {
 
 function parseNodeConfig(object: unknown): Parsed<unknown> {
   const parsed = z.object({ spec: nodeConfigSpec }).safeParse(object);
-  return parsed.success ? { ok: true, value: parsed.data } : { ok: false, reason: faults(parsed.error) };
+  return parsed.success ? { ok: true, value: parsed.data } : { ok: false, reason: formatIssues(parsed.error) };
 }
 
 async function takes(

@@ -10,10 +10,10 @@ import { json } from 'node:stream/consumers';
 import tap, { type Test } from 'tap';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { NODE_CONFIGS, SHARING_POLICIES } from '../../src/api/custom-resources.ts';
-import type { NodeConfigStatus } from '../../src/api/node-config.ts';
-import { parseSharingPolicy, type SharingPolicyStatus } from '../../src/api/sharing-policy.ts';
-import type { KubeClient } from '../../src/cluster/kube-client.ts';
+import { NODE_CONFIGS, SHARING_POLICIES } from '#src/api/custom-resources.ts';
+import type { NodeConfigStatus } from '#src/api/node-config.ts';
+import { parseSharingPolicy, type SharingPolicyStatus } from '#src/api/sharing-policy.ts';
+import type { KubeClient } from '#src/kube/kube-client.ts';
 import {
   CRDS,
   createCustom,

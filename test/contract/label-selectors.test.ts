@@ -2,7 +2,7 @@
 
 import tap from 'tap';
 import { z } from 'zod';
-import { type LabelSelector, type Labels, matches, type Requirement } from '../../src/core/label-selector.ts';
+import { type LabelSelector, type Labels, matches, type Requirement } from '#src/core/label-selector.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { createPod, gpuPod } from '../cluster/pods.ts';
 

@@ -1,12 +1,12 @@
 /** A kind that the real API server does not know yet, comes to know, and forgets again. */
 
 import tap from 'tap';
-import { admissionConfigurationOf } from '../../src/api/admission-settings.ts';
-import { configurationSchema } from '../../src/api/configuration.ts';
-import { SHARING_POLICIES } from '../../src/api/custom-resources.ts';
-import { API_GROUP } from '../../src/api/keys.ts';
-import { AdmissionState } from '../../src/cluster/admission-state.ts';
-import { Reflector } from '../../src/cluster/reflector.ts';
+import { admissionConfigurationOf } from '#src/api/admission-settings.ts';
+import { configurationSchema } from '#src/api/configuration.ts';
+import { SHARING_POLICIES } from '#src/api/custom-resources.ts';
+import { API_GROUP } from '#src/api/keys.ts';
+import { Reflector } from '#src/kube/reflector.ts';
+import { AdmissionState } from '#src/state/admission-state.ts';
 import { createCustom, installDefinitions, pathOf } from '../cluster/custom-resources.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { waitFor } from '../cluster/wait.ts';

@@ -1,6 +1,6 @@
 /** One Secret, its Service and one configuration as an API server keeps them: every write must name the version that it replaces. */
 
-import { KubeError } from '../../src/cluster/kube-client.ts';
+import { KubeError } from '#src/kube/kube-client.ts';
 
 interface Stored {
   readonly metadata: { readonly name?: string; readonly resourceVersion: string; readonly uid: string };

@@ -3,15 +3,15 @@
 import type { FastifyInstance } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { pino } from 'pino';
-import { ClusterState } from '../../src/cluster/cluster-state.ts';
-import type { GpuRequest } from '../../src/core/request.ts';
-import { LiveStrategy } from '../../src/core/strategies/live.ts';
-import { strategyByName } from '../../src/core/strategies/registry.ts';
-import { Binder } from '../../src/extender/bind.ts';
-import { Classes } from '../../src/extender/classes.ts';
-import { SecondLook } from '../../src/extender/second-look.ts';
-import { createExtenderServer } from '../../src/extender/server.ts';
-import { type ClusterFigures, createRegistry, extenderMetrics } from '../../src/telemetry/metrics.ts';
+import type { GpuRequest } from '#src/core/request.ts';
+import { LiveStrategy } from '#src/core/scoring/live-strategy.ts';
+import { strategyByName } from '#src/core/strategies/registry.ts';
+import { Binder } from '#src/extender/bind.ts';
+import { EquivalenceCache } from '#src/extender/equivalence-cache.ts';
+import { Requeuer } from '#src/extender/requeuer.ts';
+import { createExtenderServer } from '#src/extender/server.ts';
+import { ClusterState } from '#src/state/cluster-state.ts';
+import { type ClusterFigures, createRegistry, extenderMetrics } from '#src/telemetry/metrics.ts';
 import { takeList } from './listing.ts';
 
 export interface Made {
@@ -25,13 +25,13 @@ export interface MakeOptions {
   /** Node manifests, oldest first. */
   readonly nodes?: readonly object[];
   readonly strategy?: string;
-  readonly waitsFor?: string;
+  readonly notReadyReason?: string;
   /** Default false: filter names all nodes that fit. */
   readonly narrowing?: boolean;
 }
 
 export function makeExtender(options: MakeOptions = {}): Made {
-  const { nodes = [], strategy: name = 'bestfit', waitsFor, narrowing = false } = options;
+  const { nodes = [], strategy: name = 'bestfit', notReadyReason, narrowing = false } = options;
   const strategy = strategyByName(name);
   if (!strategy) throw new RangeError(name);
   const state = new ClusterState((message, details) => {
@@ -49,37 +49,44 @@ export function makeExtender(options: MakeOptions = {}): Made {
       return {};
     },
   };
-  const seen = new LRUCache<string, GpuRequest>({ max: 100 });
+  const requestCache = new LRUCache<string, GpuRequest>({ max: 100 });
   const signal = new AbortController().signal;
   const lease = { hold: () => undefined, isHeld: true, term: 0 };
-  const binder = new Binder({ state, client, strategy: () => name, recall: (uid) => seen.get(uid), lease, signal });
+  const binder = new Binder({
+    state,
+    client,
+    strategy: () => name,
+    recall: (uid) => requestCache.get(uid),
+    lease,
+    signal,
+  });
   const registry = createRegistry();
   const live = new LiveStrategy(strategy, state.ledger);
-  const classes = new Classes(state.ledger, live);
+  const equivalenceCache = new EquivalenceCache(state.ledger, live);
   const metrics = extenderMetrics(registry, {
     nodes: () => state.ledger.size,
     reservations: () => state.ledger.reservations(),
-    classes: () => classes.looks,
+    classes: () => equivalenceCache.looks,
     watches: () => [],
     lag: () => binder.lag(),
     lease: () => true,
   });
   const log = pino({ level: 'silent' });
-  const secondLook = new SecondLook({ ledger: state.ledger, classes, client, log, metrics, signal });
+  const requeuer = new Requeuer({ ledger: state.ledger, equivalenceCache, client, log, metrics, signal });
   const server = createExtenderServer({
     log,
     registry,
-    waitsFor: () => waitsFor,
+    notReadyReason: () => notReadyReason,
     state,
     live,
-    classes,
+    equivalenceCache,
     narrowing: () => narrowing,
     binder,
     lease,
     comparisons: { now: async () => [] },
     metrics,
-    secondLook,
-    seen,
+    requeuer,
+    requestCache,
   });
   return { server, state, writes };
 }

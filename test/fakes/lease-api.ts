@@ -1,6 +1,6 @@
 /** One Lease as an API server keeps it: every write must name the version that it replaces. */
 
-import { KubeError } from '../../src/cluster/kube-client.ts';
+import { KubeError } from '#src/kube/kube-client.ts';
 
 interface Body {
   readonly metadata: { readonly resourceVersion?: string };

@@ -1,6 +1,6 @@
 /** A list that is at hand as a whole. */
 
-import type { Feed } from '../../src/cluster/cluster-state.ts';
+import type { Feed } from '#src/state/cluster-state.ts';
 
 export function takeList({ listing }: Feed, objects: readonly unknown[]): void {
   const list = listing();

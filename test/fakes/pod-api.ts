@@ -1,6 +1,6 @@
 /** The calls that binding makes, answered from an object store without network, and failing as told. */
 
-import { KubeError, type Method } from '../../src/cluster/kube-client.ts';
+import { KubeError, type Method } from '#src/kube/kube-client.ts';
 import { type Binding, ObjectStore } from './object-store.ts';
 
 /** What a call meets. */

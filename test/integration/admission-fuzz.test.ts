@@ -6,10 +6,10 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import tap from 'tap';
 import { z } from 'zod';
-import { type KubeClient, KubeError } from '../../src/cluster/kube-client.ts';
-import { createRegistry, webhookMetrics } from '../../src/telemetry/metrics.ts';
-import { webhookConfiguration } from '../../src/webhook/configuration.ts';
-import { createWebhookServer } from '../../src/webhook/server.ts';
+import { type KubeClient, KubeError } from '#src/kube/kube-client.ts';
+import { createRegistry, webhookMetrics } from '#src/telemetry/metrics.ts';
+import { webhookConfiguration } from '#src/webhook/configuration.ts';
+import { createWebhookServer } from '#src/webhook/server.ts';
 import { createCertificate } from '../cluster/certificates.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { gpuPod } from '../cluster/pods.ts';
@@ -60,7 +60,7 @@ tap.test(`${RUNS} pods, with and without`, async (t) => {
     registry,
     tls,
     metrics: webhookMetrics(registry),
-    waitsFor: () => (context ? undefined : 'a context'),
+    notReadyReason: () => (context ? undefined : 'a context'),
     context: () => {
       asked += 1;
       if (!context) throw new Error('there is no context');

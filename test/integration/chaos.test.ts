@@ -1,7 +1,7 @@
 /** 2,000 binds while everything goes wrong that can: never twice, never lost. `npm run test:chaos` makes 100,000. */
 
 import tap from 'tap';
-import { seededRandom } from '../../src/core/random.ts';
+import { seededRandom } from '#src/core/random.ts';
 import { fleet } from '../chaos/fleet.ts';
 import { runChaos } from '../chaos/run.ts';
 import { clusterFor } from '../cluster/for-test.ts';

@@ -2,10 +2,10 @@
 
 import tap from 'tap';
 import { z } from 'zod';
-import type { KubeClient } from '../../src/cluster/kube-client.ts';
-import { GpuFleet } from '../../src/sandbox/gpu-node/fleet.ts';
-import type { GpuNodeSpec } from '../../src/sandbox/gpu-node/node.ts';
-import { NVIDIA, scaledClock } from '../../src/sandbox/gpu-node/timing.ts';
+import type { KubeClient } from '#src/kube/kube-client.ts';
+import { GpuFleet } from '#src/sandbox/gpu-node/fleet.ts';
+import type { GpuNodeSpec } from '#src/sandbox/gpu-node/node.ts';
+import { NVIDIA, scaledClock } from '#src/sandbox/gpu-node/timing.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { createPod, deletePod, findPod, gpuPod, nodeOf } from '../cluster/pods.ts';
 import { waitFor } from '../cluster/wait.ts';

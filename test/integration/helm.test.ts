@@ -2,7 +2,7 @@
 
 import tap from 'tap';
 import { z } from 'zod';
-import { type KubeClient, KubeError } from '../../src/cluster/kube-client.ts';
+import { type KubeClient, KubeError } from '#src/kube/kube-client.ts';
 import { actAs, helm, NAMESPACE } from '../cluster/chart.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { waitFor } from '../cluster/wait.ts';

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import tap, { type Test } from 'tap';
 import { z } from 'zod';
-import type { KubeClient } from '../../src/cluster/kube-client.ts';
+import type { KubeClient } from '#src/kube/kube-client.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { exclusiveNode, migNode, mpsNode } from '../cluster/gpu-nodes.ts';
 import { gpuPod } from '../cluster/pods.ts';

@@ -2,7 +2,7 @@
 
 import tap from 'tap';
 import { z } from 'zod';
-import { allocationRecordSchema } from '../../src/api/allocation-record.ts';
+import { allocationRecordSchema } from '#src/api/allocation-record.ts';
 import { stackFor } from '../cluster/for-test.ts';
 import { mpsNode } from '../cluster/gpu-nodes.ts';
 import { bound, createPod, deletePod, gpuPod, listPods, type Pod } from '../cluster/pods.ts';

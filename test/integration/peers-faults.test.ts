@@ -2,8 +2,8 @@
 
 import tap, { type Test } from 'tap';
 import { z } from 'zod';
-import { type AllocationRecord, allocationRecordSchema } from '../../src/api/allocation-record.ts';
-import type { KubeClient } from '../../src/cluster/kube-client.ts';
+import { type AllocationRecord, allocationRecordSchema } from '#src/api/allocation-record.ts';
+import type { KubeClient } from '#src/kube/kube-client.ts';
 import { clearAfter } from '../cluster/clear.ts';
 import { stackFor } from '../cluster/for-test.ts';
 import { cpuNode, mpsNode, timeSlicingNode } from '../cluster/gpu-nodes.ts';

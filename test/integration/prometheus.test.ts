@@ -3,12 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import type { FastifyInstance } from 'fastify';
 import tap from 'tap';
-import {
-  certificateMetrics,
-  createRegistry,
-  registrationMetrics,
-  webhookMetrics,
-} from '../../src/telemetry/metrics.ts';
+import { certificateMetrics, createRegistry, registrationMetrics, webhookMetrics } from '#src/telemetry/metrics.ts';
 import { exclusiveNode } from '../cluster/gpu-nodes.ts';
 import { gpuPod } from '../cluster/pods.ts';
 import { isPrometheusInstalled, startPrometheus } from '../cluster/prometheus.ts';

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import tap from 'tap';
-import { allocationRecordSchema } from '../../src/api/allocation-record.ts';
+import { allocationRecordSchema } from '#src/api/allocation-record.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { migNode, timeSlicingNode } from '../cluster/gpu-nodes.ts';
 import { bound, createPod, deletePod, gpuPod, listPods } from '../cluster/pods.ts';

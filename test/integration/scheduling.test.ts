@@ -2,8 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import tap from 'tap';
-import { allMigProfiles } from '../../src/core/gpu-catalog.ts';
-import { migResource } from '../../src/core/resources.ts';
+import { allMigProfiles } from '#src/core/gpu-catalog.ts';
+import { migResource } from '#src/core/resources.ts';
 import { stackFor } from '../cluster/for-test.ts';
 import { exclusiveNode } from '../cluster/gpu-nodes.ts';
 import { createPod, gpuPod, nodeOf, refusalOf } from '../cluster/pods.ts';

@@ -2,7 +2,7 @@
 
 import tap from 'tap';
 import { z } from 'zod';
-import { readSnapshot } from '../../src/cli/simulate/snapshot.ts';
+import { readSnapshot } from '#src/cli/simulate/snapshot.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { exclusiveNode, mpsNode } from '../cluster/gpu-nodes.ts';
 import { createPod, gpuPod } from '../cluster/pods.ts';

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import tap from 'tap';
-import type { KubeClient } from '../../src/cluster/kube-client.ts';
+import type { KubeClient } from '#src/kube/kube-client.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { exclusiveNode } from '../cluster/gpu-nodes.ts';
 import { createPod, deletePod, gpuPod, listPods } from '../cluster/pods.ts';

@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import tap from 'tap';
 import { parse } from 'yaml';
-import { KubeError } from '../../src/cluster/kube-client.ts';
+import { KubeError } from '#src/kube/kube-client.ts';
 import { stackFor } from '../cluster/for-test.ts';
 import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../cluster/gpu-nodes.ts';
 import { createPod, gpuPod, type Pod } from '../cluster/pods.ts';

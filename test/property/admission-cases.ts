@@ -1,10 +1,10 @@
 /** Cases of admission at random: valid as a rule, with what people leave behind, and now and then a fault. */
 
 import fc from 'fast-check';
-import { suitsMps } from '../../src/core/admission/replicas.ts';
-import { SHARED_GPU, WHOLE_GPU } from '../../src/core/resources.ts';
+import { suitsMps } from '#src/core/admission/replicas.ts';
+import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 import { exclusiveNode, migNode, mpsNode, T4, timeSlicingNode } from '../cluster/gpu-nodes.ts';
-import { KEY } from '../unit/cluster/judging.ts';
+import { KEY } from '../unit/state/evaluating.ts';
 
 const PROFILES = { '1g.5gb': 4_864, '2g.10gb': 9_856, '3g.20gb': 19_968, '7g.40gb': 40_192 };
 const pool = (name: string) => ({ labels: { pool: name } });

@@ -3,11 +3,11 @@
 import fc from 'fast-check';
 import { applyPatch, type Operation } from 'rfc6902';
 import tap from 'tap';
-import { admissionPodSchema, placementOf } from '../../src/api/admission-pod.ts';
-import { parseWishes } from '../../src/api/pod-wishes.ts';
-import { isGpuResource, migProfileOf, WHOLE_GPU } from '../../src/core/resources.ts';
-import { type Reviewed, review } from '../../src/webhook/review.ts';
-import { KEY, stateOf, type World } from '../unit/cluster/judging.ts';
+import { admissionPodSchema, nodeConstraintsOf } from '#src/api/admission-pod.ts';
+import { parsePodOptions } from '#src/api/pod-options.ts';
+import { isGpuResource, migProfileOf, WHOLE_GPU } from '#src/core/resources.ts';
+import { type Reviewed, review } from '#src/webhook/review.ts';
+import { KEY, stateOf, type World } from '../unit/state/evaluating.ts';
 import { anyCase, type Case } from './admission-cases.ts';
 
 const RUNS = { numRuns: 1_500 };
@@ -77,13 +77,13 @@ check('never a slot that no node has, or could have, where the pod may go', SHAR
   if (!isShared(reviewed)) return undefined;
   seen(reviewed.strategy);
   const parsed = admissionPodSchema.parse(pod);
-  const { memoryMiB = 0, fractionMilli = 0 } = parseWishes(parsed.metadata.labels, parsed.metadata.annotations);
+  const { memoryMiB = 0, fractionMilli = 0 } = parsePodOptions(parsed.metadata.labels, parsed.metadata.annotations);
   const asked = containersOf(pod).flatMap(({ resources }) => Object.entries(resources?.limits ?? {}));
   const names = new Set(
     asked.filter(([name, count]) => isGpuResource(name) && Number(count) > 0).map(([name]) => name),
   );
   // Of the pod as it has become: its node selector, and memory that was counted on, included.
-  const offers = view.offers(placementOf(parsed));
+  const offers = view.offers(nodeConstraintsOf(parsed));
   return [...names].every((name) =>
     offers.some(
       (offer) =>
@@ -160,7 +160,7 @@ check(
       const variable = (name: string) => added.find((each) => each.name === name)?.value;
       const limit = variable('CUDA_MPS_PINNED_DEVICE_MEM_LIMIT')?.replace(/^0=(\d+)M$/, '$1');
       const threads = variable('CUDA_MPS_ACTIVE_THREAD_PERCENTAGE');
-      const { memoryMiB = 0 } = parseWishes({}, annotationsOf(pod));
+      const { memoryMiB = 0 } = parsePodOptions({}, annotationsOf(pod));
       const offers = view.offers([]).filter((offer) => offer.mode === 'mps');
       if (limit !== undefined) {
         seen('memory');

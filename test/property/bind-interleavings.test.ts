@@ -8,9 +8,9 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { ClusterState } from '../../src/cluster/cluster-state.ts';
-import { WHOLE_GPU } from '../../src/core/resources.ts';
-import { Binder } from '../../src/extender/bind.ts';
+import { WHOLE_GPU } from '#src/core/resources.ts';
+import { Binder } from '#src/extender/bind.ts';
+import { ClusterState } from '#src/state/cluster-state.ts';
 import { exclusiveNode } from '../cluster/gpu-nodes.ts';
 import { takeList } from '../fakes/listing.ts';
 import type { Change, StoredObject } from '../fakes/object-store.ts';

@@ -2,11 +2,11 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { ClusterState } from '../../src/cluster/cluster-state.ts';
-import { WHOLE_GPU } from '../../src/core/resources.ts';
+import { WHOLE_GPU } from '#src/core/resources.ts';
+import { ClusterState } from '#src/state/cluster-state.ts';
 import { exclusiveNode } from '../cluster/gpu-nodes.ts';
 import { takeList } from '../fakes/listing.ts';
-import { NODE, type PodOptions, pod } from '../unit/cluster/state.ts';
+import { NODE, type PodOptions, pod } from '../unit/state/state.ts';
 
 /** What is told of a pod, in this order. */
 const LIVES: readonly (readonly (PodOptions | 'gone')[])[] = [

@@ -1,10 +1,10 @@
 /** 100,000 random operations on one ledger: at no time more than there is, the sum of the parts is the whole, undo is exact. */
 
 import tap from 'tap';
-import { fit } from '../../src/core/fit.ts';
-import { Ledger } from '../../src/core/ledger.ts';
-import { randomIndex, seededRandom } from '../../src/core/random.ts';
-import { SHARED_GPU, WHOLE_GPU } from '../../src/core/resources.ts';
+import { fit } from '#src/core/fit.ts';
+import { Ledger } from '#src/core/ledger.ts';
+import { randomIndex, seededRandom } from '#src/core/random.ts';
+import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 import { node, request, sharedNode } from '../unit/make.ts';
 
 const OPERATIONS = 100_000;

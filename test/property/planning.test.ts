@@ -2,9 +2,10 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { fit } from '../../src/core/fit.ts';
-import type { NodeInventory, SharingMode } from '../../src/core/inventory.ts';
-import { Ledger } from '../../src/core/ledger.ts';
+import { fit } from '#src/core/fit.ts';
+import type { NodeInventory, SharingMode } from '#src/core/inventory.ts';
+import { Ledger } from '#src/core/ledger.ts';
+import { cooldownOf, HOLD_MS } from '#src/core/partitioning/cooldown.ts';
 import {
   changedGpus,
   disturbed,
@@ -13,11 +14,10 @@ import {
   inventoryWith,
   type Partition,
   wholeGpus,
-} from '../../src/core/partition.ts';
-import type { Demand, Plan, PlanningInput, PlanningNode } from '../../src/core/planning/facts.ts';
-import { HOLD_MS, restOf } from '../../src/core/planning/hysteresis.ts';
-import { plan } from '../../src/core/planning/plan.ts';
-import { SHARED_GPU, WHOLE_GPU } from '../../src/core/resources.ts';
+} from '#src/core/partitioning/partition.ts';
+import { plan } from '#src/core/partitioning/plan.ts';
+import type { Plan, PlanningInput, PlanningNode, PodDemand } from '#src/core/partitioning/plan-input.ts';
+import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 import { node as inventoryOfFacts } from '../unit/make.ts';
 
 const RUNS = { numRuns: 1_000 };
@@ -76,11 +76,11 @@ const anyNode = (name: string): fc.Arbitrary<PlanningNode> =>
         ),
         modes: new Set(modes),
         onlyRecommend: (mode) => (mode === reluctant ? `${mode} is only recommended` : undefined),
-        restMs: rests ? HOLD_MS : 0,
+        cooldownMs: rests ? HOLD_MS : 0,
       };
     });
 
-const anyDemand = (name: string): fc.Arbitrary<Demand> =>
+const anyDemand = (name: string): fc.Arbitrary<PodDemand> =>
   fc
     .record({
       pods: fc.integer({ min: 1, max: 9 }),
@@ -149,8 +149,8 @@ check(
     must(new Set(changes.map(({ node }) => node)).size === changes.length, 'a node is changed twice');
     for (const { node: name, from, to, gpusChanged, recommendOnly, serves } of changes) {
       seen(recommendOnly === undefined ? 'change' : 'recommended');
-      const { inventory, partition, coming, held, modes, onlyRecommend, restMs } = find(input, name);
-      must(partition === from && !coming && !inventory.inTransition && restMs === 0, 'it may not be changed');
+      const { inventory, partition, coming, held, modes, onlyRecommend, cooldownMs } = find(input, name);
+      must(partition === from && !coming && !inventory.inTransition && cooldownMs === 0, 'it may not be changed');
       must(serves.length > 0 && gpusChanged.length > 0, 'changed for nothing');
       must(!faultOf(to, { product: inventory.product, memoryMiB: inventory.gpuMiB ?? 0 }), 'it cannot be made');
       const harmed = disturbed(from, to);
@@ -207,7 +207,7 @@ class Bound {
   }
 
   /** Binds the pod if it fits. */
-  bind(pod: string, demand: Demand, node: string): boolean {
+  bind(pod: string, demand: PodDemand, node: string): boolean {
     const { resource, count, largestContainer = count, mode, slotMiB, slotMilli } = demand;
     const request = { resources: [{ resource, count, largestContainer }], mode, slotMiB, slotMilli };
     const left = (this.#room.get(node) ?? 0) - 1 / demand.roomOn(node);
@@ -218,13 +218,13 @@ class Bound {
     return true;
   }
 
-  unbind(pod: string, demand: Demand, node: string): void {
+  unbind(pod: string, demand: PodDemand, node: string): void {
     this.#ledger.release(pod as never);
     this.#room.set(node, (this.#room.get(node) ?? 0) + 1 / demand.roomOn(node));
   }
 
   /** Whether all of them find a place, by trying; pods of a demand are alike, so their nodes come in order. */
-  bindsAll(pods: readonly (readonly [pod: string, demand: Demand])[], from = 0): boolean {
+  bindsAll(pods: readonly (readonly [pod: string, demand: PodDemand])[], from = 0): boolean {
     const [first, ...rest] = pods;
     if (!first) return true;
     const [pod, demand] = first;
@@ -327,7 +327,7 @@ tap.test('however demands alternate, a node changes at most 3 times in an hour a
         now += minutes * MINUTE;
         const planning = cluster.map((node) => {
           const ago = (times.get(node.inventory.name) ?? []).map((at) => now - at);
-          return { ...node, restMs: restOf({ lastChanges: ago }) };
+          return { ...node, cooldownMs: cooldownOf({ lastChanges: ago }) };
         });
         const { changes } = plan({ nodes: planning, demands });
         const to = new Map(changes.map((change) => [change.node, change.to]));

@@ -3,8 +3,9 @@
  * that come and go. Nothing happens but by `advance`, so that a seed tells all.
  */
 
-import { allocatableOf, disturbed, type Partition, sameLayout, wholeGpus } from '../../src/core/partition.ts';
-import type { Holder, NodePatch } from '../../src/reconciler/step.ts';
+import { allocatableOf, disturbed, type Partition, sameLayout, wholeGpus } from '#src/core/partitioning/partition.ts';
+import type { NodePatch } from '#src/reconciler/step.ts';
+import type { GpuPod } from '#src/state/gpu-pods.ts';
 import { MIG, PAUSED, PLUGIN, PRODUCT, STATE } from '../unit/reconciler/make.ts';
 
 export interface Faults {
@@ -53,7 +54,7 @@ export class ModelNode {
     plugin: new Map<string, { since: number; means: Meaning }>(),
     mig: new Map<string, { since: number; means: Meaning }>(),
   };
-  readonly pods = new Map<string, Holder>();
+  readonly pods = new Map<string, GpuPod>();
   /** Pods that came while what they were to get was away. */
   refused = 0;
   readonly #random: () => number;
@@ -138,7 +139,7 @@ export class ModelNode {
   }
 
   /** A pod that somebody has decided to place here; it comes a little later, as its Binding was under way. */
-  place(stays: string | undefined): void {
+  place(nonEvictableReason: string | undefined): void {
     const offered = Object.entries(this.allocatable).flatMap(([resource, count]) =>
       Number(count) > this.#held(resource) ? [resource] : [],
     );
@@ -149,7 +150,14 @@ export class ModelNode {
       this.#coming.splice(this.#coming.indexOf(resource), 1);
       this.#names += 1;
       const uid = `p${this.#names}`;
-      const pod = { uid, namespace: 'team', name: uid, resources: { [resource]: 1 }, stays, terminating: false };
+      const pod = {
+        uid,
+        namespace: 'team',
+        name: uid,
+        resources: { [resource]: 1 },
+        nonEvictableReason,
+        terminating: false,
+      };
       if (Number(this.allocatable[resource] ?? 0) <= this.#held(resource)) this.refused += 1;
       else this.pods.set(uid, pod);
     });
@@ -163,7 +171,7 @@ export class ModelNode {
   }
 
   /** Pods that would lose what they hold if the GPUs became such now. */
-  harmedBy(to: Partition): Holder[] {
+  harmedBy(to: Partition): GpuPod[] {
     const resources = disturbed(this.partition, to);
     return [...this.pods.values()].filter(
       (pod) => resources === 'all' || Object.keys(pod.resources).some((resource) => resources.has(resource)),

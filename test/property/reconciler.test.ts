@@ -5,11 +5,11 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { allocatableOf, describePartition, type Partition, samePartition } from '../../src/core/partition.ts';
-import { seededRandom } from '../../src/core/random.ts';
-import { nextStep, phaseOf } from '../../src/reconciler/next-step.ts';
-import { observe } from '../../src/reconciler/observed.ts';
-import type { Situation, Standing, Step, Target } from '../../src/reconciler/step.ts';
+import { allocatableOf, describePartition, type Partition, samePartition } from '#src/core/partitioning/partition.ts';
+import { seededRandom } from '#src/core/random.ts';
+import { nextStep, phaseOf } from '#src/reconciler/next-step.ts';
+import type { DesiredState, NodeSituation, PhaseStatus, Step } from '#src/reconciler/step.ts';
+import { observe } from '#src/state/observed-node.ts';
 import {
   MIG,
   MIXED,
@@ -41,9 +41,9 @@ const PARTITIONS = [WHOLE, MPS, SLICED, MORE, SEVEN, MIXED, SWAPPED, HALF, { ...
 /** The reconciler without its client: observe, decide, write; what it remembers is times. */
 class Driver {
   readonly node: ModelNode;
-  wanted: Target | undefined;
+  wanted: DesiredState | undefined;
   /** What the last look said. */
-  standing: Standing | undefined;
+  phaseStatus: PhaseStatus | undefined;
   step: Step | undefined;
   /** Somebody else has edited a label or a mark. */
   edited = false;
@@ -82,7 +82,7 @@ class Driver {
     return this.step?.do === 'nothing' && this.node.annotations[TRANSITION] === undefined && !this.node.isAtWork;
   }
 
-  situation(): Situation {
+  situation(): NodeSituation {
     const { node } = this;
     const observed = observe(node.object);
     if (!observed) throw new Error('the node is gone');
@@ -90,8 +90,8 @@ class Driver {
     if (this.#phase.is !== is) this.#phase = { is, since: node.now };
     return {
       node: observed,
-      target: this.wanted,
-      holders: [...node.pods.values()],
+      desired: this.wanted,
+      gpuPods: [...node.pods.values()],
       elapsed: node.now - this.#phase.since,
       age: (component, name) => {
         const since = this.#known[component].get(name);
@@ -109,7 +109,7 @@ class Driver {
       if (steps > MOST_STEPS) throw new Error(`no end: ${JSON.stringify(this.step)}`);
       const step = nextStep(this.situation());
       this.step = step;
-      this.standing = step.standing;
+      this.phaseStatus = step.phaseStatus;
       this.#check(step);
       if (this.#carryOut(step)) break;
       this.writes += 1;
@@ -140,7 +140,7 @@ class Driver {
         return false;
       case 'patch':
         if (step.doing === 'fail') this.fails += 1;
-        if (step.standing?.reason === 'DrainTimeout') this.#drainGivenUp = node.now;
+        if (step.phaseStatus?.reason === 'DrainTimeout') this.#drainGivenUp = node.now;
         if (step.doing === 'begin') this.#cordonedBefore = node.cordoned;
         node.patch(step.patch);
         return false;
@@ -171,7 +171,7 @@ class Driver {
     const { node } = this;
     if (!node.isAtWork || node.annotations[TRANSITION] !== undefined || this.edited) return;
     if (JSON.parse(node.annotations[PARTITION] ?? '{}').failed) return;
-    throw new Error(`components are at work, and there is no mark: ${JSON.stringify(this.standing)}`);
+    throw new Error(`components are at work, and there is no mark: ${JSON.stringify(this.phaseStatus)}`);
   }
 }
 
@@ -264,7 +264,7 @@ function live({ seed, cordoned, happenings, last }: Story, edit?: Edit): Driver 
   const driver = new Driver(node);
   let generation = 0;
   let isCordoned = cordoned;
-  const wish = (partition: Partition, more: Partial<Target> = {}) => {
+  const wish = (partition: Partition, more: Partial<DesiredState> = {}) => {
     generation += 1;
     driver.wanted = target(partition, { generation, ...more });
   };
@@ -315,13 +315,13 @@ function live({ seed, cordoned, happenings, last }: Story, edit?: Edit): Driver 
   return driver;
 }
 
-function expectReady({ node, standing }: Driver, partition: Partition): void {
+function expectReady({ node, phaseStatus }: Driver, partition: Partition): void {
   const is = describePartition(node.partition);
-  if (standing?.phase !== 'Ready') throw new Error(`in the end, ${is}: ${JSON.stringify(standing)}`);
+  if (phaseStatus?.phase !== 'Ready') throw new Error(`in the end, ${is}: ${JSON.stringify(phaseStatus)}`);
   if (samePartition(node.partition, partition)) return;
   // As many slots by other means, told in vain twice: nobody can tell that from labels that do not come.
   const offered = (of: Partition) => JSON.stringify([...allocatableOf(of)]);
-  if (standing.reason === 'LabelsMissing' && offered(node.partition) === offered(partition)) return;
+  if (phaseStatus.reason === 'LabelsMissing' && offered(node.partition) === offered(partition)) return;
   throw new Error(`in the end the node is ${is}`);
 }
 
@@ -333,7 +333,7 @@ function expectSilence(driver: Driver): void {
 }
 
 tap.test(
-  'whatever happens, as soon as nothing goes wrong any more the node becomes what is wanted, and stays so',
+  'whatever happens, as soon as nothing goes wrong any more the node becomes what is wanted, and nonEvictableReason so',
   async (t) => {
     fc.assert(
       fc.property(story(false), (told) => {
@@ -354,11 +354,11 @@ tap.test(
     fc.assert(
       fc.property(story(true), edits, fc.boolean(), (told, edit, takesBack) => {
         const driver = live(told, edit);
-        const { standing } = driver;
-        if (standing?.phase !== 'Ready' && standing?.reason !== 'ForeignEdit')
-          throw new Error(JSON.stringify(standing));
+        const { phaseStatus } = driver;
+        if (phaseStatus?.phase !== 'Ready' && phaseStatus?.reason !== 'ForeignEdit')
+          throw new Error(JSON.stringify(phaseStatus));
         expectSilence(driver);
-        if (standing.phase === 'Ready') return;
+        if (phaseStatus.phase === 'Ready') return;
         const { wanted, node } = driver;
         if (!wanted) throw new Error('nothing is wanted');
         if (takesBack) {
@@ -385,8 +385,8 @@ tap.test('labels that somebody else has edited at rest are not touched until the
       const { writes } = driver;
       driver.run(driver.node.now + REST_MS);
       if (driver.writes !== writes) throw new Error(`it is fought over: ${JSON.stringify(driver.step)}`);
-      if (driver.standing?.reason !== 'ForeignEdit' && isToldBy(driver, label))
-        throw new Error(JSON.stringify(driver.standing));
+      if (driver.phaseStatus?.reason !== 'ForeignEdit' && isToldBy(driver, label))
+        throw new Error(JSON.stringify(driver.phaseStatus));
     }),
     { numRuns: RUNS / 3 },
   );
@@ -423,7 +423,7 @@ tap.test('a restart after any single write ends in the same labels and the same 
       const { labels, annotations, cordoned } = driver.node;
       expectReady(driver, to);
       if (driver.fails > 0) throw new Error('one fault is no reason to give up');
-      return { end: { labels, annotations, cordoned, standing: driver.standing }, writes: driver.writes };
+      return { end: { labels, annotations, cordoned, phaseStatus: driver.phaseStatus }, writes: driver.writes };
     };
     const { end, writes } = course(undefined);
     t.ok(writes >= 4, `${describePartition(to)}: begin, write-keys, tell, finish`);

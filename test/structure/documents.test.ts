@@ -5,11 +5,10 @@ import { dirname, join, resolve } from 'node:path';
 import { pino } from 'pino';
 import tap from 'tap';
 import { z } from 'zod';
-import { configurationSchema } from '../../src/api/configuration.ts';
-import { definitionOf, NODE_CONFIGS, SHARING_POLICIES } from '../../src/api/custom-resources.ts';
-import { LABELS, READ, WRITTEN } from '../../src/api/keys.ts';
-import { EVIDENCE } from '../../src/core/admission/workload-type.ts';
-import { configurationNews } from '../../src/telemetry/configuration-news.ts';
+import { configurationSchema } from '#src/api/configuration.ts';
+import { definitionOf, NODE_CONFIGS, SHARING_POLICIES } from '#src/api/custom-resources.ts';
+import { LABELS, READ, WRITTEN } from '#src/api/keys.ts';
+import { EVIDENCE } from '#src/core/admission/workload-type.ts';
 import {
   certificateMetrics,
   controllerMetrics,
@@ -20,7 +19,8 @@ import {
   reconcilerMetrics,
   registrationMetrics,
   webhookMetrics,
-} from '../../src/telemetry/metrics.ts';
+} from '#src/telemetry/metrics.ts';
+import { reloadReporter } from '#src/telemetry/reload-reporter.ts';
 import { NO_FIGURES } from '../fakes/extender.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -30,7 +30,7 @@ tap.test('every metric of ours is in docs/reference/metrics.md, and no other', a
   const registry = createRegistry();
   extenderMetrics(registry, NO_FIGURES);
   webhookMetrics(registry);
-  configurationNews(registry, pino({ level: 'silent' }), undefined);
+  reloadReporter(registry, pino({ level: 'silent' }), undefined);
   historyMetrics(registry);
   controllerMetrics(registry);
   reconcilerMetrics(registry, () => ({ mpsClients: 0, virtualGpus: 0 }));

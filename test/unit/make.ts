@@ -1,8 +1,8 @@
 /** Facts of the domain for tests: valid defaults, and what the test is about on top. */
 
-import { inventoryOf, type NodeFacts, type NodeInventory } from '../../src/core/inventory.ts';
-import type { GpuRequest } from '../../src/core/request.ts';
-import { SHARED_GPU, WHOLE_GPU } from '../../src/core/resources.ts';
+import { inventoryOf, type NodeFacts, type NodeInventory } from '#src/core/inventory.ts';
+import type { GpuRequest } from '#src/core/request.ts';
+import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 
 /** A node of eight A100-40 that nobody shares, fully labelled. */
 export function nodeFacts(facts: Partial<NodeFacts> = {}): NodeFacts {

@@ -3,10 +3,10 @@
 import { z } from 'zod';
 import { CONFIG_MAP, CUSTOM_RESOURCES } from '../../api/keys.ts';
 import { parseSharingPolicy } from '../../api/sharing-policy.ts';
-import type { AdmissionState } from '../../cluster/admission-state.ts';
-import type { Feed } from '../../cluster/cluster-state.ts';
-import { type KubeClient, KubeError } from '../../cluster/kube-client.ts';
-import { listPages } from '../../cluster/list.ts';
+import { type KubeClient, KubeError } from '../../kube/kube-client.ts';
+import { listPages } from '../../kube/list.ts';
+import type { AdmissionState } from '../../state/admission-state.ts';
+import type { Feed } from '../../state/cluster-state.ts';
 import { InputError } from '../input-error.ts';
 import type { Manifest } from './manifests.ts';
 

@@ -7,13 +7,13 @@ import { admissionConfigurationOf } from '../../api/admission-settings.ts';
 import { type Configuration, configurationSchema } from '../../api/configuration.ts';
 import { parseConfiguration } from '../../api/configuration-file.ts';
 import { CONFIG_MAP, SYSTEM_NAMESPACE } from '../../api/keys.ts';
-import { AdmissionState } from '../../cluster/admission-state.ts';
-import { type AdmissionView, judge } from '../../cluster/judge.ts';
-import { KubeClient } from '../../cluster/kube-client.ts';
-import { CurrentHistory } from '../../telemetry/history/current.ts';
+import { KubeClient } from '../../kube/kube-client.ts';
+import { AdmissionState } from '../../state/admission-state.ts';
+import { type AdmissionView, evaluateAdmission } from '../../state/evaluate-admission.ts';
+import { HistoryProvider } from '../../telemetry/history/history-provider.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { createRegistry, historyMetrics } from '../../telemetry/metrics.ts';
-import { carryOut } from '../../webhook/mutate.ts';
+import { applyDecision } from '../../webhook/mutate.ts';
 import { readText } from '../input.ts';
 import { InputError } from '../input-error.ts';
 import { installedConfiguration, listCluster, takeManifests } from './cluster.ts';
@@ -103,10 +103,10 @@ function report(manifest: Manifest, flags: Flags, view: AdmissionView, now: () =
   const pod = podOf(manifest);
   if (!pod) return [];
   const { file, object: given } = manifest;
-  const judged = judge(pod, given.metadata?.namespace ?? flags.namespace, view);
+  const judged = evaluateAdmission(pod, given.metadata?.namespace ?? flags.namespace, view);
   const object = `${given.kind} ${given.metadata?.name ?? given.metadata?.generateName ?? ''}`.trim();
   const { schedulerName } = view.settings;
-  return [{ file, object, judged, pod: carryOut(pod, judged, view, now()), schedulerName }];
+  return [{ file, object, judged, pod: applyDecision(pod, judged, view, now()), schedulerName }];
 }
 
 async function configurationOf(
@@ -129,7 +129,7 @@ async function configurationOf(
 const HISTORY_MS = 15_000;
 
 async function historyOf(configuration: Configuration) {
-  const current = new CurrentHistory({
+  const current = new HistoryProvider({
     log: createLogger('decide', 'silent'),
     metrics: historyMetrics(createRegistry()),
     fetch,

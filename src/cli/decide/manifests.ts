@@ -2,7 +2,7 @@
 
 import { type Document, isNode, LineCounter, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { faults } from '../../api/kubernetes.ts';
+import { formatIssues } from '../../api/kubernetes.ts';
 import { InputError } from '../input-error.ts';
 
 const objectSchema = z.looseObject({
@@ -48,7 +48,7 @@ function manifestsOf(file: string, value: unknown, at: (path: readonly PropertyK
     const parsed = objectSchema.safeParse(item);
     const place = (path: readonly PropertyKey[] = []) => at([...base, ...path]);
     if (parsed.success) return { file, object: parsed.data, at: place };
-    throw new InputError(`${place(parsed.error.issues[0]?.path)}: no Kubernetes object: ${faults(parsed.error)}`);
+    throw new InputError(`${place(parsed.error.issues[0]?.path)}: no Kubernetes object: ${formatIssues(parsed.error)}`);
   });
 }
 

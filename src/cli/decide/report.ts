@@ -1,14 +1,14 @@
 /** A decision for people, and for programs. */
 
-import type { Judged } from '../../cluster/judge.ts';
 import { WHOLE_GPU } from '../../core/resources.ts';
+import type { AdmissionResult } from '../../state/evaluate-admission.ts';
 import { strategyOf } from '../../webhook/review.ts';
 
 export interface Report {
   readonly file: string;
   /** `Deployment web`; what the manifest holds. */
   readonly object: string;
-  readonly judged: Judged;
+  readonly judged: AdmissionResult;
   /** What the pod becomes; undefined if it stays as it is. */
   readonly pod: unknown;
   readonly schedulerName: string;
@@ -27,7 +27,7 @@ export function asText({ file, object, judged, schedulerName }: Report): string 
   return lines.join('\n');
 }
 
-function outcome({ decision, requested }: Extract<Judged, { ok: true }>, schedulerName: string): string[] {
+function outcome({ decision, requested }: Extract<AdmissionResult, { ok: true }>, schedulerName: string): string[] {
   if (decision.action === 'leave') return ['  → left as it is'];
   const selector = Object.entries(decision.nodeSelector).map(([key, value]) => `    nodeSelector ${key}: ${value}`);
   const scheduler = `    placed by ${schedulerName}`;

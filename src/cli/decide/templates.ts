@@ -1,7 +1,7 @@
 /** The pod that a workload makes: what the API server will ask the webhook about. */
 
 import { z } from 'zod';
-import { faults } from '../../api/kubernetes.ts';
+import { formatIssues } from '../../api/kubernetes.ts';
 import { InputError } from '../input-error.ts';
 import type { Manifest } from './manifests.ts';
 
@@ -60,7 +60,7 @@ function templateOf({ object, at }: Manifest): z.infer<typeof templateSchema> {
       : withTemplate.safeParse(object);
   if (parsed.success) return parsed.data.spec.template;
   const place = at(parsed.error.issues[0]?.path);
-  throw new InputError(`${place}: ${object.kind} ${object.metadata?.name ?? ''}: ${faults(parsed.error)}`);
+  throw new InputError(`${place}: ${object.kind} ${object.metadata?.name ?? ''}: ${formatIssues(parsed.error)}`);
 }
 
 /** A DaemonSet's controller writes the node into each pod's affinity. */

@@ -3,7 +3,7 @@
 import { CsvError } from 'csv-parse';
 import { parse } from 'csv-parse/sync';
 import { z } from 'zod';
-import type { Demand, NodeSize } from '../../core/packing/node.ts';
+import type { NodeSize, PackingDemand } from '../../core/scoring/packing-node.ts';
 import type { TimedPod } from '../../core/simulation/run.ts';
 import { InputError } from '../input-error.ts';
 
@@ -56,14 +56,14 @@ export function readNodes(file: CsvFile): NodeSize[] {
 }
 
 /** Demands of one kind are one object. @throws InputError */
-export function readPods(file: CsvFile): Demand[] {
-  const kinds = new Map<string, Demand>();
+export function readPods(file: CsvFile): PackingDemand[] {
+  const kinds = new Map<string, PackingDemand>();
   return rows(file, podSchema).map((row) => kindOf(row, kinds));
 }
 
 /** Pods with the times at which they came and went. @throws InputError if the file does not tell */
 export function readTimedPods(file: CsvFile): TimedPod[] {
-  const kinds = new Map<string, Demand>();
+  const kinds = new Map<string, PackingDemand>();
   return rows(file, podSchema).map((row, i) => {
     const { creation_time: start, deletion_time: end } = row;
     if (start === undefined)
@@ -72,7 +72,10 @@ export function readTimedPods(file: CsvFile): TimedPod[] {
   });
 }
 
-function kindOf({ cpu_milli, memory_mib, num_gpu, gpu_milli, gpu_spec }: PodRow, kinds: Map<string, Demand>): Demand {
+function kindOf(
+  { cpu_milli, memory_mib, num_gpu, gpu_milli, gpu_spec }: PodRow,
+  kinds: Map<string, PackingDemand>,
+): PackingDemand {
   const key = `${cpu_milli} ${memory_mib} ${num_gpu} ${gpu_milli} ${gpu_spec ?? ''}`;
   let demand = kinds.get(key);
   if (!demand) {

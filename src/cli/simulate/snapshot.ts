@@ -5,19 +5,19 @@ import { z } from 'zod';
 import { ApiError } from '../../api/errors.ts';
 import {
   type Container,
-  faults,
+  formatIssues,
   hasFinished,
   type Node,
   nodeSchema,
   type Pod,
   podSchema,
 } from '../../api/kubernetes.ts';
-import { projectNode, requestOf } from '../../cluster/projection.ts';
 import type { NodeInventory } from '../../core/inventory.ts';
-import type { Demand, NodeSize } from '../../core/packing/node.ts';
 import { effectiveAmount, type ResourceRequest } from '../../core/request.ts';
+import type { NodeSize, PackingDemand } from '../../core/scoring/packing-node.ts';
 import type { Workload } from '../../core/simulation/synthetic.ts';
 import { parseQuantity } from '../../core/units.ts';
+import { projectNode, requestOf } from '../../state/projection.ts';
 import { InputError } from '../input-error.ts';
 
 const listSchema = z.object({ kind: z.string(), items: z.array(z.looseObject({ kind: z.string() })) });
@@ -56,7 +56,7 @@ export function readSnapshot(file: SnapshotFile): Workload {
   const requests = pods.map((pod) => ({ pod, request: gpusOf(pod, file) }));
   const others = requests.filter(({ request }) => request.length === 0).map(({ pod }) => pod);
   return {
-    nodes: nodes.map(({ node, inventory }) => sizeOf(node, inventory, others)).sort(byAge),
+    nodes: nodes.map(({ node, inventory }) => sizeOf(node, inventory, others)).sort(bySizeAge),
     pods: intern(
       requests
         .filter(({ request }) => request.length > 0)
@@ -74,7 +74,7 @@ function readItems({ name, text }: SnapshotFile): z.infer<typeof listSchema>['it
   }
   const list = listSchema.safeParse(json);
   if (!list.success)
-    throw new InputError(`${name}: not a list of kubectl get nodes,pods -A -o json: ${faults(list.error)}`);
+    throw new InputError(`${name}: not a list of kubectl get nodes,pods -A -o json: ${formatIssues(list.error)}`);
   return list.data.items;
 }
 
@@ -90,7 +90,7 @@ function placeOfFault(text: string): string {
 
 function read<T>(schema: z.ZodType<T>, item: unknown, { name }: SnapshotFile, index: number): T {
   const parsed = schema.safeParse(item);
-  if (!parsed.success) throw new InputError(`${name}: items.${index}: ${faults(parsed.error)}`);
+  if (!parsed.success) throw new InputError(`${name}: items.${index}: ${formatIssues(parsed.error)}`);
   return parsed.data;
 }
 
@@ -122,7 +122,7 @@ function sizeOf({ metadata, status }: Node, inventory: NodeInventory, others: re
 }
 
 /** Several shared slots in one pod count as one share of their sum, whole GPUs where that is more than one. */
-function demandOf(pod: Pod, request: readonly ResourceRequest[], nodes: readonly NodeInventory[]): Demand {
+function demandOf(pod: Pod, request: readonly ResourceRequest[], nodes: readonly NodeInventory[]): PackingDemand {
   const milli = request.reduce((sum, { resource, count }) => sum + count * slotMilli(resource, nodes), 0);
   const base = {
     cpuMilli: podAmount(pod, 'cpu', MILLI),
@@ -154,12 +154,12 @@ function amount(text: string | undefined, unit: bigint): number {
   return quantity?.ok ? Number((quantity.value + unit - 1n) / unit) : 0;
 }
 
-function byAge(a: NodeSize, b: NodeSize): number {
+function bySizeAge(a: NodeSize, b: NodeSize): number {
   return a.createdAt - b.createdAt || (a.name < b.name ? -1 : 1);
 }
 
-function intern(demands: readonly Demand[]): Demand[] {
-  const kinds = new Map<string, Demand>();
+function intern(demands: readonly PackingDemand[]): PackingDemand[] {
+  const kinds = new Map<string, PackingDemand>();
   return demands.map((demand) => {
     const key = JSON.stringify(demand);
     const known = kinds.get(key) ?? demand;

@@ -6,15 +6,15 @@
  */
 
 import { formatMiB } from '../units.ts';
-import type { AdmissionFacts, Decision, Shared, SharedMode } from './facts.ts';
+import { type DecisionContext, EXCLUSIVE, type Rule, type Verdict } from './decision-context.ts';
+import type { AdmissionFacts, Decision, Shared, SharedMode } from './decision-input.ts';
+import { constraintsOf, describeSlot, findSlot, memoryOf, selectorOf } from './find-slot.ts';
 import { GATES } from './gates.ts';
 import { mpsLimits } from './mps-limits.ts';
-import type { Offer } from './offers.ts';
-import { governing } from './policies.ts';
+import { effectivePolicy } from './policies.ts';
 import type { SharingPolicy } from './policy.ts';
 import { burstiness, optimalReplicas } from './replicas.ts';
-import { describeSlot, findSlot, memoryOf, selectorOf, termsOf } from './slots.ts';
-import { type Case, EXCLUSIVE, type Rule, type Verdict } from './verdict.ts';
+import type { SlotOffer } from './slot-offer.ts';
 import type { WorkloadType } from './workload-type.ts';
 
 /** "Small" for the MIG rule: the specification's 20 GB, read as GiB. */
@@ -34,28 +34,28 @@ const FLOW: readonly Rule[] = [looksLike, busy, smallMemory, inference, batch, d
 export function decide(facts: AdmissionFacts): Decision {
   const reasons: string[] = [];
   const warnings: string[] = [];
-  const usual: Case = { facts, terms: termsOf(facts), reasons, warnings };
+  const usual: DecisionContext = { facts, constraints: constraintsOf(facts), reasons, warnings };
   const settled = firstVerdict(BEFORE_POLICIES, usual);
   if (settled) return conclude(settled, usual);
 
-  const policy = governing(facts.policies, facts.pod.labels, facts.namespaceLabels);
+  const policy = effectivePolicy(facts.policies, facts.pod.labels, facts.namespaceLabels);
   if (facts.namespaceLabels === undefined && facts.policies.some((each) => each.namespaceSelector.length > 0)) {
     reasons.push('the labels of the namespace are not known: policies that ask for them are left out');
   }
   if (!policy) return flow(usual);
-  const governed: Case = { ...usual, terms: termsOf(facts, policy) };
+  const governed: DecisionContext = { ...usual, constraints: constraintsOf(facts, policy) };
   const verdict = byPolicy(policy, governed);
   if (verdict === 'flow') return flow(policy.strategy === 'auto' ? governed : usual);
   return { ...conclude(verdict, governed), policy: policy.name };
 }
 
-function flow(case_: Case): Decision {
+function flow(case_: DecisionContext): Decision {
   const verdict = firstVerdict(FLOW, case_) ?? none(case_);
   const decision = conclude(verdict.action === 'schedule' ? wholeGpuOn(case_) : verdict, case_);
-  return case_.terms.policy === undefined ? decision : { ...decision, policy: case_.terms.policy };
+  return case_.constraints.policy === undefined ? decision : { ...decision, policy: case_.constraints.policy };
 }
 
-function firstVerdict(rules: readonly Rule[], case_: Case): Verdict | undefined {
+function firstVerdict(rules: readonly Rule[], case_: DecisionContext): Verdict | undefined {
   for (const rule of rules) {
     const verdict = rule(case_);
     if (verdict) return verdict;
@@ -63,13 +63,13 @@ function firstVerdict(rules: readonly Rule[], case_: Case): Verdict | undefined 
   return undefined;
 }
 
-function none({ facts, reasons }: Case): Verdict {
+function none({ facts, reasons }: DecisionContext): Verdict {
   if (typeOf(facts) === undefined) reasons.push('its workload type is not known (label workload-type)');
   reasons.push('no rule shares this pod: it keeps a whole GPU');
   return EXCLUSIVE;
 }
 
-function conclude(verdict: Verdict, { facts, reasons, warnings }: Case): Decision {
+function conclude(verdict: Verdict, { facts, reasons, warnings }: DecisionContext): Decision {
   if (verdict.action === 'share' && !facts.settings.rewriteRequests) {
     reasons.push('rewriteRequests is off: it keeps a whole GPU');
     return { ...EXCLUSIVE, reasons, warnings };
@@ -81,9 +81,9 @@ function conclude(verdict: Verdict, { facts, reasons, warnings }: Case): Decisio
  * Whoever names a mode gets that mode or a whole GPU, never another way of sharing. What the workload has used of a GPU
  * so far is no reason against it.
  */
-function explicitChoice(case_: Case): Verdict | undefined {
+function explicitChoice(case_: DecisionContext): Verdict | undefined {
   const { facts, reasons, warnings } = case_;
-  const terms = { ...case_.terms, usedMilli: 0 };
+  const terms = { ...case_.constraints, usedMilli: 0 };
   const { explicitMode, explicitProfile } = facts.pod;
   const mode = explicitMode ?? (explicitProfile ? 'mig' : undefined);
   if (!mode) return undefined;
@@ -106,7 +106,7 @@ function explicitChoice(case_: Case): Verdict | undefined {
   return EXCLUSIVE;
 }
 
-function training({ facts: { pod }, reasons }: Case): Verdict | undefined {
+function training({ facts: { pod }, reasons }: DecisionContext): Verdict | undefined {
   if (pod.workloadType !== 'training') return undefined;
   reasons.push('training keeps a whole GPU');
   return EXCLUSIVE;
@@ -116,8 +116,8 @@ function training({ facts: { pod }, reasons }: Case): Verdict | undefined {
  * What the policy says, on its terms. It governs: where it cannot be carried out the pod keeps a whole GPU, rather
  * than sharing in a way that nobody chose for it. Only the pod's own switch gives the word back to the flow.
  */
-function byPolicy(policy: SharingPolicy, case_: Case): Verdict | 'flow' {
-  const { facts, terms, reasons } = case_;
+function byPolicy(policy: SharingPolicy, case_: DecisionContext): Verdict | 'flow' {
+  const { facts, constraints, reasons } = case_;
   const { name, strategy, priority } = policy;
   if (strategy !== 'auto' && strategy !== 'exclusive' && facts.pod.disabledModes.has(strategy)) {
     reasons.push(`policy ${name} (priority ${priority}) passed over: ${refusal(facts, strategy)}`);
@@ -127,8 +127,8 @@ function byPolicy(policy: SharingPolicy, case_: Case): Verdict | 'flow' {
   if (strategy === 'auto') return 'flow';
   if (strategy === 'exclusive') return wholeGpuOn(case_);
   // Where the policy does not say how many may share, the past does.
-  if (strategy !== 'mig' && terms.usedMilli > 0 && busy(case_)) return wholeGpuOn(case_);
-  const why = memoryOf(facts, terms, strategy)?.words ?? 'a pod of unknown GPU memory';
+  if (strategy !== 'mig' && constraints.usedMilli > 0 && busy(case_)) return wholeGpuOn(case_);
+  const why = memoryOf(facts, constraints, strategy)?.words ?? 'a pod of unknown GPU memory';
   const verdict = tryMode(case_, strategy, why);
   if (verdict) return verdict;
   reasons.push(`policy ${name} cannot be carried out: it keeps a whole GPU`);
@@ -136,8 +136,8 @@ function byPolicy(policy: SharingPolicy, case_: Case): Verdict | 'flow' {
 }
 
 /** On the policy's nodes, if there are any with whole GPUs: else the pod would wait for nothing. */
-function wholeGpuOn({ facts, terms, reasons }: Case): Verdict {
-  const { nodeSelector } = terms;
+function wholeGpuOn({ facts, constraints, reasons }: DecisionContext): Verdict {
+  const { nodeSelector } = constraints;
   const selects = Object.keys(nodeSelector).length > 0;
   if (selects && !facts.offersOn(nodeSelector).some(({ mode }) => mode === 'exclusive')) {
     reasons.push('no node that its nodeSelector selects offers whole GPUs: any node will do');
@@ -147,14 +147,14 @@ function wholeGpuOn({ facts, terms, reasons }: Case): Verdict {
 }
 
 /** A label outweighs what the pod looks like. */
-function typeOf({ pod, guess, settings }: AdmissionFacts): WorkloadType | undefined {
-  return pod.workloadType ?? (settings.autoDetectWorkloadType ? guess?.type : undefined);
+function typeOf({ pod, inferred, settings }: AdmissionFacts): WorkloadType | undefined {
+  return pod.workloadType ?? (settings.autoDetectWorkloadType ? inferred?.type : undefined);
 }
 
-function looksLike({ facts, reasons }: Case): Verdict | undefined {
-  const { pod, guess, settings } = facts;
-  if (pod.workloadType !== undefined || !guess || !settings.autoDetectWorkloadType) return undefined;
-  const { type, confidence, evidence } = guess;
+function looksLike({ facts, reasons }: DecisionContext): Verdict | undefined {
+  const { pod, inferred, settings } = facts;
+  if (pod.workloadType !== undefined || !inferred || !settings.autoDetectWorkloadType) return undefined;
+  const { type, confidence, evidence } = inferred;
   reasons.push(`looks like ${type} (${Math.round(confidence * 100)}%: ${evidence.join(', ')})`);
   if (type !== 'training') return undefined;
   reasons.push('training keeps a whole GPU');
@@ -162,7 +162,7 @@ function looksLike({ facts, reasons }: Case): Verdict | undefined {
 }
 
 /** Who has kept a GPU busy so far would only slow others down. */
-function busy({ facts: { history, noHistory }, reasons }: Case): Verdict | undefined {
+function busy({ facts: { history, noHistory }, reasons }: DecisionContext): Verdict | undefined {
   if (!history) {
     if (noHistory !== undefined) reasons.push(`no history: ${noHistory}`);
     return undefined;
@@ -178,9 +178,9 @@ function busy({ facts: { history, noHistory }, reasons }: Case): Verdict | undef
   return EXCLUSIVE;
 }
 
-function smallMemory(case_: Case): Verdict | undefined {
-  const { facts, terms, reasons } = case_;
-  const memory = memoryOf(facts, terms, 'mig');
+function smallMemory(case_: DecisionContext): Verdict | undefined {
+  const { facts, constraints, reasons } = case_;
+  const memory = memoryOf(facts, constraints, 'mig');
   if (memory === undefined) {
     reasons.push('skipped MIG: no GPU memory is declared');
     return undefined;
@@ -192,7 +192,7 @@ function smallMemory(case_: Case): Verdict | undefined {
   return tryMode(case_, 'mig', memory.words);
 }
 
-function inference(case_: Case): Verdict | undefined {
+function inference(case_: DecisionContext): Verdict | undefined {
   const { facts, reasons } = case_;
   if (typeOf(facts) !== 'inference') return undefined;
   if (facts.history?.suitsMps === false) {
@@ -203,40 +203,40 @@ function inference(case_: Case): Verdict | undefined {
 }
 
 /** A batch pod takes MIG at any size that a profile holds; the small ones were served above. */
-function batch(case_: Case): Verdict | undefined {
-  const { facts, terms } = case_;
+function batch(case_: DecisionContext): Verdict | undefined {
+  const { facts, constraints } = case_;
   if (typeOf(facts) !== 'batch') return undefined;
-  const memory = memoryOf(facts, terms, 'mig');
+  const memory = memoryOf(facts, constraints, 'mig');
   const mig = memory !== undefined && memory.mib >= SMALL_MIB && tryMode(case_, 'mig', `batch, ${memory.words}`);
   return mig || tryMode(case_, 'timeslicing', 'batch');
 }
 
-function development(case_: Case): Verdict | undefined {
+function development(case_: DecisionContext): Verdict | undefined {
   if (typeOf(case_.facts) !== 'development') return undefined;
   return tryMode(case_, 'timeslicing', 'development');
 }
 
-function tryMode(case_: Case, mode: SharedMode, why: string): Verdict | undefined {
-  const { facts, terms, reasons } = case_;
+function tryMode(case_: DecisionContext, mode: SharedMode, why: string): Verdict | undefined {
+  const { facts, constraints, reasons } = case_;
   const refused = refusal(facts, mode);
   if (refused) {
     reasons.push(`considered ${NAMES[mode]}: ${refused}`);
     return undefined;
   }
-  const offer = findSlot(facts, terms, mode);
+  const offer = findSlot(facts, constraints, mode);
   if (!offer) {
     reasons.push(`considered ${NAMES[mode]}: ${why}, but no node offers a slot that holds the pod`);
     return undefined;
   }
   // A profile follows from the memory, where that is known.
-  const verb = mode === 'mig' && memoryOf(facts, terms, mode) ? 'needs' : 'takes';
+  const verb = mode === 'mig' && memoryOf(facts, constraints, mode) ? 'needs' : 'takes';
   reasons.push(`considered ${NAMES[mode]}: ${why} ${verb} ${describeSlot(offer)}`);
   return share(case_, mode, offer);
 }
 
-function share({ facts, terms, reasons }: Case, mode: SharedMode, offer: Offer): Shared {
-  const memory = memoryOf(facts, terms, mode);
-  const limit = mode === 'mps' ? terms.mps.memoryLimitMiB : undefined;
+function share({ facts, constraints, reasons }: DecisionContext, mode: SharedMode, offer: SlotOffer): Shared {
+  const memory = memoryOf(facts, constraints, mode);
+  const limit = mode === 'mps' ? constraints.mps.memoryLimitMiB : undefined;
   if (limit !== undefined && memory !== undefined && limit < memory.mib) {
     reasons.push(`no memory limit is set: ${formatMiB(limit)} would be less than it needs`);
   }
@@ -244,8 +244,8 @@ function share({ facts, terms, reasons }: Case, mode: SharedMode, offer: Offer):
     action: 'share',
     mode,
     resource: offer.resource,
-    nodeSelector: selectorOf(facts, terms, mode),
-    mpsLimits: mode === 'mps' ? mpsLimits(terms.mps, offer, memory?.mib) : {},
+    nodeSelector: selectorOf(facts, constraints, mode),
+    mpsLimits: mode === 'mps' ? mpsLimits(constraints.mps, offer, memory?.mib) : {},
     assumedMiB: memory && !memory.declared ? memory.mib : undefined,
   };
 }

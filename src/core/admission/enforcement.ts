@@ -1,24 +1,24 @@
 /** Whether a policy's word can be kept on this cluster, and what of it cannot. For the policy's status. */
 
 import type { Labels } from '../label-selector.ts';
-import type { AdmissionSettings } from './facts.ts';
-import type { Offer } from './offers.ts';
+import type { AdmissionSettings } from './decision-input.ts';
 import type { SharingPolicy } from './policy.ts';
+import type { SlotOffer } from './slot-offer.ts';
 
-export interface Shortcoming {
+export interface Unenforceable {
   /** Stable, CamelCase. */
   readonly reason: string;
   /** A sentence that says what to do about it. */
   readonly message: string;
 }
 
-type Offers = (nodeSelector: Labels) => readonly Offer[];
+type Offers = (nodeSelector: Labels) => readonly SlotOffer[];
 
 /** What of the policy is not kept; empty if all of it is. The gravest first. */
-export function shortcomings(policy: SharingPolicy, settings: AdmissionSettings, offersOn: Offers): Shortcoming[] {
+export function unenforceable(policy: SharingPolicy, settings: AdmissionSettings, offersOn: Offers): Unenforceable[] {
   const { strategy } = policy;
   if (strategy === 'exclusive') return [];
-  const found: Shortcoming[] = [];
+  const found: Unenforceable[] = [];
   if (strategy !== 'auto') found.push(...unavailable(policy, strategy, settings, offersOn));
   if (strategy === 'timeslicing' || strategy === 'auto') found.push(...notEnforceable(policy));
   return found;
@@ -29,7 +29,7 @@ function unavailable(
   mode: 'mig' | 'mps' | 'timeslicing',
   settings: AdmissionSettings,
   offersOn: Offers,
-): Shortcoming[] {
+): Unenforceable[] {
   if (!settings.enabledModes.has(mode)) {
     const message = `${mode} is switched off by the configuration: pods keep whole GPUs`;
     return [{ reason: 'ModeDisabled', message }];
@@ -63,8 +63,8 @@ function unavailable(
 const DEFAULT_SLICE_MS = 100;
 
 /** CUDA gives each process on a GPU equal turns, of a length that NVIDIA's device plugin does not let us set. */
-function notEnforceable({ timeSlicing }: SharingPolicy): Shortcoming[] {
-  const found: Shortcoming[] = [];
+function notEnforceable({ timeSlicing }: SharingPolicy): Unenforceable[] {
+  const found: Unenforceable[] = [];
   if (timeSlicing && timeSlicing.fairnessMode !== 'roundrobin') {
     const acts =
       timeSlicing.fairnessMode === 'priority'

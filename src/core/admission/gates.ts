@@ -2,8 +2,8 @@
 
 import { type Labels, matches } from '../label-selector.ts';
 import { WHOLE_GPU } from '../resources.ts';
-import type { AdmissionSettings } from './facts.ts';
-import { type Case, EXCLUSIVE, LEAVE, type Rule, type Verdict } from './verdict.ts';
+import { type DecisionContext, EXCLUSIVE, LEAVE, type Rule, type Verdict } from './decision-context.ts';
+import type { AdmissionSettings } from './decision-input.ts';
 
 export const GATES: readonly Rule[] = [
   noGpu,
@@ -15,16 +15,16 @@ export const GATES: readonly Rule[] = [
   slotsByName,
   sharingDisabled,
   severalGpus,
-  guarded,
+  quotaGuard,
 ];
 
-function noGpu({ facts: { pod }, reasons }: Case): Verdict | undefined {
+function noGpu({ facts: { pod }, reasons }: DecisionContext): Verdict | undefined {
   if (pod.requested.size > 0) return undefined;
   reasons.push('the pod asks for no GPU');
   return LEAVE;
 }
 
-function alreadyDecided({ facts: { pod }, reasons }: Case): Verdict | undefined {
+function alreadyDecided({ facts: { pod }, reasons }: DecisionContext): Verdict | undefined {
   if (!pod.alreadyDecided) return undefined;
   reasons.push('the pod carries a decision already');
   return LEAVE;
@@ -42,26 +42,26 @@ export function exemption(
   return `namespace ${namespace} is not one that the configuration selects`;
 }
 
-function exemptNamespace({ facts: { pod, settings, namespaceLabels }, reasons }: Case): Verdict | undefined {
+function exemptNamespace({ facts: { pod, settings, namespaceLabels }, reasons }: DecisionContext): Verdict | undefined {
   const why = exemption(settings, pod.namespace, namespaceLabels);
   if (why === undefined) return undefined;
   reasons.push(why);
   return LEAVE;
 }
 
-function optedOut({ facts: { pod }, reasons }: Case): Verdict | undefined {
+function optedOut({ facts: { pod }, reasons }: DecisionContext): Verdict | undefined {
   if (pod.optimize) return undefined;
   reasons.push('the pod opted out (optimize: "false")');
   return LEAVE;
 }
 
-function otherScheduler({ facts: { pod, settings }, reasons }: Case): Verdict | undefined {
+function otherScheduler({ facts: { pod, settings }, reasons }: DecisionContext): Verdict | undefined {
   if (pod.schedulerName === 'default-scheduler' || pod.schedulerName === settings.schedulerName) return undefined;
   reasons.push(`the pod chose scheduler ${pod.schedulerName}`);
   return LEAVE;
 }
 
-function pinned({ facts: { pod }, reasons }: Case): Verdict | undefined {
+function pinned({ facts: { pod }, reasons }: DecisionContext): Verdict | undefined {
   if (!pod.pinned) return undefined;
   reasons.push('the pod is made for one node');
   return LEAVE;
@@ -70,7 +70,7 @@ function pinned({ facts: { pod }, reasons }: Case): Verdict | undefined {
 /** Resources named in a reason: a pod may ask for thousands. */
 const NAMED = 5;
 
-function slotsByName({ facts: { pod }, reasons }: Case): Verdict | undefined {
+function slotsByName({ facts: { pod }, reasons }: DecisionContext): Verdict | undefined {
   const named = [...pod.requested.keys()].filter((resource) => resource !== WHOLE_GPU);
   if (named.length === 0) return undefined;
   const more = named.length > NAMED ? ` and ${named.length - NAMED} more` : '';
@@ -78,13 +78,13 @@ function slotsByName({ facts: { pod }, reasons }: Case): Verdict | undefined {
   return { action: 'schedule', decided: false, nodeSelector: {} };
 }
 
-function sharingDisabled({ facts: { pod }, reasons }: Case): Verdict | undefined {
+function sharingDisabled({ facts: { pod }, reasons }: DecisionContext): Verdict | undefined {
   if (!pod.sharingDisabled) return undefined;
   reasons.push('sharing: disabled');
   return EXCLUSIVE;
 }
 
-function severalGpus({ facts: { pod }, reasons, warnings }: Case): Verdict | undefined {
+function severalGpus({ facts: { pod }, reasons, warnings }: DecisionContext): Verdict | undefined {
   const count = pod.requested.get(WHOLE_GPU) ?? 0;
   if (count === 1) return undefined;
   reasons.push(`the pod asks for ${count} GPUs, and only single-GPU pods share`);
@@ -96,7 +96,7 @@ function severalGpus({ facts: { pod }, reasons, warnings }: Case): Verdict | und
 }
 
 /** Where slots would get around what an administrator has set for whole GPUs, or run into it, there are none. */
-function guarded({ facts: { pod, guards }, reasons, warnings }: Case): Verdict | undefined {
+function quotaGuard({ facts: { pod, guards }, reasons, warnings }: DecisionContext): Verdict | undefined {
   const { limited, counted } = guards;
   const uncounted = counted.has(WHOLE_GPU) && counted.size === 1;
   if (!limited && !uncounted) return undefined;

@@ -1,7 +1,7 @@
 /** What MPS clients are told of their share, as environment variables of CUDA. */
 
-import type { Offer } from './offers.ts';
 import type { MpsConfig } from './policy.ts';
+import type { SlotOffer } from './slot-offer.ts';
 
 /** By the name of the variable; empty where the share of the slot is the only limit. */
 export type MpsLimits = Readonly<Record<string, string>>;
@@ -11,7 +11,7 @@ export type MpsLimits = Readonly<Record<string, string>>;
  * of ours can only lower that: at the share or above it says nothing.
  * @param needMiB memory that the pod needs: no limit may be below it
  */
-export function mpsLimits(config: MpsConfig, slot: Offer, needMiB: number | undefined): MpsLimits {
+export function mpsLimits(config: MpsConfig, slot: SlotOffer, needMiB: number | undefined): MpsLimits {
   const { memoryLimitMiB, defaultActiveThreads } = config;
   const limits: Record<string, string> = {};
   if (

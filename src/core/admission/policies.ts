@@ -19,7 +19,7 @@ function specificity({ podSelector, namespaceSelector }: SharingPolicy): number 
  * @param policies in order of precedence
  * @param namespaceLabels undefined while they are not known: then no policy that asks for any selects the pod
  */
-export function governing(
+export function effectivePolicy(
   policies: readonly SharingPolicy[],
   labels: Labels,
   namespaceLabels: Labels | undefined,

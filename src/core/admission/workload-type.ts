@@ -6,7 +6,7 @@
 export type WorkloadType = 'training' | 'inference' | 'development' | 'batch';
 
 /** What of a pod is looked at. */
-export interface PodLooks {
+export interface WorkloadSignals {
   /** Kind of its controller: `Job`, `ReplicaSet`, `PyTorchJob`, … */
   readonly ownerKind: string | undefined;
   /** Of all containers. */
@@ -16,7 +16,7 @@ export interface PodLooks {
   readonly ports: readonly number[];
 }
 
-export interface WorkloadTypeGuess {
+export interface InferredWorkloadType {
   readonly type: WorkloadType;
   /** 0 to 1. */
   readonly confidence: number;
@@ -123,7 +123,7 @@ const SURE = 0.8;
 const MARGIN = 0.2;
 
 /** What the pod looks like; undefined where we are not sure. */
-export function guessWorkloadType(looks: PodLooks): WorkloadTypeGuess | undefined {
+export function inferWorkloadType(looks: WorkloadSignals): InferredWorkloadType | undefined {
   const seen: Readonly<Record<Evidence['from'], readonly string[]>> = {
     owner: looks.ownerKind === undefined ? [] : [looks.ownerKind],
     image: looks.images.map(withoutPlace),

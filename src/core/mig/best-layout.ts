@@ -3,7 +3,7 @@
  * mended by exchanging one layout, and then two at once, as long as that serves more.
  */
 
-import { maximise } from '../packing/linear-program.ts';
+import { maximise } from '../scoring/linear-program.ts';
 import type { MigGeometry, Multiset } from './geometry.ts';
 import { maximalMultisets } from './layouts.ts';
 

@@ -1,7 +1,7 @@
 /** The order in which pods of a list arrive at a fleet. */
 
-import type { Demand } from '../packing/node.ts';
 import { randomIndex, seededRandom, shuffled } from '../random.ts';
+import type { PackingDemand } from '../scoring/packing-node.ts';
 
 export interface ArrivalOptions {
   readonly capacityMilli: number;
@@ -14,7 +14,10 @@ export interface ArrivalOptions {
  * All pods in a shuffled order, then pods drawn at random (with replacement) until the next would
  * ask for more than the ratio: the protocol of the published benchmark.
  */
-export function arrivals(pods: readonly Demand[], { capacityMilli, ratio, seed }: ArrivalOptions): Demand[] {
+export function arrivals(
+  pods: readonly PackingDemand[],
+  { capacityMilli, ratio, seed }: ArrivalOptions,
+): PackingDemand[] {
   const random = seededRandom(seed);
   const order = shuffled(pods, random);
   let asked = order.reduce((sum, { gpus, milli }) => sum + gpus * milli, 0);

@@ -1,7 +1,7 @@
 /** What a replay looked like on the way: a point for each hundredth of the fleet's capacity that was asked for. */
 
-import { expectedFragment } from '../packing/fragment.ts';
-import { covering, type TaskClass } from '../packing/task-classes.ts';
+import { expectedFragment } from '../scoring/fragment.ts';
+import { covering, type TaskClass } from '../scoring/task-classes.ts';
 import type { ReplayState } from './replay.ts';
 
 export interface CurvePoint {

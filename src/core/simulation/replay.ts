@@ -1,13 +1,13 @@
 /** Pods arrive one after the other at a fleet of nodes, and a strategy places them. Nothing is retried. */
 
-import { type Demand, type NodeSize, PackingNode } from '../packing/node.ts';
-import type { TaskClass } from '../packing/task-classes.ts';
-import { FleetLog, ScoreTable } from '../strategies/score-table.ts';
+import { type NodeSize, type PackingDemand, PackingNode } from '../scoring/packing-node.ts';
+import { FleetLog, ScoreTable } from '../scoring/score-table.ts';
+import type { TaskClass } from '../scoring/task-classes.ts';
 import type { Strategy } from '../strategies/strategy.ts';
 
 /** Something that happens: a pod comes, or one that came earlier goes. */
 export type TraceEvent =
-  | { readonly kind: 'arrive'; readonly pod: number; readonly demand: Demand }
+  | { readonly kind: 'arrive'; readonly pod: number; readonly demand: PackingDemand }
   | { readonly kind: 'depart'; readonly pod: number };
 
 export interface ReplayOptions {
@@ -35,7 +35,7 @@ export interface ReplayState {
 
 interface Held {
   readonly node: number;
-  readonly demand: Demand;
+  readonly demand: PackingDemand;
   readonly gpus: readonly number[];
 }
 
@@ -44,12 +44,12 @@ export function replay({ nodes: sizes, events, strategy, classes, observe }: Rep
   const nodes = sizes.map((size) => new PackingNode(size));
   const fleet = new FleetLog(nodes);
   const scorer = strategy.scorer({ nodes: () => nodes, classes });
-  const tables = new Map<Demand, ScoreTable>();
+  const tables = new Map<PackingDemand, ScoreTable>();
   const held = new Map<number, Held>();
   const capacityMilli = nodes.reduce((sum, { totalMilli }) => sum + totalMilli, 0);
   const state = { nodes, capacityMilli, arrivedMilli: 0, heldMilli: 0, peakMilli: 0, arrivals: 0, failures: 0 };
 
-  const arrive = (pod: number, demand: Demand) => {
+  const arrive = (pod: number, demand: PackingDemand) => {
     let table = tables.get(demand);
     if (!table) {
       table = new ScoreTable(demand, scorer, fleet);

@@ -1,7 +1,7 @@
 /** One run of a simulation: a workload, a strategy, a seed, and what came of it. */
 
-import type { Demand } from '../packing/node.ts';
-import { taskClasses } from '../packing/task-classes.ts';
+import type { PackingDemand } from '../scoring/packing-node.ts';
+import { taskClasses } from '../scoring/task-classes.ts';
 import type { Strategy } from '../strategies/strategy.ts';
 import { arrivals } from './arrivals.ts';
 import { Curve, type CurvePoint } from './curve.ts';
@@ -10,7 +10,7 @@ import type { Workload } from './synthetic.ts';
 
 /** A pod of a trace that tells when it came and went. */
 export interface TimedPod {
-  readonly demand: Demand;
+  readonly demand: PackingDemand;
   /** Seconds from the start of the trace; the end is Infinity for a pod that stayed. */
   readonly start: number;
   readonly end: number;
@@ -61,7 +61,7 @@ export function run({ workload, strategy, seed, ratio, timed }: RunOptions, now:
   };
 }
 
-function arrivalEvents(order: readonly Demand[]): TraceEvent[] {
+function arrivalEvents(order: readonly PackingDemand[]): TraceEvent[] {
   return order.map((demand, pod) => ({ kind: 'arrive', pod, demand }));
 }
 

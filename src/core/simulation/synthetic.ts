@@ -3,14 +3,14 @@
  * are common in shared clusters, not taken from any.
  */
 
-import type { Demand, NodeSize } from '../packing/node.ts';
 import { seededRandom } from '../random.ts';
+import type { NodeSize, PackingDemand } from '../scoring/packing-node.ts';
 
 export interface Workload {
   /** In the common order. */
   readonly nodes: readonly NodeSize[];
   /** Demands of one kind are one object. */
-  readonly pods: readonly Demand[];
+  readonly pods: readonly PackingDemand[];
 }
 
 type Weighted<T> = readonly (readonly [weight: number, value: T])[];
@@ -58,8 +58,8 @@ export function syntheticWorkload(nodeCount: number, seed: number): Workload {
     ...draw(NODES, random),
   }));
   const capacity = nodes.reduce((sum, { gpus }) => sum + gpus * 1000, 0);
-  const kinds = new Map<string, Demand>();
-  const pods: Demand[] = [];
+  const kinds = new Map<string, PackingDemand>();
+  const pods: PackingDemand[] = [];
   for (let asked = 0; asked < capacity; ) {
     const pod = drawPod(random);
     const key = JSON.stringify([pod, pod.products ? [...pod.products] : null]);
@@ -71,7 +71,7 @@ export function syntheticWorkload(nodeCount: number, seed: number): Workload {
   return { nodes, pods };
 }
 
-function drawPod(random: () => number): Demand {
+function drawPod(random: () => number): PackingDemand {
   const products = draw(PRODUCTS, random);
   const cpu = draw(CPU, random);
   const base = { memoryMiB: cpu * MEMORY_PER_CPU_MIB, products: products && new Set(products) };

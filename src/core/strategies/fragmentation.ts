@@ -14,9 +14,9 @@
  * what is scarce.
  */
 
-import type { Demand, NodeView } from '../packing/node.ts';
-import { type ShareValue, shareValue } from '../packing/share-value.ts';
-import { covering, type TaskClass } from '../packing/task-classes.ts';
+import type { NodeView, PackingDemand } from '../scoring/packing-node.ts';
+import { type ShareValue, shareValue } from '../scoring/share-value.ts';
+import { covering, type TaskClass } from '../scoring/task-classes.ts';
 import { type Fleet, type Placement, type Scorer, type Strategy, utilisation } from './strategy.ts';
 
 /** Classes that make up this share of all pods are asked; the rare rest would add cost and no sense. */
@@ -78,11 +78,11 @@ class FragmentationScorer implements Scorer {
     if (this.#placements >= this.#renewAt) this.#renewPrices();
   }
 
-  score(node: NodeView, demand: Demand): number {
+  score(node: NodeView, demand: PackingDemand): number {
     return this.place(node, demand).score;
   }
 
-  place(node: NodeView, demand: Demand): Placement {
+  place(node: NodeView, demand: PackingDemand): Placement {
     const { gpuFree, cpuFree } = node;
     const suits = this.#suitsOf(node.product);
     this.#reserve(gpuFree.length);

@@ -1,7 +1,7 @@
 /** The interface of a packing strategy, and the ranking that all of them share. */
 
-import type { Demand, NodeView } from '../packing/node.ts';
-import type { TaskClass } from '../packing/task-classes.ts';
+import type { NodeView, PackingDemand } from '../scoring/packing-node.ts';
+import type { TaskClass } from '../scoring/task-classes.ts';
 
 export interface Placement {
   /** How good the node is for the demand; higher is better, any finite number. */
@@ -20,9 +20,9 @@ export interface Fleet {
 /** A strategy at work on a fleet. */
 export interface Scorer {
   /** The score that `place` would give: where nobody asks for the GPU, it need not be looked for. */
-  score(node: NodeView, demand: Demand): number;
+  score(node: NodeView, demand: PackingDemand): number;
   /** The best way to place the demand on the node, which has room for it. Nodes of one product and equal free amounts score alike. */
-  place(node: NodeView, demand: Demand): Placement;
+  place(node: NodeView, demand: PackingDemand): Placement;
   /** Moves whenever scores of unchanged nodes may have changed. */
   readonly epoch: number;
   /** Told of every pod that has been placed. */
@@ -46,7 +46,7 @@ export function nodeStrategy(name: string, score: (node: NodeView) => number): S
   return { name, scorer: () => scorer };
 }
 
-function fullestWithRoom({ gpuFree }: NodeView, { gpus, milli }: Demand): number {
+function fullestWithRoom({ gpuFree }: NodeView, { gpus, milli }: PackingDemand): number {
   let best = -1;
   if (gpus !== 1 || milli === 1000) return best;
   for (let gpu = 0; gpu < gpuFree.length; gpu += 1) {

@@ -2,12 +2,12 @@
 
 import { z } from 'zod';
 import { hasFinished, podSchema } from '../../api/kubernetes.ts';
-import { type KubeClient, KubeError } from '../../cluster/kube-client.ts';
-import { requestOf } from '../../cluster/projection.ts';
-import { recordFeed } from '../../cluster/record-feed.ts';
-import { Reflector } from '../../cluster/reflector.ts';
-import { Reflectors } from '../../cluster/reflectors.ts';
 import { seededRandom } from '../../core/random.ts';
+import { type KubeClient, KubeError } from '../../kube/kube-client.ts';
+import { Reflector } from '../../kube/reflector.ts';
+import { Reflectors } from '../../kube/reflectors.ts';
+import { requestOf } from '../../state/projection.ts';
+import { recordFeed } from '../../state/record-feed.ts';
 import { type Faults, GpuNode, type GpuNodeSpec, type NodeIo, type PodOnNode } from './node.ts';
 import { type Clock, type Timing, within } from './timing.ts';
 import { Volumes } from './volumes.ts';

@@ -2,7 +2,7 @@
 
 import { parse } from 'yaml';
 import type { z } from 'zod';
-import { faults } from '../../api/kubernetes.ts';
+import { formatIssues } from '../../api/kubernetes.ts';
 import type { Parsed } from '../../core/units.ts';
 
 export function readYaml<T>(text: string, schema: z.ZodType<T>): Parsed<T> {
@@ -13,5 +13,5 @@ export function readYaml<T>(text: string, schema: z.ZodType<T>): Parsed<T> {
     return { ok: false, reason: (error as Error).message };
   }
   const parsed = schema.safeParse(document);
-  return parsed.success ? { ok: true, value: parsed.data } : { ok: false, reason: faults(parsed.error) };
+  return parsed.success ? { ok: true, value: parsed.data } : { ok: false, reason: formatIssues(parsed.error) };
 }

@@ -1,8 +1,8 @@
 /** What is asked of Prometheus about the past, and what follows for each workload. Pure: queries are text, answers are samples. */
 
-import type { WorkloadHistory } from '../../core/admission/facts.ts';
+import type { WorkloadHistory } from '../../core/admission/decision-input.ts';
+import { HEADROOM } from '../../core/admission/find-slot.ts';
 import { suitsMps } from '../../core/admission/replicas.ts';
-import { HEADROOM } from '../../core/admission/slots.ts';
 import { migClassOf } from '../../core/gpu-catalog.ts';
 import { instanceMilli, type MigProfile, namedMiB, parseMigProfile } from '../../core/mig/profile.ts';
 import type { Sample } from './prometheus.ts';

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { CertificateMetrics } from '../../telemetry/metrics.ts';
+import { type CertificateManager, CertificateSettingsError } from './certificate-manager.ts';
 import type { Pair } from './issue.ts';
-import { type CertificateKeeper, CertificateSettingsError } from './keeper.ts';
 
 export interface CertificateFiles {
   readonly certFile: string;
@@ -21,7 +21,7 @@ export interface FileKeeperOptions extends CertificateFiles {
   readonly metrics: CertificateMetrics;
 }
 
-export class FileKeeper implements CertificateKeeper {
+export class FileKeeper implements CertificateManager {
   readonly ready = Promise.resolve();
   readonly #options: FileKeeperOptions;
   readonly #stopping = new AbortController();
@@ -39,7 +39,7 @@ export class FileKeeper implements CertificateKeeper {
     return this.#current;
   }
 
-  waitsFor(): undefined {
+  notReadyReason(): undefined {
     return undefined;
   }
 

@@ -6,10 +6,11 @@
 import type { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Gauge } from 'prom-client';
-import type { KubeClient } from '../../cluster/kube-client.ts';
+import type { KubeClient } from '../../kube/kube-client.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { CertificateMetrics } from '../../telemetry/metrics.ts';
 import { type Owned, type Registered, Registration } from '../registration.ts';
+import type { CertificateManager } from './certificate-manager.ts';
 import {
   type CertificateData,
   type Contents,
@@ -19,12 +20,11 @@ import {
   untimely,
   writeBundle,
 } from './contents.ts';
+import { FirstSeenTracker } from './first-seen-tracker.ts';
 import { createAuthority, issueLeaf, type Pair } from './issue.ts';
-import type { CertificateKeeper } from './keeper.ts';
 import { DEFAULT_POLICY, nextStep, type Policy, type Work } from './plan.ts';
 import { renew } from './renew.ts';
 import { CertificateSecret, type StoredSecret } from './secret.ts';
-import { Sightings } from './sightings.ts';
 
 export interface ManagedCertificates {
   /** Where the Secret is. */
@@ -65,7 +65,7 @@ const DONE: Readonly<Record<Work['do'], string>> = {
   trim: 'authorities that sign nothing any more were taken out',
 };
 
-export class ManagedKeeper implements CertificateKeeper {
+export class ManagedKeeper implements CertificateManager {
   readonly #options: ManagedKeeperOptions;
   readonly #policy: Policy;
   readonly #names: readonly string[];
@@ -74,8 +74,8 @@ export class ManagedKeeper implements CertificateKeeper {
   readonly #stopping = new AbortController();
   readonly #ready = Promise.withResolvers<void>();
   /** Authorities in the configuration, and the one that signed what is in the Secret. */
-  readonly #trusted = new Sightings();
-  readonly #inService = new Sightings();
+  readonly #trusted = new FirstSeenTracker();
+  readonly #inService = new FirstSeenTracker();
   #current: Pair;
   #serving: Leaf | undefined;
   /** Contents of the Secret, the last that were sound. */
@@ -113,7 +113,7 @@ export class ManagedKeeper implements CertificateKeeper {
     return this.#ready.promise;
   }
 
-  waitsFor(): string | undefined {
+  notReadyReason(): string | undefined {
     return this.#serving ? undefined : 'waiting for a certificate that the API server trusts';
   }
 

@@ -5,7 +5,7 @@
 
 import { z } from 'zod';
 import { CERTIFICATE_SECRET, WEBHOOK_NAME } from '../../api/keys.ts';
-import { type KubeClient, KubeError } from '../../cluster/kube-client.ts';
+import { type KubeClient, KubeError } from '../../kube/kube-client.ts';
 import type { CertificateData } from './contents.ts';
 
 export interface SecretOptions {

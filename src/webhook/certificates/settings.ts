@@ -2,7 +2,7 @@
 
 import { WEBHOOK_PATH } from '../../api/keys.ts';
 import type { WebhookConfigurationOptions } from '../configuration.ts';
-import { CertificateSettingsError } from './keeper.ts';
+import { CertificateSettingsError } from './certificate-manager.ts';
 import type { CertificateSource } from './source.ts';
 
 export interface CertificateSettings {

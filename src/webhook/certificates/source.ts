@@ -1,11 +1,11 @@
 /** Where the certificate comes from: files that others keep, or a Secret that we keep ourselves. */
 
 import type { Registry } from 'prom-client';
-import type { KubeClient } from '../../cluster/kube-client.ts';
+import type { KubeClient } from '../../kube/kube-client.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { certificateMetrics, registrationMetrics } from '../../telemetry/metrics.ts';
+import type { CertificateManager } from './certificate-manager.ts';
 import { type CertificateFiles, FileKeeper } from './files.ts';
-import type { CertificateKeeper } from './keeper.ts';
 import { type ManagedCertificates, ManagedKeeper } from './managed.ts';
 
 export type CertificateSource =
@@ -24,7 +24,7 @@ export interface KeeperDependencies {
 export async function createKeeper(
   source: CertificateSource,
   dependencies: KeeperDependencies,
-): Promise<CertificateKeeper> {
+): Promise<CertificateManager> {
   const { client, registry, now } = dependencies;
   const metrics = certificateMetrics(registry);
   if (source.from === 'files') return new FileKeeper({ ...source, ...dependencies, metrics });

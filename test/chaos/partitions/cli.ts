@@ -8,8 +8,8 @@
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { columns } from '#src/cli/gpu-grid.ts';
 import { report } from '../../../bench/report.ts';
-import { columns } from '../../../src/cli/gpu-grid.ts';
 import { runPartitionChaos } from './run.ts';
 
 const KILL_EVERY_MS = 20_000;

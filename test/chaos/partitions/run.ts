@@ -5,10 +5,10 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NODE_CONFIGS } from '../../../src/api/custom-resources.ts';
-import type { RunningController } from '../../../src/controller/start.ts';
-import { randomIndex, seededRandom } from '../../../src/core/random.ts';
-import type { GpuFleet } from '../../../src/sandbox/gpu-node/fleet.ts';
+import { NODE_CONFIGS } from '#src/api/custom-resources.ts';
+import type { RunningController } from '#src/app/controller.ts';
+import { randomIndex, seededRandom } from '#src/core/random.ts';
+import type { GpuFleet } from '#src/sandbox/gpu-node/fleet.ts';
 import { createCustom } from '../../cluster/custom-resources.ts';
 import { A100, dropControllerLease, QUICK, QUICK_RECONCILER } from '../../cluster/emulated.ts';
 import { isMarked, patchConfig, readConfig, readNode } from '../../cluster/node-configs.ts';

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import tap from 'tap';
-import { NODE_CONFIGS } from '../../../src/api/custom-resources.ts';
+import { NODE_CONFIGS } from '#src/api/custom-resources.ts';
 import { createCustom } from '../../cluster/custom-resources.ts';
 import { A100 } from '../../cluster/emulated.ts';
 import { eventsOf } from '../../cluster/events.ts';

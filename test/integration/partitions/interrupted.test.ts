@@ -4,10 +4,10 @@
  */
 
 import tap from 'tap';
-import { NODE_CONFIGS } from '../../../src/api/custom-resources.ts';
-import { NODE } from '../../../src/api/keys.ts';
-import type { KubeClient } from '../../../src/cluster/kube-client.ts';
-import { seededRandom } from '../../../src/core/random.ts';
+import { NODE_CONFIGS } from '#src/api/custom-resources.ts';
+import { NODE } from '#src/api/keys.ts';
+import { seededRandom } from '#src/core/random.ts';
+import type { KubeClient } from '#src/kube/kube-client.ts';
 import { FaultProxy } from '../../chaos/fault-proxy.ts';
 import { NO_FAULTS } from '../../chaos/faults.ts';
 import { createCustom, installDefinitions } from '../../cluster/custom-resources.ts';

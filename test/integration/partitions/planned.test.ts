@@ -3,8 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import tap from 'tap';
 import { z } from 'zod';
-import { NODE_CONFIGS } from '../../../src/api/custom-resources.ts';
-import { CUSTOM_RESOURCES, NODE_CONFIG } from '../../../src/api/keys.ts';
+import { NODE_CONFIGS } from '#src/api/custom-resources.ts';
+import { CUSTOM_RESOURCES, NODE_CONFIG } from '#src/api/keys.ts';
 import { createCustom } from '../../cluster/custom-resources.ts';
 import { A100 } from '../../cluster/emulated.ts';
 import { eventsOf } from '../../cluster/events.ts';

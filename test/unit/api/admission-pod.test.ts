@@ -1,9 +1,9 @@
 /** What admission reads of a pod: where it may go, whether it is made for one node, what it looks like. */
 
 import tap from 'tap';
-import { admissionPodSchema, isPinned, looksOf, placementOf } from '../../../src/api/admission-pod.ts';
-import type { Placement } from '../../../src/core/admission/offer-book.ts';
-import { matches } from '../../../src/core/label-selector.ts';
+import { admissionPodSchema, isPinned, nodeConstraintsOf, workloadSignals } from '#src/api/admission-pod.ts';
+import type { NodeConstraints } from '#src/core/admission/slot-index.ts';
+import { matches } from '#src/core/label-selector.ts';
 
 function pod(spec: object, metadata: object = {}) {
   return admissionPodSchema.parse({
@@ -29,7 +29,7 @@ const NODES = {
 };
 const ALL = Object.keys(NODES);
 
-function selected(placement: Placement): string[] {
+function selected(placement: NodeConstraints): string[] {
   return Object.entries(NODES)
     .filter(([, labels]) => placement.length === 0 || placement.some((selector) => matches(selector, labels)))
     .map(([name]) => name);
@@ -76,7 +76,7 @@ const placements: readonly [says: string, spec: object, nodes: string[]][] = [
   ],
 ];
 for (const [says, spec, nodes] of placements) {
-  tap.test(`where it may go: ${says}`, async (t) => t.strictSame(selected(placementOf(pod(spec))), nodes));
+  tap.test(`where it may go: ${says}`, async (t) => t.strictSame(selected(nodeConstraintsOf(pod(spec))), nodes));
 }
 
 const byField = { matchFields: [{ key: 'metadata.name', operator: 'In', values: ['a1'] }] };
@@ -110,13 +110,13 @@ tap.test('what it looks like: all of its containers, and who controls it', async
       { name: 'd', ports: null, command: null },
     ],
   };
-  t.strictSame(looksOf(pod(spec, { ownerReferences: owners })), {
+  t.strictSame(workloadSignals(pod(spec, { ownerReferences: owners })), {
     ownerKind: 'Job',
     images: ['team/app:1'],
     commands: ['python train.py --fast', ''],
     ports: [80],
   });
-  t.equal(looksOf(pod(spec)).ownerKind, undefined);
+  t.equal(workloadSignals(pod(spec)).ownerKind, undefined);
 });
 
 tap.test('an operator that Kubernetes does not have is a fault', async (t) => {

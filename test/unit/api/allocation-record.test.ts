@@ -2,11 +2,7 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import {
-  type AllocationRecord,
-  allocationRecordSchema,
-  parseAllocationRecord,
-} from '../../../src/api/allocation-record.ts';
+import { type AllocationRecord, allocationRecordSchema, parseAllocationRecord } from '#src/api/allocation-record.ts';
 
 const RECORD: AllocationRecord = {
   v: 1,

@@ -3,8 +3,8 @@
 import fc from 'fast-check';
 import tap from 'tap';
 import { stringify } from 'yaml';
-import { configurationSchema } from '../../../src/api/configuration.ts';
-import { parseConfiguration } from '../../../src/api/configuration-file.ts';
+import { configurationSchema } from '#src/api/configuration.ts';
+import { parseConfiguration } from '#src/api/configuration-file.ts';
 
 function faultsOf(text: string): readonly string[] {
   const parsed = parseConfiguration(text, 'c.yaml');

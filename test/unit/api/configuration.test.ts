@@ -3,10 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import tap from 'tap';
-import { admissionConfigurationOf } from '../../../src/api/admission-settings.ts';
-import { configurationSchema, milliseconds } from '../../../src/api/configuration.ts';
-import { parseConfiguration } from '../../../src/api/configuration-file.ts';
-import { parseSharingPolicy } from '../../../src/api/sharing-policy.ts';
+import { admissionConfigurationOf } from '#src/api/admission-settings.ts';
+import { configurationSchema, milliseconds } from '#src/api/configuration.ts';
+import { parseConfiguration } from '#src/api/configuration-file.ts';
+import { parseSharingPolicy } from '#src/api/sharing-policy.ts';
 
 const DEFAULTS = configurationSchema.parse({});
 const admission = (values: unknown) => admissionConfigurationOf(configurationSchema.parse(values), 'system', 'ours');

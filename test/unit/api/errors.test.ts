@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { ApiError, type ErrorCode, toApiError } from '../../../src/api/errors.ts';
+import { ApiError, type ErrorCode, toApiError } from '#src/api/errors.ts';
 
 const statuses: Record<ErrorCode, number> = {
   InvalidJson: 400,

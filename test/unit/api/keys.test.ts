@@ -1,7 +1,7 @@
 /** Names that users see. They stand in the specification and in people's manifests: none of them may change. */
 
 import tap from 'tap';
-import * as keys from '../../../src/api/keys.ts';
+import * as keys from '#src/api/keys.ts';
 
 tap.test('annotations that users write', async (t) => {
   t.strictSame(Object.values(keys.READ).sort(), [

@@ -1,12 +1,12 @@
 /** The parts of Kubernetes objects that we read: what passes the edge, and what does not. */
 
 import tap from 'tap';
-import { faults, nodeSchema, podSchema } from '../../../src/api/kubernetes.ts';
+import { formatIssues, nodeSchema, podSchema } from '#src/api/kubernetes.ts';
 
 const POD = { metadata: { name: 'a' }, spec: { containers: [{ name: 'main' }] } };
 const faultsOf = (schema: typeof podSchema | typeof nodeSchema, value: unknown): string | undefined => {
   const { error } = schema.safeParse(value);
-  return error && faults(error);
+  return error && formatIssues(error);
 };
 
 tap.test('a pod may leave out, or leave null, whatever we do not need', async (t) => {

@@ -1,9 +1,9 @@
 /** GPUNodeConfig's layouts: what is refused without the GPU at hand must be what no GPU can hold. */
 
 import tap from 'tap';
-import { nodeConfigSpec } from '../../../src/api/node-config.ts';
-import { gpuModelOf, type MigClass, migProfiles } from '../../../src/core/gpu-catalog.ts';
-import { EMPTY, MigGeometry, type Multiset } from '../../../src/core/mig/geometry.ts';
+import { nodeConfigSpec } from '#src/api/node-config.ts';
+import { gpuModelOf, type MigClass, migProfiles } from '#src/core/gpu-catalog.ts';
+import { EMPTY, MigGeometry, type Multiset } from '#src/core/mig/geometry.ts';
 
 const taken = (profiles: readonly string[]) =>
   nodeConfigSpec.safeParse({ nodeName: 'gpu-1', migEnabled: true, migProfiles: profiles }).success;

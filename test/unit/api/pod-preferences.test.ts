@@ -1,8 +1,8 @@
 /** What counts as a preference of the pod, so that kube-scheduler has to weigh all nodes. */
 
 import tap from 'tap';
-import { podSchema, type Taint, type Toleration } from '../../../src/api/kubernetes.ts';
-import { hasPreferences, shuns, softTaintsOf } from '../../../src/api/pod-preferences.ts';
+import { podSchema, type Taint, type Toleration } from '#src/api/kubernetes.ts';
+import { hasPreferences, repelledBy, softTaintsOf } from '#src/api/pod-preferences.ts';
 
 function pod(spec: object) {
   return podSchema.parse({ metadata: { name: 'p' }, spec: { containers: [{ name: 'c' }], ...spec } });
@@ -57,15 +57,15 @@ const TOLERATIONS: readonly [toleration: Toleration, tolerated: boolean][] = [
   [{ value: 'yes' }, false],
 ];
 tap.test('a soft taint is shunned unless it is tolerated', async (t) => {
-  t.ok(shuns(pod({}), [SOFT]));
+  t.ok(repelledBy(pod({}), [SOFT]));
   for (const [toleration, tolerated] of TOLERATIONS) {
-    t.equal(shuns(pod({ tolerations: [toleration] }), [SOFT]), !tolerated, JSON.stringify(toleration));
+    t.equal(repelledBy(pod({ tolerations: [toleration] }), [SOFT]), !tolerated, JSON.stringify(toleration));
   }
   t.ok(
-    shuns(pod({ tolerations: [{ key: 'spot', operator: 'Exists' }] }), [SOFT, { ...SOFT, key: 'old' }]),
+    repelledBy(pod({ tolerations: [{ key: 'spot', operator: 'Exists' }] }), [SOFT, { ...SOFT, key: 'old' }]),
     'one is enough',
   );
-  t.notOk(shuns(pod({}), []));
+  t.notOk(repelledBy(pod({}), []));
 });
 
 tap.test('only taints that merely make a node less welcome are soft', async (t) => {

@@ -2,9 +2,9 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { parseSharingPolicy } from '../../../src/api/sharing-policy.ts';
-import type { SharingPolicy } from '../../../src/core/admission/policy.ts';
-import { type Labels, matches } from '../../../src/core/label-selector.ts';
+import { parseSharingPolicy } from '#src/api/sharing-policy.ts';
+import type { SharingPolicy } from '#src/core/admission/policy.ts';
+import { type Labels, matches } from '#src/core/label-selector.ts';
 
 const policy = (spec: unknown) => ({ metadata: { name: 'p' }, spec });
 

@@ -1,8 +1,8 @@
 /** The workload that a pod belongs to, by its owner and by how Kubernetes names what it makes. */
 
 import tap from 'tap';
-import { admissionPodSchema } from '../../../src/api/admission-pod.ts';
-import { workloadKey, workloadOf } from '../../../src/api/workload.ts';
+import { admissionPodSchema } from '#src/api/admission-pod.ts';
+import { workloadKey, workloadOf } from '#src/api/workload.ts';
 
 const HASH = { 'pod-template-hash': '7f9c6bd5b' };
 const owner = (kind: string, name: string, controller = true) => ({ ownerReferences: [{ kind, name, controller }] });

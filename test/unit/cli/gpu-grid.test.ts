@@ -1,7 +1,7 @@
 /** The node × GPU picture. */
 
 import tap from 'tap';
-import { columns, gpuGrid } from '../../../src/cli/gpu-grid.ts';
+import { columns, gpuGrid } from '#src/cli/gpu-grid.ts';
 import { exclusiveNode, migNode, mpsNode, T4, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
 import { gpuPod } from '../../cluster/pods.ts';
 import { livePod, makeExtender } from '../../fakes/extender.ts';

@@ -1,9 +1,9 @@
 /** Why not, GPU by GPU. */
 
 import tap from 'tap';
-import { explainGpus } from '../../../src/core/explain.ts';
-import { Ledger } from '../../../src/core/ledger.ts';
-import { SHARED_GPU, WHOLE_GPU } from '../../../src/core/resources.ts';
+import { explainGpus } from '#src/core/explain.ts';
+import { Ledger } from '#src/core/ledger.ts';
+import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 import { request, sharedNode } from '../make.ts';
 
 const ledger = new Ledger();

@@ -2,10 +2,10 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { type Fit, type FitCode, fit } from '../../../src/core/fit.ts';
-import type { NodeInventory } from '../../../src/core/inventory.ts';
-import type { GpuRequest } from '../../../src/core/request.ts';
-import { SHARED_GPU, WHOLE_GPU } from '../../../src/core/resources.ts';
+import { type Fit, type FitCode, fit } from '#src/core/fit.ts';
+import type { NodeInventory } from '#src/core/inventory.ts';
+import type { GpuRequest } from '#src/core/request.ts';
+import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 import { node, request, sharedNode } from '../make.ts';
 
 const MIG_1G = 'nvidia.com/mig-1g.5gb';

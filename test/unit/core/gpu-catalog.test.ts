@@ -1,8 +1,8 @@
 /** What is known of products, against the tables of NVIDIA's MIG user guide. */
 
 import tap from 'tap';
-import { allMigProfiles, gpuModelOf, migClassOf, migProfiles } from '../../../src/core/gpu-catalog.ts';
-import { parseMigProfile } from '../../../src/core/mig/profile.ts';
+import { allMigProfiles, gpuModelOf, migClassOf, migProfiles } from '#src/core/gpu-catalog.ts';
+import { parseMigProfile } from '#src/core/mig/profile.ts';
 
 /** Profile names of a product label at a size in GiB. */
 function namesOf(product: string, gib: number): string[] {

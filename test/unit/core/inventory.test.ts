@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { inventoryOf, type NodeFacts, type Pool } from '../../../src/core/inventory.ts';
-import { SHARED_GPU, WHOLE_GPU } from '../../../src/core/resources.ts';
+import { inventoryOf, type NodeFacts, type Pool } from '#src/core/inventory.ts';
+import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 import { node, nodeFacts, sharedNode } from '../make.ts';
 
 const MIG_1G = 'nvidia.com/mig-1g.5gb';

@@ -2,13 +2,7 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import {
-  equalTo,
-  type LabelSelector,
-  type Labels,
-  matches,
-  type Requirement,
-} from '../../../src/core/label-selector.ts';
+import { equalTo, type LabelSelector, type Labels, matches, type Requirement } from '#src/core/label-selector.ts';
 
 const on = (operator: Requirement['operator'], ...values: string[]): LabelSelector => [{ key: 'k', operator, values }];
 const NONE: Labels = {};

@@ -2,10 +2,10 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { fit } from '../../../src/core/fit.ts';
-import type { NodeInventory } from '../../../src/core/inventory.ts';
-import { type AllocateOptions, Ledger } from '../../../src/core/ledger.ts';
-import { SHARED_GPU, WHOLE_GPU } from '../../../src/core/resources.ts';
+import { fit } from '#src/core/fit.ts';
+import type { NodeInventory } from '#src/core/inventory.ts';
+import { type AllocateOptions, Ledger } from '#src/core/ledger.ts';
+import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 import { node, request, sharedNode } from '../make.ts';
 
 const NODES = ['gpu-node-01', 'gpu-node-02', 'gpu-node-03'];

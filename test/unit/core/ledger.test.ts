@@ -1,8 +1,8 @@
 /** Who holds what, told step by step. */
 
 import tap, { type Test as Tap } from 'tap';
-import { type AllocateOptions, Ledger } from '../../../src/core/ledger.ts';
-import { SHARED_GPU, WHOLE_GPU } from '../../../src/core/resources.ts';
+import { type AllocateOptions, Ledger } from '#src/core/ledger.ts';
+import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 import { node, sharedNode } from '../make.ts';
 
 const NODE = 'gpu-node-01';

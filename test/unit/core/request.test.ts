@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { type ContainerDemand, effectiveRequest, type ResourceRequest } from '../../../src/core/request.ts';
-import { SHARED_GPU, WHOLE_GPU } from '../../../src/core/resources.ts';
+import { type ContainerDemand, effectiveRequest, type ResourceRequest } from '#src/core/request.ts';
+import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 
 const asks = (count: number, resource = WHOLE_GPU): ContainerDemand => ({
   resources: new Map([[resource, count]]),

@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { allMigProfiles } from '../../../src/core/gpu-catalog.ts';
-import { isGpuResource, migProfileOf, migResource } from '../../../src/core/resources.ts';
+import { allMigProfiles } from '#src/core/gpu-catalog.ts';
+import { isGpuResource, migProfileOf, migResource } from '#src/core/resources.ts';
 
 tap.test('a profile has one resource: its name, with a dot for the plus', async (t) => {
   t.equal(migResource('1g.5gb'), 'nvidia.com/mig-1g.5gb');

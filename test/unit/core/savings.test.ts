@@ -1,7 +1,7 @@
 /** Savings as the specification counts them. */
 
 import tap from 'tap';
-import { saving } from '../../../src/core/savings.ts';
+import { saving } from '#src/core/savings.ts';
 
 const EXAMPLES: readonly [what: string, before: number, after: number, saved: number, percent: number][] = [
   ['10 inference pods on 2 GPUs', 10, 2, 8, 80],

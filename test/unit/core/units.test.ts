@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { type Parsed, parseCount, parseGpuFraction, parseMiB, parseQuantity, quote } from '../../../src/core/units.ts';
+import { type Parsed, parseCount, parseGpuFraction, parseMiB, parseQuantity, quote } from '#src/core/units.ts';
 
 const NANO = 10n ** 9n;
 const MAX = 2n ** 63n - 1n;

@@ -1,7 +1,7 @@
 /** bind: nobody gets a slot that is taken, and no slot stays taken by nobody. */
 
 import tap from 'tap';
-import { KubeError } from '../../../src/cluster/kube-client.ts';
+import { KubeError } from '#src/kube/kube-client.ts';
 import type { ApiFault } from '../../fakes/pod-api.ts';
 import { NODE, OTHER, podManifest, setUp } from './binding.ts';
 

@@ -2,10 +2,10 @@
 
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Test } from 'tap';
-import { ClusterState } from '../../../src/cluster/cluster-state.ts';
-import type { GpuRequest } from '../../../src/core/request.ts';
-import { WHOLE_GPU } from '../../../src/core/resources.ts';
-import { Binder } from '../../../src/extender/bind.ts';
+import type { GpuRequest } from '#src/core/request.ts';
+import { WHOLE_GPU } from '#src/core/resources.ts';
+import { Binder } from '#src/extender/bind.ts';
+import { ClusterState } from '#src/state/cluster-state.ts';
 import { exclusiveNode } from '../../cluster/gpu-nodes.ts';
 import { gpuPod } from '../../cluster/pods.ts';
 import { takeList } from '../../fakes/listing.ts';

@@ -3,7 +3,7 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import tap from 'tap';
-import { BODY_LIMIT } from '../../../src/extender/server.ts';
+import { BODY_LIMIT } from '#src/extender/server.ts';
 import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
 import { gpuPod } from '../../cluster/pods.ts';
 import { livePod, makeExtender } from '../../fakes/extender.ts';
@@ -120,7 +120,7 @@ tap.test('bind makes one write, and an empty Error is success', async (t) => {
 });
 
 tap.test('health, readiness, metrics', async (t) => {
-  const waiting = makeExtender({ waitsFor: 'waiting for the list of pods' }).server;
+  const waiting = makeExtender({ notReadyReason: 'waiting for the list of pods' }).server;
   t.equal((await waiting.inject('/healthz')).statusCode, 200, 'alive while it waits');
   const readyz = await waiting.inject('/readyz');
   t.equal(readyz.statusCode, 503);
@@ -312,7 +312,7 @@ tap.test('GET on a verb is an unknown path', async (t) => {
 });
 
 tap.test('before the first full list no verb answers', async (t) => {
-  const { server } = makeExtender({ waitsFor: 'waiting for the list of nodes' });
+  const { server } = makeExtender({ notReadyReason: 'waiting for the list of nodes' });
   for (const [url, payload] of [
     ['/filter', json(POD)],
     ['/prioritize', json(POD)],

@@ -1,6 +1,6 @@
 /** Objects as an API server keeps them, by path: patches, versions and 409s. No watch: tests tell what has changed. */
 
-import { KubeError } from '../../../src/cluster/kube-client.ts';
+import { KubeError } from '#src/kube/kube-client.ts';
 
 type Json = Record<string, unknown>;
 interface Stored extends Json {

@@ -1,10 +1,11 @@
 /** A node of two A100-40 as the API server shows it, and the situations that the reconciler may find it in. */
 
-import type { Partition } from '../../../src/core/partition.ts';
-import { wholeGpus } from '../../../src/core/partition.ts';
-import { migKey, pluginKey } from '../../../src/reconciler/keys.ts';
-import { type Mark, type ObservedNode, observe, type Told } from '../../../src/reconciler/observed.ts';
-import type { Holder, Situation, Target, Times } from '../../../src/reconciler/step.ts';
+import type { Partition } from '#src/core/partitioning/partition.ts';
+import { wholeGpus } from '#src/core/partitioning/partition.ts';
+import { migConfig, pluginConfig } from '#src/reconciler/named-config.ts';
+import type { DesiredState, NodeSituation, Times } from '#src/reconciler/step.ts';
+import type { GpuPod } from '#src/state/gpu-pods.ts';
+import { type LastApplied, type ObservedNode, observe, type Transition } from '#src/state/observed-node.ts';
 
 export const PRODUCT = 'NVIDIA-A100-SXM4-40GB';
 export const GPU = 'nvidia.com/gpu';
@@ -97,16 +98,16 @@ export function shown({ layouts, sharing }: Partition): Required<Pick<NodeParts,
   return { labels, allocatable: Object.fromEntries(Object.entries(allocatable).map(([key, n]) => [key, String(n)])) };
 }
 
-export const pluginName = (partition: Partition) => pluginKey(partition, PRODUCT).name;
-export const migName = (partition: Partition) => migKey(partition).name;
+export const pluginName = (partition: Partition) => pluginConfig(partition, PRODUCT).name;
+export const migName = (partition: Partition) => migConfig(partition).name;
 
-export function target(partition: Partition, more: Partial<Target> = {}): Target {
+export function target(partition: Partition, more: Partial<DesiredState> = {}): DesiredState {
   return {
     config: 'c',
     generation: 1,
     partition,
-    plugin: pluginKey(partition, PRODUCT),
-    mig: migKey(partition),
+    plugin: pluginConfig(partition, PRODUCT),
+    mig: migConfig(partition),
     whenBusy: 'Wait',
     drainMs: 600_000,
     ...more,
@@ -114,24 +115,24 @@ export function target(partition: Partition, more: Partial<Target> = {}): Target
 }
 
 /** What the components were told for it; mig-manager only where MIG is in it. */
-export function told(partition: Partition, more: Partial<Told> = {}): Told {
+export function told(partition: Partition, more: Partial<LastApplied> = {}): LastApplied {
   const mig = partition.layouts.some(Boolean) ? { mig: migName(partition) } : {};
   const { layouts, sharing } = partition;
   const same = { layouts: [...layouts], sharing };
   return { config: 'c', generation: 1, plugin: pluginName(partition), ...mig, partition: same, ...more };
 }
 
-export function mark(partition: Partition, more: Partial<Mark> = {}): Mark {
+export function mark(partition: Partition, more: Partial<Transition> = {}): Transition {
   return { ...told(partition), attempt: 0, repairs: [], cordoned: false, ...more };
 }
 
 /** The labels by which the components were told so. */
-export function triggers({ plugin, mig }: Pick<Told, 'plugin' | 'mig'>): Record<string, string> {
+export function triggers({ plugin, mig }: Pick<LastApplied, 'plugin' | 'mig'>): Record<string, string> {
   return { [PLUGIN]: plugin, ...(mig !== undefined && { [MIG]: mig }) };
 }
 
 /** At rest, once it was told so and has done so. */
-export function settled(partition: Partition, more: Partial<Told> = {}, parts: NodeParts = {}): ObservedNode {
+export function settled(partition: Partition, more: Partial<LastApplied> = {}, parts: NodeParts = {}): ObservedNode {
   const record = told(partition, more);
   const { labels, allocatable } = shown(partition);
   return observed({
@@ -148,12 +149,17 @@ export function settled(partition: Partition, more: Partial<Told> = {}, parts: N
 }
 
 /** Marked for `to`, of which nobody has been told. */
-export function marked(to: Partition, more: Partial<Mark> = {}, parts: NodeParts = {}): ObservedNode {
+export function marked(to: Partition, more: Partial<Transition> = {}, parts: NodeParts = {}): ObservedNode {
   return observed({ ...parts, annotations: { [TRANSITION]: JSON.stringify(mark(to, more)), ...parts.annotations } });
 }
 
 /** Marked for `to`, and told so; it shows `as`. */
-export function underWay(to: Partition, as: Partition, more: Partial<Mark> = {}, parts: NodeParts = {}): ObservedNode {
+export function underWay(
+  to: Partition,
+  as: Partition,
+  more: Partial<Transition> = {},
+  parts: NodeParts = {},
+): ObservedNode {
   const is = mark(to, more);
   const { labels, allocatable } = shown(as);
   const { attempt: _, cordoned: __, ...record } = is;
@@ -166,11 +172,15 @@ export function underWay(to: Partition, as: Partition, more: Partial<Mark> = {},
 }
 
 /** The names have been there for long, there is room for one more, and time enough has passed for everything but deadlines. */
-export function situation(node: ObservedNode, wanted: Target | undefined, more: Partial<Situation> = {}): Situation {
+export function situation(
+  node: ObservedNode,
+  wanted: DesiredState | undefined,
+  more: Partial<NodeSituation> = {},
+): NodeSituation {
   return {
     node,
-    target: wanted,
-    holders: [],
+    desired: wanted,
+    gpuPods: [],
     elapsed: 10_000,
     age: () => 3_600_000,
     mayBegin: true,
@@ -180,7 +190,7 @@ export function situation(node: ObservedNode, wanted: Target | undefined, more: 
   };
 }
 
-export function holder(name: string, resource: string, more: Partial<Holder> = {}): Holder {
+export function holder(name: string, resource: string, more: Partial<GpuPod> = {}): GpuPod {
   const resources = { [resource]: 1 };
-  return { uid: name, namespace: 'team', name, resources, stays: undefined, terminating: false, ...more };
+  return { uid: name, namespace: 'team', name, resources, nonEvictableReason: undefined, terminating: false, ...more };
 }

@@ -1,11 +1,12 @@
 /** What is to be done next on a node, for each situation that it can be found in. */
 
 import tap from 'tap';
-import { wholeGpus } from '../../../src/core/partition.ts';
-import { tryAgain } from '../../../src/reconciler/keys.ts';
-import { nextStep, phaseOf } from '../../../src/reconciler/next-step.ts';
-import type { Mark, ObservedNode, Told } from '../../../src/reconciler/observed.ts';
-import { ANYTHING, type Situation, type Step } from '../../../src/reconciler/step.ts';
+import { tryAgain } from '#src/api/config-name.ts';
+import { wholeGpus } from '#src/core/partitioning/partition.ts';
+import { nextStep, phaseOf } from '#src/reconciler/next-step.ts';
+import type { NodeSituation, Step } from '#src/reconciler/step.ts';
+import { ANYTHING } from '#src/state/gpu-pods.ts';
+import type { LastApplied, ObservedNode, Transition } from '#src/state/observed-node.ts';
 import {
   DISCOVERED,
   GPU,
@@ -38,22 +39,22 @@ import {
 } from './make.ts';
 
 const DRAIN = { whenBusy: 'Drain' } as const;
-const step = (node: ObservedNode, wanted: ReturnType<typeof target> | undefined, more: Partial<Situation> = {}) =>
+const step = (node: ObservedNode, wanted: ReturnType<typeof target> | undefined, more: Partial<NodeSituation> = {}) =>
   nextStep(situation(node, wanted, more));
 
 function patchOf(next: Step) {
-  if (next.do !== 'patch') throw new Error(`it is to do ${next.do}, ${next.standing?.reason}`);
+  if (next.do !== 'patch') throw new Error(`it is to do ${next.do}, ${next.phaseStatus?.reason}`);
   return next.patch;
 }
 /** The mark that a step writes. */
-function markOf(next: Step): Mark {
+function markOf(next: Step): Transition {
   return JSON.parse(patchOf(next).annotations?.[TRANSITION] ?? 'null');
 }
 /** The record of what was told that a step writes. */
-function recordOf(next: Step): Told {
+function recordOf(next: Step): LastApplied {
   return JSON.parse(patchOf(next).annotations?.[PARTITION] ?? 'null');
 }
-const nothing = (phase: string, reason: string) => ({ do: 'nothing', standing: { phase, reason } });
+const nothing = (phase: string, reason: string) => ({ do: 'nothing', phaseStatus: { phase, reason } });
 const patch = (doing: string) => ({ do: 'patch', doing });
 
 tap.test('at rest, and as it is wanted: nothing is done', async (t) => {
@@ -85,7 +86,7 @@ tap.test('at rest, and as it is wanted: nothing is done', async (t) => {
   }
   t.strictSame(
     step(settled(MPS), undefined),
-    { do: 'nothing', standing: undefined, wakeMs: undefined },
+    { do: 'nothing', phaseStatus: undefined, wakeMs: undefined },
     'nothing is wanted',
   );
 });
@@ -102,13 +103,13 @@ tap.test('what was told and is offered no more is told once more, under other na
   t.match(step(lost, target(SEVEN, { generation: 2 })), patch('begin'), 'at once, where somebody asks again');
   const failed = settled(SEVEN, {}, { allocatable, labels: { [STATE]: 'failed' } });
   t.match(step(failed, target(SEVEN)), patch('begin'), 'or where mig-manager has failed');
-  const held = { ...late, holders: [holder('p', GPU)] };
+  const held = { ...late, gpuPods: [holder('p', GPU)] };
   t.match(step(lost, target(SEVEN), held), nothing('Pending', 'Busy'), 'but not under pods that hold what is there');
 });
 
 tap.test('it begins with a mark, and nothing else', async (t) => {
   const next = step(observed(), target(MPS));
-  t.match(next, { ...patch('begin'), standing: { phase: 'Configuring', reason: 'Marked' } });
+  t.match(next, { ...patch('begin'), phaseStatus: { phase: 'Configuring', reason: 'Marked' } });
   t.strictSame(Object.keys(patchOf(next)), ['annotations']);
   t.strictSame(markOf(next), {
     config: 'c',
@@ -144,10 +145,10 @@ tap.test('mig-manager is left alone only where MIG has never been on', async (t)
 });
 
 tap.test('while pods hold what is to change, it waits', async (t) => {
-  const holders = ['d', 'c', 'b', 'a'].map((name) => holder(name, GPU));
-  t.match(step(observed(), target(MPS), { holders }), {
+  const gpuPods = ['d', 'c', 'b', 'a'].map((name) => holder(name, GPU));
+  t.match(step(observed(), target(MPS), { gpuPods }), {
     ...nothing('Pending', 'Busy'),
-    standing: {
+    phaseStatus: {
       message: 'waits until these are gone, which hold GPUs that are to change: team/b, team/c, team/d and 1 more',
     },
   });
@@ -161,7 +162,7 @@ tap.test('while pods hold what is to change, it waits', async (t) => {
     ['instances of the GPU that is cut anew', settled(SEVEN), MIXED, SEVENTHS, true],
     ['instances of another kind', settled(MIXED), SEVEN, HALVES, true],
     [
-      'instances of the GPU that stays, and of no other',
+      'instances of the GPU that nonEvictableReason, and of no other',
       settled(MIXED),
       { ...MIXED, layouts: [{ '2g.10gb': 3 }, { '3g.20gb': 2 }] },
       HALVES,
@@ -178,54 +179,54 @@ tap.test('while pods hold what is to change, it waits', async (t) => {
     ['anything where nobody knows what is there', observed(shown(MIXED)), SEVEN, HALVES, true],
   ];
   for (const [says, from, to, held, waits] of cases) {
-    const next = step(from, target(to), { holders: [holder('p', held)] });
+    const next = step(from, target(to), { gpuPods: [holder('p', held)] });
     t.match(next, waits ? nothing('Pending', 'Busy') : patch('begin'), says);
   }
 });
 
 tap.test('with Drain it does not wait: the node is cordoned too, unless it is already', async (t) => {
-  const holders = [holder('p', GPU)];
-  const next = step(observed(), target(MPS, DRAIN), { holders });
+  const gpuPods = [holder('p', GPU)];
+  const next = step(observed(), target(MPS, DRAIN), { gpuPods });
   t.match(next, patch('begin'));
   t.equal(patchOf(next).unschedulable, true);
   t.equal(markOf(next).cordoned, true);
-  const already = step(observed({ cordoned: true }), target(MPS, DRAIN), { holders });
+  const already = step(observed({ cordoned: true }), target(MPS, DRAIN), { gpuPods });
   t.notOk('unschedulable' in patchOf(already));
   t.equal(markOf(already).cordoned, false, 'whoever cordoned it uncordons it');
   t.notOk('unschedulable' in patchOf(step(observed(), target(MPS, DRAIN))), 'nobody is there');
 });
 
 tap.test('what must not be evicted keeps a drain from beginning', async (t) => {
-  for (const stays of ['is a static pod of its kubelet', 'belongs to DaemonSet d', 'has no controller']) {
-    const holders = [holder('p', GPU), holder('q', GPU, { stays })];
-    const next = step(observed(), target(MPS, DRAIN), { holders });
+  for (const nonEvictableReason of ['is a static pod of its kubelet', 'belongs to DaemonSet d', 'has no controller']) {
+    const gpuPods = [holder('p', GPU), holder('q', GPU, { nonEvictableReason })];
+    const next = step(observed(), target(MPS, DRAIN), { gpuPods });
     t.match(next, {
       ...nothing('Pending', 'CannotDrain'),
-      standing: { message: `cannot be drained: team/q ${stays}` },
+      phaseStatus: { message: `cannot be drained: team/q ${nonEvictableReason}` },
     });
   }
 });
 
 tap.test('a drain that was given up is tried again after a while, though nothing else happens', async (t) => {
-  const next = step(observed(), target(MPS, DRAIN), { holders: [holder('p', GPU)], drainGivenUp: true });
+  const next = step(observed(), target(MPS, DRAIN), { gpuPods: [holder('p', GPU)], drainGivenUp: true });
   t.match(next, { ...nothing('Failed', 'DrainTimeout'), wakeMs: TIMES.retry });
   t.match(step(observed(), target(MPS, DRAIN), { drainGivenUp: true }), patch('begin'), 'or as soon as they have gone');
 });
 
 tap.test('only so many nodes at the same time', async (t) => {
   t.match(step(observed(), target(MPS), { mayBegin: false }), nothing('Pending', 'Queued'));
-  const busy = step(observed(), target(MPS), { mayBegin: false, holders: [holder('p', GPU)] });
+  const busy = step(observed(), target(MPS), { mayBegin: false, gpuPods: [holder('p', GPU)] });
   t.match(busy, nothing('Pending', 'Busy'), 'a node that waits for its pods takes nobody’s turn');
 });
 
 tap.test('marked: the names are written, known for long enough, and only then told', async (t) => {
-  const ages = (plugin: number | undefined, mig: number | undefined): Partial<Situation> => ({
+  const ages = (plugin: number | undefined, mig: number | undefined): Partial<NodeSituation> => ({
     age: (component) => ({ plugin, mig })[component],
   });
   const node = marked(SEVEN);
   for (const more of [ages(undefined, 1), ages(1, undefined), ages(undefined, undefined)]) {
     const next = step(node, target(SEVEN), more);
-    t.match(next, { do: 'write-keys', standing: { reason: 'WritingKeys' } });
+    t.match(next, { do: 'write-keys', phaseStatus: { reason: 'WritingKeys' } });
     t.match(next, { plugin: { name: pluginName(SEVEN) }, mig: { name: migName(SEVEN) } });
   }
   t.match(step(node, target(SEVEN), ages(10_000, 90_000)), {
@@ -261,10 +262,10 @@ tap.test('told: labels and record in one patch, without what mig-manager said la
     marked(SEVEN, { repairs: ['MigFailed: x'] }, { labels: { [MIG]: 'all-disabled', [STATE]: 'success' } }),
     target(SEVEN),
   );
-  t.match(next, { ...patch('tell'), standing: { reason: 'Told' } });
+  t.match(next, { ...patch('tell'), phaseStatus: { reason: 'Told' } });
   t.strictSame(patchOf(next).labels, { [PLUGIN]: pluginName(SEVEN), [MIG]: migName(SEVEN), [STATE]: null });
   t.strictSame(recordOf(next), { ...JSON.parse(JSON.stringify(told(SEVEN))), repairs: ['MigFailed: x'] });
-  t.notOk(TRANSITION in (patchOf(next).annotations ?? {}), 'the mark stays');
+  t.notOk(TRANSITION in (patchOf(next).annotations ?? {}), 'the mark nonEvictableReason');
   const plain = step(marked(MPS), target(MPS));
   t.strictSame(patchOf(plain).labels, { [PLUGIN]: pluginName(MPS) }, 'without MIG, nothing of MIG');
   const same = step(marked(SEVEN, {}, { labels: { [MIG]: migName(SEVEN), [STATE]: 'success' } }), target(SEVEN));
@@ -272,29 +273,31 @@ tap.test('told: labels and record in one patch, without what mig-manager said la
 });
 
 tap.test('marked, and pods came at the last moment', async (t) => {
-  const holders = [holder('p', GPU)];
-  const next = step(marked(MPS), target(MPS), { holders });
-  t.match(next, { ...patch('abort'), standing: { phase: 'Pending', reason: 'Busy' } });
+  const gpuPods = [holder('p', GPU)];
+  const next = step(marked(MPS), target(MPS), { gpuPods });
+  t.match(next, { ...patch('abort'), phaseStatus: { phase: 'Pending', reason: 'Busy' } });
   t.strictSame(patchOf(next), { annotations: { [TRANSITION]: null } });
 });
 
 tap.test('marked, with Drain: evicted every few seconds, until the deadline gives the node back', async (t) => {
   const node = marked(MPS, { cordoned: true }, { cordoned: true });
   const [stuck, going] = [holder('p', GPU), holder('q', GPU, { terminating: true })];
-  const holders = [stuck, going];
-  const next = step(node, target(MPS, DRAIN), { holders });
-  t.match(next, { do: 'evict', wakeMs: TIMES.evict, standing: { phase: 'Configuring', reason: 'Draining' } });
+  const gpuPods = [stuck, going];
+  const next = step(node, target(MPS, DRAIN), { gpuPods });
+  t.match(next, { do: 'evict', wakeMs: TIMES.evict, phaseStatus: { phase: 'Configuring', reason: 'Draining' } });
   t.strictSame(next.do === 'evict' && next.pods, [stuck], 'not those that are on their way');
-  t.match(step(node, target(MPS, DRAIN), { holders, elapsed: 598_000 }), { do: 'evict', wakeMs: 2_000 });
-  const late = step(node, target(MPS, DRAIN), { holders, elapsed: 600_000 });
-  t.match(late, { ...patch('abort'), standing: { phase: 'Failed', reason: 'DrainTimeout' } });
-  t.match(late.standing?.message, /not drained within 600 s, the node is given back: team\/p, team\/q did not go/);
+  t.match(step(node, target(MPS, DRAIN), { gpuPods, elapsed: 598_000 }), { do: 'evict', wakeMs: 2_000 });
+  const late = step(node, target(MPS, DRAIN), { gpuPods, elapsed: 600_000 });
+  t.match(late, { ...patch('abort'), phaseStatus: { phase: 'Failed', reason: 'DrainTimeout' } });
+  t.match(late.phaseStatus?.message, /not drained within 600 s, the node is given back: team\/p, team\/q did not go/);
   t.strictSame(patchOf(late), { annotations: { [TRANSITION]: null }, unschedulable: null });
-  const bare = step(node, target(MPS, DRAIN), { holders: [holder('r', GPU, { stays: 'has no controller' })] });
-  t.match(bare, { ...patch('abort'), standing: { phase: 'Pending', reason: 'CannotDrain' } });
+  const bare = step(node, target(MPS, DRAIN), {
+    gpuPods: [holder('r', GPU, { nonEvictableReason: 'has no controller' })],
+  });
+  t.match(bare, { ...patch('abort'), phaseStatus: { phase: 'Pending', reason: 'CannotDrain' } });
   t.equal(patchOf(bare).unschedulable, null);
   t.match(
-    step(node, target(MPS, DRAIN), { age: () => undefined, holders }),
+    step(node, target(MPS, DRAIN), { age: () => undefined, gpuPods }),
     { do: 'write-keys' },
     'the names are written first',
   );
@@ -303,7 +306,7 @@ tap.test('marked, with Drain: evicted every few seconds, until the deadline give
 tap.test('marked, and the wish is gone or another', async (t) => {
   const node = marked(MPS, { cordoned: true }, { cordoned: true });
   const gone = step(node, undefined);
-  t.match(gone, { ...patch('abort'), standing: undefined });
+  t.match(gone, { ...patch('abort'), phaseStatus: undefined });
   t.strictSame(patchOf(gone), { annotations: { [TRANSITION]: null }, unschedulable: null });
   const next = step(node, target(SLICED, { generation: 2 }));
   t.match(next, patch('retarget'));
@@ -319,7 +322,7 @@ tap.test('told, and mig-manager is at work', async (t) => {
   ];
   for (const [state, reason, message] of cases) {
     const next = step(underWay(SEVEN, WHOLE, {}, { labels: { [STATE]: state } }), target(SEVEN));
-    t.match(next, { ...nothing('Configuring', reason), wakeMs: 590_000, standing: { message } }, String(state));
+    t.match(next, { ...nothing('Configuring', reason), wakeMs: 590_000, phaseStatus: { message } }, String(state));
   }
 });
 
@@ -339,7 +342,7 @@ tap.test(
   async (t) => {
     const paused = { [PAUSED]: 'paused-for-mig-change' };
     const late = { elapsed: 600_000 };
-    const cases: readonly [says: string, state: string | undefined, more: Partial<Situation>, repair: RegExp][] = [
+    const cases: readonly [says: string, state: string | undefined, more: Partial<NodeSituation>, repair: RegExp][] = [
       ['failed', 'failed', {}, /^MigFailed: mig-manager reports failed$/],
       ['stuck', 'pending', late, /^MigStuck: mig-manager is still pending after 600 s$/],
       ['the reboot', 'rebooting', late, /^MigStuck: mig-manager is still rebooting after 600 s$/],
@@ -347,7 +350,7 @@ tap.test(
     ];
     for (const [says, state, more, repair] of cases) {
       const next = step(underWay(SEVEN, WHOLE, {}, { labels: { [STATE]: state, ...paused } }), target(SEVEN), more);
-      t.match(next, { ...patch('repair'), standing: { phase: 'Configuring', reason: 'Repairing' } }, says);
+      t.match(next, { ...patch('repair'), phaseStatus: { phase: 'Configuring', reason: 'Repairing' } }, says);
       t.match(
         markOf(next),
         { attempt: 1, plugin: pluginName(SEVEN), mig: tryAgain(migName(SEVEN)), repairs: [repair] },
@@ -367,7 +370,7 @@ tap.test('told three times in vain: it is given up, and the node given back', as
   );
   t.match(next, {
     ...patch('fail'),
-    standing: { phase: 'Failed', reason: 'MigFailed', message: /told 3 times in vain/ },
+    phaseStatus: { phase: 'Failed', reason: 'MigFailed', message: /told 3 times in vain/ },
   });
   t.match(patchOf(next), { labels: { [PAUSED]: 'true' }, annotations: { [TRANSITION]: null }, unschedulable: null });
   t.match(recordOf(next), {
@@ -381,12 +384,12 @@ tap.test('told, and the device plugin registers anew', async (t) => {
   const none = underWay(MPS, WHOLE, {}, { allocatable: { [GPU]: '0' } });
   t.match(step(none, target(MPS)), { ...nothing('Configuring', 'Registering'), wakeMs: 170_000 });
   const unlabelled = underWay(MPS, MPS, {}, { labels: { 'nvidia.com/gpu.replicas': '1' } });
-  t.match(step(unlabelled, target(MPS)).standing, {
+  t.match(step(unlabelled, target(MPS)).phaseStatus, {
     reason: 'Registering',
     message: /GPU Feature Discovery has to label/,
   });
   const next = step(none, target(MPS), { elapsed: 180_000 });
-  t.match(next, { ...patch('repair'), standing: { reason: 'Repairing' } });
+  t.match(next, { ...patch('repair'), phaseStatus: { reason: 'Repairing' } });
   t.match(markOf(next), { attempt: 1, plugin: tryAgain(pluginName(MPS)), repairs: [/^PluginStuck: .* after 180 s$/] });
   t.equal(markOf(next).mig, undefined);
 });
@@ -395,7 +398,7 @@ tap.test(
   'what is there and labelled is finished; after the deadline also what is not labelled, or not all there',
   async (t) => {
     const late = { elapsed: 180_000 };
-    const cases: readonly [says: string, node: ObservedNode, more: Partial<Situation>, reason: string][] = [
+    const cases: readonly [says: string, node: ObservedNode, more: Partial<NodeSituation>, reason: string][] = [
       ['all is there', underWay(MPS, MPS), {}, 'Ready'],
       ['instances', underWay(SEVEN, SEVEN, {}, { labels: { [STATE]: 'success' } }), {}, 'Ready'],
       [
@@ -407,8 +410,8 @@ tap.test(
       ['a GPU is unhealthy', underWay(MPS, MPS, {}, { allocatable: { [SHARED]: '8' } }), late, 'SlotsMissing'],
     ];
     for (const [says, node, more, reason] of cases) {
-      const next = step(node, target(MPS), { ...more, target: undefined });
-      t.match(next, { ...patch('finish'), standing: { phase: 'Ready', reason } }, says);
+      const next = step(node, target(MPS), { ...more, desired: undefined });
+      t.match(next, { ...patch('finish'), phaseStatus: { phase: 'Ready', reason } }, says);
       t.match(patchOf(next).annotations, { [TRANSITION]: null, [PARTITION]: /"plugin"/ }, says);
       t.notOk('labels' in patchOf(next), says);
     }
@@ -416,7 +419,7 @@ tap.test(
     t.equal(patchOf(cordoned).unschedulable, null, 'a cordon of ours ends with it');
     t.notOk(
       'unschedulable' in patchOf(step(underWay(MPS, MPS, {}, { cordoned: true }), target(MPS))),
-      'that of others stays',
+      'that of others nonEvictableReason',
     );
   },
 );
@@ -470,19 +473,22 @@ tap.test('told, and another partition is wanted', async (t) => {
 });
 
 tap.test('what was told is seen to its end, though the next cannot begin', async (t) => {
-  const holders = [holder('p', SEVENTHS)];
+  const gpuPods = [holder('p', SEVENTHS)];
   const node = underWay(SEVEN, WHOLE);
-  t.match(step(node, target(MIXED), { holders }), nothing('Configuring', 'Partitioning'), 'pods: no other is aimed at');
+  t.match(step(node, target(MIXED), { gpuPods }), nothing('Configuring', 'Partitioning'), 'pods: no other is aimed at');
   // Aimed at already, when pods came or the wish went: the components have been told of SEVEN, and are at it.
   const record = { [PARTITION]: JSON.stringify(told(SEVEN)) };
   const labels = { ...shown(WHOLE).labels, [PLUGIN]: pluginName(SEVEN), [MIG]: migName(SEVEN) };
   const cordon = { cordoned: true, repairs: ['MigStuck: x'] };
   const aimed = marked(MIXED, cordon, { labels, annotations: record, cordoned: true });
   const returns: readonly [says: string, next: Step][] = [
-    ['pods came', step(aimed, target(MIXED), { holders })],
+    ['pods came', step(aimed, target(MIXED), { gpuPods })],
     ['the wish is gone', step(aimed, undefined)],
-    ['a drain is late', step(aimed, target(MIXED, DRAIN), { holders, elapsed: 600_000 })],
-    ['it cannot be drained', step(aimed, target(MIXED, DRAIN), { holders: [holder('p', SEVENTHS, { stays: 'x' })] })],
+    ['a drain is late', step(aimed, target(MIXED, DRAIN), { gpuPods, elapsed: 600_000 })],
+    [
+      'it cannot be drained',
+      step(aimed, target(MIXED, DRAIN), { gpuPods: [holder('p', SEVENTHS, { nonEvictableReason: 'x' })] }),
+    ],
   ];
   for (const [says, next] of returns) {
     t.match(next, patch('retarget'), says);
@@ -506,7 +512,7 @@ tap.test('told once more: pods that hold what does not change are left alone', a
   const again = { attempt: 1, mig: tryAgain(migName(MIXED)) };
   const node = marked(MIXED, again, { labels, allocatable: { [SEVENTHS]: '0' }, annotations: record });
   for (const how of [{}, DRAIN]) {
-    t.match(step(node, target(MIXED, how), { holders: [holder('p', SEVENTHS)] }), patch('tell'));
+    t.match(step(node, target(MIXED, how), { gpuPods: [holder('p', SEVENTHS)] }), patch('tell'));
   }
 });
 
@@ -523,7 +529,7 @@ tap.test(
     t.match(step(node, target(SEVEN), { elapsed: 60_000 }), {
       ...nothing('Failed', 'MigFailed'),
       wakeMs: 840_000,
-      standing: { message: 'why' },
+      phaseStatus: { message: 'why' },
     });
     for (const next of [
       step(node, target(SEVEN), { elapsed: 900_000 }),
@@ -538,7 +544,7 @@ tap.test(
       });
     }
     t.match(step(node, target(MPS)), patch('begin'), 'another partition is begun at once');
-    t.match(step(node, undefined), { do: 'nothing', standing: undefined });
+    t.match(step(node, undefined), { do: 'nothing', phaseStatus: undefined });
   },
 );
 
@@ -561,7 +567,7 @@ tap.test('somebody edits the labels at rest: it is told, and not fought over', a
   ];
   for (const [says, labels, message] of cases) {
     const next = step(settled(SEVEN, {}, { labels }), target(SEVEN), { elapsed: 10_000_000 });
-    t.match(next, { ...nothing('Failed', 'ForeignEdit'), wakeMs: undefined, standing: { message } }, says);
+    t.match(next, { ...nothing('Failed', 'ForeignEdit'), wakeMs: undefined, phaseStatus: { message } }, says);
   }
   t.match(step(settled(SEVEN), target(SEVEN)), nothing('Ready', 'Ready'), 'taken back, all is well');
   t.match(
@@ -585,7 +591,7 @@ tap.test(
   async (t) => {
     for (const wanted of [target(MPS, { generation: 2 }), target(MPS, { config: 'other' })]) {
       const next = step(settled(MPS), wanted);
-      t.match(next, { ...patch('adopt'), standing: { phase: 'Ready' } });
+      t.match(next, { ...patch('adopt'), phaseStatus: { phase: 'Ready' } });
       t.strictSame(Object.keys(patchOf(next)), ['annotations']);
       t.match(recordOf(next), {
         ...JSON.parse(JSON.stringify(told(MPS))),
@@ -600,13 +606,13 @@ tap.test('somebody edits the labels under way: it is broken off', async (t) => {
   const paused = { [PAUSED]: 'paused-for-mig-change' };
   const node = underWay(SEVEN, WHOLE, { cordoned: true }, { labels: { ...THEIRS, ...paused }, cordoned: true });
   const next = step(node, target(SEVEN));
-  t.match(next, { ...patch('fail'), standing: { phase: 'Failed', reason: 'ForeignEdit' } });
-  t.strictSame(patchOf(next).labels, { [PAUSED]: 'true' }, 'their label stays');
+  t.match(next, { ...patch('fail'), phaseStatus: { phase: 'Failed', reason: 'ForeignEdit' } });
+  t.strictSame(patchOf(next).labels, { [PAUSED]: 'true' }, 'their label nonEvictableReason');
   t.match(patchOf(next), { annotations: { [TRANSITION]: null }, unschedulable: null });
   t.match(recordOf(next), { plugin: pluginName(SEVEN), failed: { reason: 'ForeignEdit' } });
 });
 
-tap.test('what an edit has broken off stays so until it is taken back, or the spec changes', async (t) => {
+tap.test('what an edit has broken off nonEvictableReason so until it is taken back, or the spec changes', async (t) => {
   const failed = { reason: 'ForeignEdit', message: 'somebody else' };
   const edited = settled(SEVEN, { failed }, { labels: THEIRS });
   t.match(step(edited, target(SEVEN), { elapsed: 10_000_000 }), {

@@ -3,14 +3,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import tap, { type Test } from 'tap';
-import { configurationSchema } from '../../../src/api/configuration.ts';
-import { KubeError } from '../../../src/cluster/kube-client.ts';
-import { LeaseError } from '../../../src/cluster/lease.ts';
-import type { Partition } from '../../../src/core/partition.ts';
-import { Reconciler } from '../../../src/reconciler/reconciler.ts';
-import { reconcilerSettingsOf } from '../../../src/reconciler/settings.ts';
-import { createLogger } from '../../../src/telemetry/logger.ts';
-import { reconcilerMetrics } from '../../../src/telemetry/metrics.ts';
+import { configurationSchema } from '#src/api/configuration.ts';
+import type { Partition } from '#src/core/partitioning/partition.ts';
+import { KubeError } from '#src/kube/kube-client.ts';
+import { LeaseError } from '#src/kube/lease.ts';
+import { Reconciler } from '#src/reconciler/reconciler.ts';
+import { reconcilerSettingsOf } from '#src/reconciler/settings.ts';
+import { createLogger } from '#src/telemetry/logger.ts';
+import { reconcilerMetrics } from '#src/telemetry/metrics.ts';
 import { waitFor } from '../../cluster/wait.ts';
 import { FakeApi } from './fake-api.ts';
 import {
@@ -355,7 +355,7 @@ tap.test('a ConfigMap that cannot be used is told of', async (t) => {
 });
 
 tap.test(
-  'a ConfigMap that the API server refuses is told of, in its words, and the node stays with its pods',
+  'a ConfigMap that the API server refuses is told of, in its words, and the node nonEvictableReason with its pods',
   async (t) => {
     const is = await setUp(t);
     is.node('a');

@@ -4,14 +4,14 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { pino } from 'pino';
 import tap from 'tap';
-import { createRegistry } from '../../../src/telemetry/metrics.ts';
-import { createServer } from '../../../src/telemetry/server.ts';
+import { createRegistry } from '#src/telemetry/metrics.ts';
+import { createServer } from '#src/telemetry/server.ts';
 
 tap.test('a request that never ends does not keep the server from ending', async (t) => {
   const server = createServer({
     log: pino({ level: 'silent' }),
     registry: createRegistry(),
-    waitsFor: () => undefined,
+    notReadyReason: () => undefined,
     bodyLimit: 1024,
   });
   server.post('/echo', (request) => request.body);

@@ -2,12 +2,12 @@
 
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
-import { admissionConfigurationOf } from '../../../src/api/admission-settings.ts';
-import { configurationSchema } from '../../../src/api/configuration.ts';
-import { AdmissionState } from '../../../src/cluster/admission-state.ts';
-import { createRegistry, webhookMetrics } from '../../../src/telemetry/metrics.ts';
-import type { ReviewContext } from '../../../src/webhook/review.ts';
-import { createWebhookServer } from '../../../src/webhook/server.ts';
+import { admissionConfigurationOf } from '#src/api/admission-settings.ts';
+import { configurationSchema } from '#src/api/configuration.ts';
+import { AdmissionState } from '#src/state/admission-state.ts';
+import { createRegistry, webhookMetrics } from '#src/telemetry/metrics.ts';
+import type { ReviewContext } from '#src/webhook/review.ts';
+import { createWebhookServer } from '#src/webhook/server.ts';
 import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
 import { takeList } from '../../fakes/listing.ts';
 
@@ -38,13 +38,13 @@ export function context(): ReviewContext {
   return { view: STATE.view(), now: NOW };
 }
 
-export function makeWebhook(waitsFor?: string, made: () => ReviewContext = context): FastifyInstance {
+export function makeWebhook(notReadyReason?: string, made: () => ReviewContext = context): FastifyInstance {
   const registry = createRegistry();
   return createWebhookServer({
     log: pino({ level: 'silent' }),
     registry,
     metrics: webhookMetrics(registry),
-    waitsFor: () => waitsFor,
+    notReadyReason: () => notReadyReason,
     context: made,
   });
 }

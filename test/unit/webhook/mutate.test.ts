@@ -1,8 +1,8 @@
 /** A decision carried out on a pod: what changes, and what stays. */
 
 import tap from 'tap';
-import type { Decision, Scheduled, Shared } from '../../../src/core/admission/facts.ts';
-import { mutate } from '../../../src/webhook/mutate.ts';
+import type { Decision, Scheduled, Shared } from '#src/core/admission/decision-input.ts';
+import { mutate } from '#src/webhook/mutate.ts';
 
 const KEY = 'gpu-autoscaler.io/';
 const NOW = new Date('2026-01-02T03:04:05.678Z');

@@ -2,7 +2,7 @@
 
 import { applyPatch } from 'rfc6902';
 import tap from 'tap';
-import { patchOf } from '../../../src/webhook/patch.ts';
+import { patchOf } from '#src/webhook/patch.ts';
 
 const rows: readonly [says: string, before: unknown, after: unknown, ...operations: object[]][] = [
   ['nothing, where nothing changes', { list: [{ a: 1 }, [2]] }, { list: [{ a: 1 }, [2]] }],

@@ -1,7 +1,7 @@
 /** What may be given to `decide`, and where a fault is. */
 
 import tap from 'tap';
-import { readManifests } from '../../../../src/cli/decide/manifests.ts';
+import { readManifests } from '#src/cli/decide/manifests.ts';
 
 const pod = (name: string) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: {} });
 const yaml = (name: string) => `apiVersion: v1\nkind: Pod\nmetadata:\n  name: ${name}\nspec: {}\n`;

@@ -1,10 +1,10 @@
 /** The pods that workloads make, as the webhook would see them. */
 
 import tap from 'tap';
-import { admissionPodSchema, isPinned } from '../../../../src/api/admission-pod.ts';
-import { workloadOf } from '../../../../src/api/workload.ts';
-import { readManifests } from '../../../../src/cli/decide/manifests.ts';
-import { podOf } from '../../../../src/cli/decide/templates.ts';
+import { admissionPodSchema, isPinned } from '#src/api/admission-pod.ts';
+import { workloadOf } from '#src/api/workload.ts';
+import { readManifests } from '#src/cli/decide/manifests.ts';
+import { podOf } from '#src/cli/decide/templates.ts';
 
 const TEMPLATE = {
   metadata: { labels: { app: 'web' }, annotations: { note: 'kept' } },

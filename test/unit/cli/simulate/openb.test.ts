@@ -1,7 +1,7 @@
 /** Reading nodes and pods as CSV: what comes of good files, and what is said of bad ones. */
 
 import tap from 'tap';
-import { readNodes, readPods, readTimedPods } from '../../../../src/cli/simulate/openb.ts';
+import { readNodes, readPods, readTimedPods } from '#src/cli/simulate/openb.ts';
 
 const NODES = 'sn,cpu_milli,memory_mib,gpu,model';
 const PODS = 'name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,deletion_time';

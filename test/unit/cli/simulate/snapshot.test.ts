@@ -1,7 +1,7 @@
 /** A live cluster as kubectl shows it, as a workload. */
 
 import tap from 'tap';
-import { readSnapshot } from '../../../../src/cli/simulate/snapshot.ts';
+import { readSnapshot } from '#src/cli/simulate/snapshot.ts';
 import { exclusiveNode, migNode, timeSlicingNode } from '../../../cluster/gpu-nodes.ts';
 import { gpuPod } from '../../../cluster/pods.ts';
 import { livePod } from '../../../fakes/extender.ts';

@@ -1,6 +1,6 @@
 /** The decision flow on what pods declare: type, memory, share; and how the configuration bounds it. */
 
-import { equalTo } from '../../../../src/core/label-selector.ts';
+import { equalTo } from '#src/core/label-selector.ts';
 import { decides } from './decides.ts';
 import { EVERY_KIND, gpus, inPools, instance, looksLike, off, policy, possible, slot, used, wishes } from './make.ts';
 

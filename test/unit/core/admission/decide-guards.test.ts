@@ -1,6 +1,6 @@
 /** LimitRanges and ResourceQuotas of a namespace: what an administrator has set for whole GPUs is not got around. */
 
-import { SHARED_GPU, WHOLE_GPU } from '../../../../src/core/resources.ts';
+import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 import { decides } from './decides.ts';
 import { policy } from './make.ts';
 

@@ -1,7 +1,7 @@
 /** What a workload used of its GPUs before: how many may share, whether MPS suits it, what memory it needs. */
 
 import tap from 'tap';
-import { decide } from '../../../../src/core/admission/decide.ts';
+import { decide } from '#src/core/admission/decide.ts';
 import { decides } from './decides.ts';
 import { admission, instance, policy, slot, used } from './make.ts';
 

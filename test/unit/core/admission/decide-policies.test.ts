@@ -1,8 +1,8 @@
 /** Which policy governs a pod, and how each strategy shares it. */
 
-import { byPrecedence } from '../../../../src/core/admission/policies.ts';
-import type { SharingPolicy } from '../../../../src/core/admission/policy.ts';
-import { equalTo } from '../../../../src/core/label-selector.ts';
+import { byPrecedence } from '#src/core/admission/policies.ts';
+import type { SharingPolicy } from '#src/core/admission/policy.ts';
+import { equalTo } from '#src/core/label-selector.ts';
 import { decides } from './decides.ts';
 import { looksLike, policy } from './make.ts';
 

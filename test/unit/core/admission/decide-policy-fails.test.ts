@@ -1,7 +1,7 @@
 /** A policy that cannot be carried out still governs; where its nodeSelector lets its pods go. */
 
-import { byPrecedence } from '../../../../src/core/admission/policies.ts';
-import type { SharingPolicy } from '../../../../src/core/admission/policy.ts';
+import { byPrecedence } from '#src/core/admission/policies.ts';
+import type { SharingPolicy } from '#src/core/admission/policy.ts';
 import { decides } from './decides.ts';
 import { EVERY_KIND, inPools, instance, off, policy, pool, slot, used, WHOLE } from './make.ts';
 

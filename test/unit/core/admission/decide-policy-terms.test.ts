@@ -1,6 +1,6 @@
 /** How a policy lets its pods share: profile, clients, memory, replicas, fairness. */
 
-import type { MigConfig, MpsConfig, TimeSlicingConfig } from '../../../../src/core/admission/policy.ts';
+import type { MigConfig, MpsConfig, TimeSlicingConfig } from '#src/core/admission/policy.ts';
 import { decides } from './decides.ts';
 import { EVERY_KIND, instance, policy, possible, slot, used } from './make.ts';
 

@@ -1,9 +1,9 @@
 /** What stands above policies outweighs each of them, and everything else that has a say: the whole matrix. */
 
 import tap from 'tap';
-import { decide } from '../../../../src/core/admission/decide.ts';
-import type { PodFacts } from '../../../../src/core/admission/facts.ts';
-import { SHARED_GPU } from '../../../../src/core/resources.ts';
+import { decide } from '#src/core/admission/decide.ts';
+import type { PodFacts } from '#src/core/admission/decision-input.ts';
+import { SHARED_GPU } from '#src/core/resources.ts';
 import { admission, type Circumstances, EVERY_KIND, gpus, looksLike, policy, short, used, wishes } from './make.ts';
 
 /** In order of precedence, with the last word of each. */

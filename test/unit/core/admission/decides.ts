@@ -1,14 +1,14 @@
 /** A table of decisions: each row a test of its own. */
 
 import tap from 'tap';
-import { decide } from '../../../../src/core/admission/decide.ts';
-import type { PodFacts } from '../../../../src/core/admission/facts.ts';
-import type { Offer } from '../../../../src/core/admission/offers.ts';
+import { decide } from '#src/core/admission/decide.ts';
+import type { PodFacts } from '#src/core/admission/decision-input.ts';
+import type { SlotOffer } from '#src/core/admission/slot-offer.ts';
 import { admission, type Circumstances, EVERY_KIND, short } from './make.ts';
 
 export interface Setting extends Circumstances {
   /** Everywhere; default: every kind. */
-  readonly offers?: readonly Offer[];
+  readonly offers?: readonly SlotOffer[];
 }
 
 export type Row = readonly [

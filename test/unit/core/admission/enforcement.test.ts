@@ -1,10 +1,10 @@
 /** What of a policy's word cannot be kept on a cluster: for its status. */
 
 import tap from 'tap';
-import { shortcomings } from '../../../../src/core/admission/enforcement.ts';
-import type { AdmissionSettings } from '../../../../src/core/admission/facts.ts';
-import type { Offer } from '../../../../src/core/admission/offers.ts';
-import type { MpsConfig, SharingPolicy, TimeSlicingConfig } from '../../../../src/core/admission/policy.ts';
+import type { AdmissionSettings } from '#src/core/admission/decision-input.ts';
+import { unenforceable } from '#src/core/admission/enforcement.ts';
+import type { MpsConfig, SharingPolicy, TimeSlicingConfig } from '#src/core/admission/policy.ts';
+import type { SlotOffer } from '#src/core/admission/slot-offer.ts';
 import { admission, EVERY_KIND, inPools, instance, policy, pool, possible, slot } from './make.ts';
 
 const mps = (more: Partial<MpsConfig>) => {
@@ -18,7 +18,7 @@ const slicing = (more: Partial<TimeSlicingConfig>, strategy: 'timeslicing' | 'au
 const mig = (profile: string, autoSelectProfile = true) => policy('mig', { mig: { profile, autoSelectProfile } });
 
 interface Place {
-  readonly offers?: readonly Offer[];
+  readonly offers?: readonly SlotOffer[];
   readonly settings?: Partial<AdmissionSettings>;
 }
 
@@ -125,7 +125,7 @@ for (const [says, given, { offers = EVERY_KIND, settings }, ...found] of rows) {
   tap.test(says, async (t) => {
     const { offersOn } = inPools({ a: offers });
     const facts = admission({}, offers, settings && { settings });
-    const short = shortcomings(given, facts.settings, offersOn);
+    const short = unenforceable(given, facts.settings, offersOn);
     t.strictSame(
       short.map(({ reason, message }) => `${reason}: ${message}`),
       found,
@@ -136,7 +136,7 @@ for (const [says, given, { offers = EVERY_KIND, settings }, ...found] of rows) {
 tap.test('where another scheduler places pods, only slots count that a label tells apart', async (t) => {
   const { settings } = admission({});
   const asked: object[] = [];
-  shortcomings(
+  unenforceable(
     policy('mps', { nodeSelector: { pool: 'a' } }),
     { ...settings, modeSelectors: { ...settings.modeSelectors, mps: { strategy: 'mps' } } },
     (nodeSelector) => {

@@ -7,30 +7,30 @@ import type {
   PodFacts,
   SharedMode,
   WorkloadHistory,
-} from '../../../../src/core/admission/facts.ts';
-import type { Offer } from '../../../../src/core/admission/offers.ts';
-import type { SharingPolicy } from '../../../../src/core/admission/policy.ts';
-import type { WorkloadType, WorkloadTypeGuess } from '../../../../src/core/admission/workload-type.ts';
-import type { Labels } from '../../../../src/core/label-selector.ts';
-import { parseMigProfile } from '../../../../src/core/mig/profile.ts';
-import { migResource, SHARED_GPU, WHOLE_GPU } from '../../../../src/core/resources.ts';
+} from '#src/core/admission/decision-input.ts';
+import type { SharingPolicy } from '#src/core/admission/policy.ts';
+import type { SlotOffer } from '#src/core/admission/slot-offer.ts';
+import type { InferredWorkloadType, WorkloadType } from '#src/core/admission/workload-type.ts';
+import type { Labels } from '#src/core/label-selector.ts';
+import { parseMigProfile } from '#src/core/mig/profile.ts';
+import { migResource, SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 
-export function slot(mode: SharedMode, slotMiB: number | undefined, slotMilli: number, nodes = 1): Offer {
+export function slot(mode: SharedMode, slotMiB: number | undefined, slotMilli: number, nodes = 1): SlotOffer {
   return { mode, resource: SHARED_GPU, profile: undefined, slotMiB, slotMilli, nodes, possible: 0 };
 }
 
-export function instance(profile: string, slotMiB: number, slotMilli: number, nodes = 1): Offer {
+export function instance(profile: string, slotMiB: number, slotMilli: number, nodes = 1): SlotOffer {
   const resource = migResource(profile);
   return { mode: 'mig', resource, profile: parseMigProfile(profile), slotMiB, slotMilli, nodes, possible: 0 };
 }
 
 /** No node offers it, but some could be configured to. */
-export function possible(offer: Offer, nodes = 1): Offer {
+export function possible(offer: SlotOffer, nodes = 1): SlotOffer {
   return { ...offer, nodes: 0, possible: nodes };
 }
 
 /** Smallest first within a mode, as `countOffers` gives them. */
-export const EVERY_KIND: readonly Offer[] = [
+export const EVERY_KIND: readonly SlotOffer[] = [
   instance('1g.5gb', 4_864, 142),
   instance('3g.20gb', 19_968, 428, 2),
   instance('7g.40gb', 40_192, 1_000),
@@ -75,7 +75,7 @@ export interface Circumstances extends Partial<Omit<AdmissionFacts, 'pod' | 'set
 
 export function admission(
   pod: Partial<PodFacts>,
-  offers: readonly Offer[] = EVERY_KIND,
+  offers: readonly SlotOffer[] = EVERY_KIND,
   { settings, ...facts }: Circumstances = {},
 ): AdmissionFacts {
   return {
@@ -85,7 +85,7 @@ export function admission(
     policies: [],
     offersOn: () => offers,
     history: undefined,
-    guess: undefined,
+    inferred: undefined,
     ...facts,
     settings: { ...SETTINGS, ...settings },
   };
@@ -125,14 +125,14 @@ export function used(mean: number, more: Partial<WorkloadHistory> = {}): Pick<Ad
   return { history: { mean, p95: mean, peakMiB: undefined, suitsMps: mean <= 0.5, ...more } };
 }
 
-export function looksLike(type: WorkloadType): { readonly guess: WorkloadTypeGuess } {
-  return { guess: { type, confidence: 0.9, evidence: ['image something'] } };
+export function looksLike(type: WorkloadType): { readonly inferred: InferredWorkloadType } {
+  return { inferred: { type, confidence: 0.9, evidence: ['image something'] } };
 }
 
 export const pool = (name: string): Labels => ({ pool: name });
 
 /** What each pool of nodes offers; all of them together where nobody selects, nothing elsewhere. */
-export function inPools(pools: Readonly<Record<string, readonly Offer[]>>): Pick<AdmissionFacts, 'offersOn'> {
+export function inPools(pools: Readonly<Record<string, readonly SlotOffer[]>>): Pick<AdmissionFacts, 'offersOn'> {
   return {
     offersOn: (selector) => {
       const { pool: name, ...others } = selector;
@@ -142,7 +142,7 @@ export function inPools(pools: Readonly<Record<string, readonly Offer[]>>): Pick
   };
 }
 
-export const WHOLE: Offer = {
+export const WHOLE: SlotOffer = {
   mode: 'exclusive',
   resource: WHOLE_GPU,
   profile: undefined,

@@ -2,9 +2,9 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { decide } from '../../../../src/core/admission/decide.ts';
-import { mpsLimits } from '../../../../src/core/admission/mps-limits.ts';
-import type { MpsConfig } from '../../../../src/core/admission/policy.ts';
+import { decide } from '#src/core/admission/decide.ts';
+import { mpsLimits } from '#src/core/admission/mps-limits.ts';
+import type { MpsConfig } from '#src/core/admission/policy.ts';
 import { admission, EVERY_KIND, policy, slot } from './make.ts';
 
 const config = (more: Partial<MpsConfig>): MpsConfig => {

@@ -2,9 +2,9 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { byPrecedence, governing } from '../../../../src/core/admission/policies.ts';
-import type { SharingPolicy } from '../../../../src/core/admission/policy.ts';
-import { equalTo } from '../../../../src/core/label-selector.ts';
+import { byPrecedence, effectivePolicy } from '#src/core/admission/policies.ts';
+import type { SharingPolicy } from '#src/core/admission/policy.ts';
+import { equalTo } from '#src/core/label-selector.ts';
 import { policy } from './make.ts';
 
 const named = (name: string, more: Partial<SharingPolicy> = {}) => policy('mps', { name, ...more });
@@ -61,7 +61,7 @@ tap.test('a policy governs where both of its selectors hold', async (t) => {
     namespaceSelector: equalTo({ environment: 'staging' }),
   });
   const governs = (labels: Record<string, string>, namespace: Record<string, string> | undefined) =>
-    governing([both], labels, namespace) !== undefined;
+    effectivePolicy([both], labels, namespace) !== undefined;
   t.equal(governs({ app: 'web' }, { environment: 'staging' }), true);
   t.equal(governs({ app: 'db' }, { environment: 'staging' }), false);
   t.equal(governs({ app: 'web' }, {}), false);
@@ -69,4 +69,4 @@ tap.test('a policy governs where both of its selectors hold', async (t) => {
   t.equal(governs({ app: 'web', environment: 'staging' }, {}), false, 'labels of the pod are none of its namespace');
 });
 
-tap.test('none governs where there is none', async (t) => t.equal(governing([], {}, {}), undefined));
+tap.test('none governs where there is none', async (t) => t.equal(effectivePolicy([], {}, {}), undefined));

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { burstiness, optimalReplicas, suitsMps } from '../../../../src/core/admission/replicas.ts';
+import { burstiness, optimalReplicas, suitsMps } from '#src/core/admission/replicas.ts';
 
 const rows: readonly [mean: number, bursts: number, replicas: number][] = [
   [0, 0.9, 8],

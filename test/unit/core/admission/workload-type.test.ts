@@ -3,21 +3,21 @@
 import tap from 'tap';
 import {
   EVIDENCE,
-  guessWorkloadType,
-  type PodLooks,
+  inferWorkloadType,
+  type WorkloadSignals,
   type WorkloadType,
-} from '../../../../src/core/admission/workload-type.ts';
+} from '#src/core/admission/workload-type.ts';
 
-const looks = (pod: Partial<PodLooks>): PodLooks => {
+const looks = (pod: Partial<WorkloadSignals>): WorkloadSignals => {
   return { ownerKind: undefined, images: [], commands: [], ports: [], ...pod };
 };
-const deployment = (image: string, more: Partial<PodLooks> = {}) =>
+const deployment = (image: string, more: Partial<WorkloadSignals> = {}) =>
   looks({ ownerKind: 'ReplicaSet', images: [image], ...more });
-const job = (image: string, command: string, more: Partial<PodLooks> = {}) =>
+const job = (image: string, command: string, more: Partial<WorkloadSignals> = {}) =>
   looks({ ownerKind: 'Job', images: [image], commands: [command], ...more });
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
 
-const pods: readonly [pod: string, looks: PodLooks, type: WorkloadType | undefined, percent?: number][] = [
+const pods: readonly [pod: string, looks: WorkloadSignals, type: WorkloadType | undefined, percent?: number][] = [
   ['vLLM, a Deployment', deployment('vllm/vllm-openai:v0.6.3', { ports: [8000] }), 'inference', 95],
   [
     'vLLM by its module',
@@ -179,14 +179,14 @@ const pods: readonly [pod: string, looks: PodLooks, type: WorkloadType | undefin
 
 for (const [pod, given, type, percent] of pods) {
   tap.test(`${pod}: ${type ?? 'nobody knows'}`, async (t) => {
-    const guess = guessWorkloadType(given);
-    t.equal(guess?.type, type);
-    t.equal(guess && Math.round(guess.confidence * 100), percent);
+    const inferred = inferWorkloadType(given);
+    t.equal(inferred?.type, type);
+    t.equal(inferred && Math.round(inferred.confidence * 100), percent);
   });
 }
 
 tap.test('the evidence is told, strongest first', async (t) => {
-  const evidence = (pod: PodLooks) => guessWorkloadType(pod)?.evidence;
+  const evidence = (pod: WorkloadSignals) => inferWorkloadType(pod)?.evidence;
   t.strictSame(evidence(job('jrottenberg/ffmpeg:7', 'ffmpeg -i in.mp4')), ['command ffmpeg', 'owner Job']);
   t.strictSame(evidence(deployment('vllm/vllm-openai:v0.6.3', { ports: [80, 8000] })), [
     'image vllm',
@@ -213,8 +213,8 @@ tap.test('confidences: strong evidence decides alone, weak never does, not even 
 });
 
 tap.test('the same evidence twice is no more of it', async (t) => {
-  const one = guessWorkloadType(looks({ images: ['vllm/vllm-openai:1'] }));
-  const two = guessWorkloadType(looks({ images: ['vllm/vllm-openai:1', 'vllm/vllm-openai:1'] }));
+  const one = inferWorkloadType(looks({ images: ['vllm/vllm-openai:1'] }));
+  const two = inferWorkloadType(looks({ images: ['vllm/vllm-openai:1', 'vllm/vllm-openai:1'] }));
   t.strictSame(two, one);
 });
 
@@ -223,9 +223,9 @@ tap.test('a hostile command is looked at soon, and fills no annotation', async (
     part.repeat(200_000),
   );
   const before = performance.now();
-  guessWorkloadType(looks({ images: hostile, commands: hostile }));
+  inferWorkloadType(looks({ images: hostile, commands: hostile }));
   t.ok(performance.now() - before < 2_000, `${performance.now() - before} ms`);
-  const long = guessWorkloadType(
+  const long = inferWorkloadType(
     looks({ commands: [`python train_${'x'.repeat(50)}.py batch_${'y'.repeat(1_000)}.py`] }),
   );
   t.ok((long?.evidence.join() ?? '').length < 200);

@@ -2,10 +2,10 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { migClassOf } from '../../../../src/core/gpu-catalog.ts';
-import { LayoutPlanner } from '../../../../src/core/mig/best-layout.ts';
-import { EMPTY, MigGeometry, type Multiset } from '../../../../src/core/mig/geometry.ts';
-import { maximalMultisets } from '../../../../src/core/mig/layouts.ts';
+import { migClassOf } from '#src/core/gpu-catalog.ts';
+import { LayoutPlanner } from '#src/core/mig/best-layout.ts';
+import { EMPTY, MigGeometry, type Multiset } from '#src/core/mig/geometry.ts';
+import { maximalMultisets } from '#src/core/mig/layouts.ts';
 
 const migClass = migClassOf('NVIDIA-A100-SXM4-40GB');
 if (!migClass) throw new Error('the A100 has MIG');

@@ -2,9 +2,9 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import { migClassOf } from '../../../../src/core/gpu-catalog.ts';
-import { add, EMPTY, MigGeometry, type MigPlacement, type MigUse, remove } from '../../../../src/core/mig/geometry.ts';
-import { maximalLayouts, maximalMultisets } from '../../../../src/core/mig/layouts.ts';
+import { migClassOf } from '#src/core/gpu-catalog.ts';
+import { add, EMPTY, MigGeometry, type MigPlacement, type MigUse, remove } from '#src/core/mig/geometry.ts';
+import { maximalLayouts, maximalMultisets } from '#src/core/mig/layouts.ts';
 
 function geometryOf(product: string): MigGeometry {
   const migClass = migClassOf(product);

@@ -1,7 +1,7 @@
 /** Names of MIG profiles. */
 
 import tap from 'tap';
-import { compareMigProfiles, type MigProfile, parseMigProfile } from '../../../../src/core/mig/profile.ts';
+import { compareMigProfiles, type MigProfile, parseMigProfile } from '#src/core/mig/profile.ts';
 
 tap.test('a profile name tells compute slices and memory', async (t) => {
   const cases: readonly [name: string, computeSlices: number, gib: number][] = [

@@ -1,18 +1,18 @@
 /** Arrivals, replays and what is seen of them. */
 
 import tap from 'tap';
-import type { Demand, NodeSize } from '../../../../src/core/packing/node.ts';
-import { seededRandom, shuffled } from '../../../../src/core/random.ts';
-import { arrivals } from '../../../../src/core/simulation/arrivals.ts';
-import { allocatedAt } from '../../../../src/core/simulation/curve.ts';
-import { replay } from '../../../../src/core/simulation/replay.ts';
-import { run } from '../../../../src/core/simulation/run.ts';
-import { syntheticWorkload } from '../../../../src/core/simulation/synthetic.ts';
-import { bestFit } from '../../../../src/core/strategies/best-fit.ts';
-import { firstFit } from '../../../../src/core/strategies/first-fit.ts';
-import { strategyByName, strategyNames } from '../../../../src/core/strategies/registry.ts';
-import { worstFit } from '../../../../src/core/strategies/worst-fit.ts';
-import { demand } from '../packing/make.ts';
+import { seededRandom, shuffled } from '#src/core/random.ts';
+import type { NodeSize, PackingDemand } from '#src/core/scoring/packing-node.ts';
+import { arrivals } from '#src/core/simulation/arrivals.ts';
+import { allocatedAt } from '#src/core/simulation/curve.ts';
+import { replay } from '#src/core/simulation/replay.ts';
+import { run } from '#src/core/simulation/run.ts';
+import { syntheticWorkload } from '#src/core/simulation/synthetic.ts';
+import { bestFit } from '#src/core/strategies/best-fit.ts';
+import { firstFit } from '#src/core/strategies/first-fit.ts';
+import { strategyByName, strategyNames } from '#src/core/strategies/registry.ts';
+import { worstFit } from '#src/core/strategies/worst-fit.ts';
+import { demand } from '../scoring/make.ts';
 
 const whole = demand();
 const half = demand({ milli: 500 });
@@ -25,7 +25,8 @@ const fleet = (...gpus: number[]): NodeSize[] =>
     memoryMiB: 65_536,
     gpus: count,
   }));
-const arrive = (...demands: Demand[]) => demands.map((each, pod) => ({ kind: 'arrive', pod, demand: each }) as const);
+const arrive = (...demands: PackingDemand[]) =>
+  demands.map((each, pod) => ({ kind: 'arrive', pod, demand: each }) as const);
 
 tap.test('the generator gives the same numbers for the same seed, spread over [0, 1)', async (t) => {
   const take = (seed: number) => Array.from({ length: 1_000 }, seededRandom(seed));
@@ -39,7 +40,7 @@ tap.test('the generator gives the same numbers for the same seed, spread over [0
 });
 
 tap.test('arrivals: every pod once, then more until the next would pass the ratio', async (t) => {
-  const pods = [...Array<Demand>(5).fill(whole), ...Array<Demand>(4).fill(half)];
+  const pods = [...Array<PackingDemand>(5).fill(whole), ...Array<PackingDemand>(4).fill(half)];
   const order = arrivals(pods, { capacityMilli: 10_000, ratio: 1.3, seed: 42 });
   t.strictSame(
     order
@@ -117,7 +118,7 @@ tap.test('timed pods come and go in order of time; in the same second who leaves
 });
 
 tap.test('the curve: a point for each hundredth, the state before the arrival that goes past it', async (t) => {
-  const workload = { nodes: fleet(4, 4, 2), pods: Array<Demand>(10).fill(whole) };
+  const workload = { nodes: fleet(4, 4, 2), pods: Array<PackingDemand>(10).fill(whole) };
   const { curve } = run({ workload, strategy: firstFit, seed: 1, ratio: 1.5 }, () => 0);
   t.equal(curve.length, 151);
   t.match(curve[0], { arrivedPercent: 0, allocatedPercent: 0 });

@@ -1,7 +1,7 @@
 /** BestFit packs workloads into the most utilised node that can fit them (specification, 1). */
 
 import tap from 'tap';
-import { bestFit } from '../../../../src/core/strategies/best-fit.ts';
+import { bestFit } from '#src/core/strategies/best-fit.ts';
 import { load, order } from './make.ts';
 
 const cases: readonly [says: string, nodes: Parameters<typeof order>[1], best: readonly string[]][] = [

@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import tap from 'tap';
-import type { NodeView } from '../../../../src/core/packing/node.ts';
-import { strategyByName, strategyNames } from '../../../../src/core/strategies/registry.ts';
+import type { NodeView } from '#src/core/scoring/packing-node.ts';
+import { strategyByName, strategyNames } from '#src/core/strategies/registry.ts';
 import { best, load, ONE, order, scorer } from './make.ts';
 
 /** Nodes of distinct names, with few distinct ages and loads, so that ties are common. */

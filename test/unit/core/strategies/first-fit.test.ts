@@ -1,7 +1,7 @@
 /** FirstFit packs workloads into the first node in a fixed order: by creation time, then by name. */
 
 import tap from 'tap';
-import { firstFit } from '../../../../src/core/strategies/first-fit.ts';
+import { firstFit } from '#src/core/strategies/first-fit.ts';
 import { load, order } from './make.ts';
 
 const cases: readonly [says: string, nodes: Parameters<typeof order>[1], best: readonly string[]][] = [

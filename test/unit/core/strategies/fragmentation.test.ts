@@ -1,9 +1,9 @@
 /** What `fragmentation` prefers, case by case; how good it is as a whole is measured in bench/openb. */
 
 import tap from 'tap';
-import type { Demand, NodeView } from '../../../../src/core/packing/node.ts';
-import { taskClasses } from '../../../../src/core/packing/task-classes.ts';
-import { fragmentation } from '../../../../src/core/strategies/fragmentation.ts';
+import type { NodeView, PackingDemand } from '#src/core/scoring/packing-node.ts';
+import { taskClasses } from '#src/core/scoring/task-classes.ts';
+import { fragmentation } from '#src/core/strategies/fragmentation.ts';
 import { best, demand, load, ONE, scorer } from './make.ts';
 
 function node(name: string, gpuFree: number[], facts: Partial<NodeView> = {}): NodeView {
@@ -11,7 +11,7 @@ function node(name: string, gpuFree: number[], facts: Partial<NodeView> = {}): N
   return { ...load(name, 0), gpuFree, heldMilli, totalMilli: gpuFree.length * 1_000, ...facts };
 }
 
-function choose(what: Demand, nodes: readonly NodeView[], asked: readonly Demand[]): string | undefined {
+function choose(what: PackingDemand, nodes: readonly NodeView[], asked: readonly PackingDemand[]): string | undefined {
   return best(scorer(fragmentation, nodes, taskClasses(asked)), nodes, 1, what)[0]?.name;
 }
 

@@ -1,8 +1,8 @@
 /** Views of nodes, and the order in which a strategy takes them. */
 
-import type { Demand, NodeView } from '../../../../src/core/packing/node.ts';
-import { taskClasses } from '../../../../src/core/packing/task-classes.ts';
-import { Best, type Scorer, type Strategy } from '../../../../src/core/strategies/strategy.ts';
+import type { NodeView, PackingDemand } from '#src/core/scoring/packing-node.ts';
+import { taskClasses } from '#src/core/scoring/task-classes.ts';
+import { Best, type Scorer, type Strategy } from '#src/core/strategies/strategy.ts';
 
 export interface LoadFacts {
   readonly createdAt?: number;
@@ -12,7 +12,7 @@ export interface LoadFacts {
 }
 
 /** A demand of whole GPUs, or of a part of one. */
-export function demand(gpus: number, milli = 1_000, facts: Partial<Demand> = {}): Demand {
+export function demand(gpus: number, milli = 1_000, facts: Partial<PackingDemand> = {}): PackingDemand {
   return { cpuMilli: 0, memoryMiB: 0, gpus, milli, products: undefined, ...facts };
 }
 

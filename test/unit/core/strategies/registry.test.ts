@@ -1,7 +1,7 @@
 /** Strategies by the names that configuration uses. */
 
 import tap from 'tap';
-import { strategyByName, strategyNames } from '../../../../src/core/strategies/registry.ts';
+import { strategyByName, strategyNames } from '#src/core/strategies/registry.ts';
 
 tap.test('the strategies of the specification are there, each once', async (t) => {
   for (const name of ['bestfit', 'firstfit', 'worstfit']) t.ok(strategyNames.includes(name), name);

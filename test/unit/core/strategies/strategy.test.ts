@@ -1,7 +1,7 @@
 /** The ranking that all strategies share; what each of them must keep of it is in conformance.test.ts. */
 
 import tap from 'tap';
-import { nodeStrategy, utilisation } from '../../../../src/core/strategies/strategy.ts';
+import { nodeStrategy, utilisation } from '#src/core/strategies/strategy.ts';
 import { best, demand, load, scorer } from './make.ts';
 
 tap.test('utilisation is what is held of what is there', async (t) => {

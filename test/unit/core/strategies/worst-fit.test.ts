@@ -1,7 +1,7 @@
 /** WorstFit packs workloads into the least utilised node (specification, 1). */
 
 import tap from 'tap';
-import { worstFit } from '../../../../src/core/strategies/worst-fit.ts';
+import { worstFit } from '#src/core/strategies/worst-fit.ts';
 import { load, order } from './make.ts';
 
 const cases: readonly [says: string, nodes: Parameters<typeof order>[1], best: readonly string[]][] = [

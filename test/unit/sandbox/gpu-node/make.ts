@@ -1,9 +1,9 @@
 /** An emulated node without an API server: what it writes is kept, and its clock runs a thousand times as fast. */
 
 import type { Test } from 'tap';
-import { seededRandom } from '../../../../src/core/random.ts';
-import { type Faults, GpuNode, type GpuNodeSpec, type PodOnNode } from '../../../../src/sandbox/gpu-node/node.ts';
-import { NVIDIA, scaledClock, type Timing } from '../../../../src/sandbox/gpu-node/timing.ts';
+import { seededRandom } from '#src/core/random.ts';
+import { type Faults, GpuNode, type GpuNodeSpec, type PodOnNode } from '#src/sandbox/gpu-node/node.ts';
+import { NVIDIA, scaledClock, type Timing } from '#src/sandbox/gpu-node/timing.ts';
 import { waitFor } from '../../../cluster/wait.ts';
 
 export const GPU = 'nvidia.com/gpu';

@@ -1,9 +1,9 @@
 /** What mig-parted would do to GPUs. */
 
 import tap from 'tap';
-import { type Gpu, newGpus } from '../../../../src/sandbox/gpu-node/hardware.ts';
-import { parseMigConfigs } from '../../../../src/sandbox/gpu-node/mig-parted-config.ts';
-import { applyMig, isDone, planMig } from '../../../../src/sandbox/gpu-node/mig-plan.ts';
+import { type Gpu, newGpus } from '#src/sandbox/gpu-node/hardware.ts';
+import { parseMigConfigs } from '#src/sandbox/gpu-node/mig-parted-config.ts';
+import { applyMig, isDone, planMig } from '#src/sandbox/gpu-node/mig-plan.ts';
 
 const A100 = { product: 'NVIDIA-A100-SXM4-40GB', memoryMiB: 40_960 };
 const SEVEN = { devices: 'all', migEnabled: true, layout: { '1g.5gb': 7 } } as const;

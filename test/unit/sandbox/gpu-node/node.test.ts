@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import tap from 'tap';
-import { NVIDIA } from '../../../../src/sandbox/gpu-node/timing.ts';
+import { NVIDIA } from '#src/sandbox/gpu-node/timing.ts';
 import {
   A100_NODE,
   CUTS,

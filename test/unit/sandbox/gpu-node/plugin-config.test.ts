@@ -1,7 +1,7 @@
 /** What the emulated device plugin takes, warns of and refuses: as NVIDIA's does. */
 
 import tap from 'tap';
-import { parsePluginConfig } from '../../../../src/sandbox/gpu-node/plugin-config.ts';
+import { parsePluginConfig } from '#src/sandbox/gpu-node/plugin-config.ts';
 
 const A100 = 'NVIDIA-A100-SXM4-40GB';
 const sharing = (kind: string, replicas: number, more = '') =>

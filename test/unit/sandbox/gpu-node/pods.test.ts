@@ -1,12 +1,12 @@
 /** What becomes of pods: who is refused, who is harmed, and who shares a GPU that was to be his alone. */
 
 import tap from 'tap';
-import { DeviceManager } from '../../../../src/sandbox/gpu-node/device-manager.ts';
-import { devicesOf } from '../../../../src/sandbox/gpu-node/devices.ts';
-import { Environment } from '../../../../src/sandbox/gpu-node/environment.ts';
-import { newGpus } from '../../../../src/sandbox/gpu-node/hardware.ts';
-import { PLAIN } from '../../../../src/sandbox/gpu-node/plugin-config.ts';
-import { NVIDIA, scaledClock } from '../../../../src/sandbox/gpu-node/timing.ts';
+import { DeviceManager } from '#src/sandbox/gpu-node/device-manager.ts';
+import { devicesOf } from '#src/sandbox/gpu-node/devices.ts';
+import { Environment } from '#src/sandbox/gpu-node/environment.ts';
+import { newGpus } from '#src/sandbox/gpu-node/hardware.ts';
+import { PLAIN } from '#src/sandbox/gpu-node/plugin-config.ts';
+import { NVIDIA, scaledClock } from '#src/sandbox/gpu-node/timing.ts';
 import { A100_NODE, GPU, mps, offers, PLUGIN, pod, SHARED, slices, started } from './make.ts';
 
 tap.test('a pod that holds a GPU keeps it when sharing begins, and others get slots of that same GPU', async (t) => {

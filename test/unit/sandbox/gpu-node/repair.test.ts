@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import tap, { type Test } from 'tap';
-import { NVIDIA, type Timing } from '../../../../src/sandbox/gpu-node/timing.ts';
+import { NVIDIA, type Timing } from '#src/sandbox/gpu-node/timing.ts';
 import {
   A100_NODE,
   type Emulated,

@@ -1,7 +1,7 @@
 /** When a node shows what has been written to a ConfigMap. */
 
 import tap from 'tap';
-import { Volumes } from '../../../../src/sandbox/gpu-node/volumes.ts';
+import { Volumes } from '#src/sandbox/gpu-node/volumes.ts';
 
 /** Delays of nodes, in the order in which they ask: 0, 1/2 and 1 of the way from 10 to 90. */
 function make(...delays: number[]) {

@@ -3,10 +3,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
 import tap, { type Test } from 'tap';
-import { configurationSchema } from '../../../../src/api/configuration.ts';
-import { CurrentHistory } from '../../../../src/telemetry/history/current.ts';
-import { History } from '../../../../src/telemetry/history/history.ts';
-import { createRegistry, historyMetrics } from '../../../../src/telemetry/metrics.ts';
+import { configurationSchema } from '#src/api/configuration.ts';
+import { History } from '#src/telemetry/history/history.ts';
+import { HistoryProvider } from '#src/telemetry/history/history-provider.ts';
+import { createRegistry, historyMetrics } from '#src/telemetry/metrics.ts';
 import { waitFor } from '../../../cluster/wait.ts';
 import { prometheusOf, type Told } from './make.ts';
 
@@ -144,7 +144,7 @@ tap.test('another configuration: what was known holds until the other Prometheus
   const asked: string[] = [];
   const result = (value: string) => [{ metric: { namespace: 'team', pod: 'web-66b6c48dd5-k7x2m' }, value: [1, value] }];
   const hangs = new Set(['http://b:1']);
-  const current = new CurrentHistory({
+  const current = new HistoryProvider({
     ...common,
     fetch: async (input, init) => {
       const { origin } = new URL(String(input));

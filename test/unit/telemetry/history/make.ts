@@ -1,8 +1,8 @@
 /** A Prometheus at hand: answers as they would come, without one. */
 
-import type { WorkloadHistory } from '../../../../src/core/admission/facts.ts';
-import type { Prometheus, Sample } from '../../../../src/telemetry/history/prometheus.ts';
-import { QUESTIONS, Uses } from '../../../../src/telemetry/history/utilisation.ts';
+import type { WorkloadHistory } from '#src/core/admission/decision-input.ts';
+import type { Prometheus, Sample } from '#src/telemetry/history/prometheus.ts';
+import { QUESTIONS, Uses } from '#src/telemetry/history/utilisation.ts';
 
 /** What is known of one pod, or of one of its GPUs or names. */
 export interface Told {

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import tap, { type Test } from 'tap';
-import { Prometheus, type PrometheusOptions, type Sample } from '../../../../src/telemetry/history/prometheus.ts';
+import { Prometheus, type PrometheusOptions, type Sample } from '#src/telemetry/history/prometheus.ts';
 import { freePorts } from '../../../cluster/processes.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;

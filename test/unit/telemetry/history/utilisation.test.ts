@@ -1,7 +1,7 @@
 /** From samples of pods to the history of a workload. Figures of `DCGM_FI_DEV_GPU_UTIL` are percent, of the profiling metric 0 to 1. */
 
 import tap from 'tap';
-import type { WorkloadHistory } from '../../../../src/core/admission/facts.ts';
+import type { WorkloadHistory } from '#src/core/admission/decision-input.ts';
 import { histories, historyOfWeb, POD, type Told } from './make.ts';
 
 const other = { ...POD, pod: 'web-7f9d54c8b6-zzzzz' };

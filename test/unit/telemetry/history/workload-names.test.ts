@@ -1,7 +1,7 @@
 /** Names that Kubernetes makes, and whose they may be; and the other way round: whoever asks finds the pods of their past. */
 
 import tap from 'tap';
-import { historyKey, possibleWorkloads } from '../../../../src/telemetry/history/workload-names.ts';
+import { historyKey, possibleWorkloads } from '#src/telemetry/history/workload-names.ts';
 
 /** Longest name of a Deployment whose pods bear it whole: 46 + a dash, 10 of hash, a dash, 5 of chance. */
 const LONG = `${'long-name-'.repeat(4)}abcdef`;

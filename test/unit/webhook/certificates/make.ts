@@ -1,9 +1,9 @@
 /** Contents of the Secret as they come about, step by step, at given times. */
 
-import type { CertificateData } from '../../../../src/webhook/certificates/contents.ts';
-import { readBundle, readContents } from '../../../../src/webhook/certificates/contents.ts';
-import { DEFAULT_POLICY } from '../../../../src/webhook/certificates/plan.ts';
-import { type Renewal, renew } from '../../../../src/webhook/certificates/renew.ts';
+import type { CertificateData } from '#src/webhook/certificates/contents.ts';
+import { readBundle, readContents } from '#src/webhook/certificates/contents.ts';
+import { DEFAULT_POLICY } from '#src/webhook/certificates/plan.ts';
+import { type Renewal, renew } from '#src/webhook/certificates/renew.ts';
 
 export const NAMES = ['gpu-autoscaler-webhook.gpu-autoscaler-system.svc'];
 export const START = new Date('2026-01-02T03:04:05Z');

@@ -5,10 +5,10 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import tap from 'tap';
-import { certificateMetrics, registrationMetrics } from '../../../../src/telemetry/metrics.ts';
-import { readBundle } from '../../../../src/webhook/certificates/contents.ts';
-import { ManagedKeeper } from '../../../../src/webhook/certificates/managed.ts';
-import { HOOK_NAME } from '../../../../src/webhook/configuration.ts';
+import { certificateMetrics, registrationMetrics } from '#src/telemetry/metrics.ts';
+import { readBundle } from '#src/webhook/certificates/contents.ts';
+import { ManagedKeeper } from '#src/webhook/certificates/managed.ts';
+import { HOOK_NAME } from '#src/webhook/configuration.ts';
 import { FakeCertificateApi } from '../../../fakes/certificate-api.ts';
 import { START } from './make.ts';
 
@@ -70,10 +70,10 @@ function served({ keeper }: Replica): X509Certificate {
 tap.test('the first start makes the Secret, serves it, and tells whom to trust', async (t) => {
   const { api, replica, logged, now } = setUp();
   const a = await replica();
-  t.match(a.keeper.waitsFor(), /waiting for a certificate/);
+  t.match(a.keeper.notReadyReason(), /waiting for a certificate/);
   t.notSame(a.keeper.current.cert, '', 'something to answer the kubelet with');
   await a.look();
-  t.equal(a.keeper.waitsFor(), undefined);
+  t.equal(a.keeper.notReadyReason(), undefined);
   await a.keeper.ready;
   t.equal(a.keeper.current.cert, api.secret?.['tls.crt']);
   t.equal(a.keeper.current.key, api.secret?.['tls.key']);
@@ -186,14 +186,14 @@ tap.test('with the whole Secret gone, a newcomer who does not know it takes nobo
   api.damage(undefined);
   const b = await replica();
   await b.look();
-  t.match(b.keeper.waitsFor(), /waiting/, 'not ready while the API server would not trust it');
+  t.match(b.keeper.notReadyReason(), /waiting/, 'not ready while the API server would not trust it');
   t.equal(readBundle(api.caBundle, now()).length, 2);
   await a.look();
   t.same(a.keeper.current, before);
   clock.ms += MINUTE_MS;
   await b.look();
   await a.look();
-  t.equal(b.keeper.waitsFor(), undefined);
+  t.equal(b.keeper.notReadyReason(), undefined);
   for (const each of [a, b]) t.equal(each.keeper.current.cert, api.secret?.['tls.crt']);
 });
 
@@ -203,7 +203,7 @@ tap.test('a configuration that is missing is told once, and not made; once it is
   await a.look();
   await a.look();
   t.equal(api.configuration, undefined);
-  t.equal(a.keeper.waitsFor(), undefined);
+  t.equal(a.keeper.notReadyReason(), undefined);
   t.equal(logged.filter((line) => line.startsWith('there is no MutatingWebhookConfiguration')).length, 1);
   t.match(await a.metrics(), /gpu_autoscaler_webhook_registered 0/);
   api.register(CHARTS);
@@ -292,7 +292,7 @@ tap.test(
           else all[what.crash] = await replica();
           observe();
           for (const each of all) {
-            if (each.keeper.waitsFor() !== undefined) continue;
+            if (each.keeper.notReadyReason() !== undefined) continue;
             const certificate = served(each);
             for (const { pem } of bundles) {
               const trusted = readBundle(pem, now()).some((ca) => certificate.verify(ca.publicKey));
@@ -307,7 +307,7 @@ tap.test(
         }
         for (const each of all) await each.look();
         return all.every(
-          ({ keeper }) => keeper.waitsFor() === undefined && keeper.current.cert === api.secret?.['tls.crt'],
+          ({ keeper }) => keeper.notReadyReason() === undefined && keeper.current.cert === api.secret?.['tls.crt'],
         );
       }),
       { numRuns: 60 },
@@ -326,5 +326,5 @@ tap.test('the end does not wait for an API server that does not answer', async (
   keeper.start(() => {});
   await asked.promise;
   await keeper.stop();
-  t.match(keeper.waitsFor(), /waiting for a certificate/);
+  t.match(keeper.notReadyReason(), /waiting for a certificate/);
 });

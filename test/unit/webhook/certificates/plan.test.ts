@@ -1,8 +1,8 @@
 /** What is to be done next, given what the Secret holds and the time. */
 
 import tap from 'tap';
-import { type CertificateData, readContents } from '../../../../src/webhook/certificates/contents.ts';
-import { DEFAULT_POLICY, nextStep, type Step } from '../../../../src/webhook/certificates/plan.ts';
+import { type CertificateData, readContents } from '#src/webhook/certificates/contents.ts';
+import { DEFAULT_POLICY, nextStep, type Step } from '#src/webhook/certificates/plan.ts';
 import { after, day, NAMES, START } from './make.ts';
 
 const fresh = await after('begin');

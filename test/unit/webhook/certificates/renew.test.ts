@@ -2,7 +2,7 @@
 
 import { X509Certificate } from 'node:crypto';
 import tap from 'tap';
-import { readBundle, readContents } from '../../../../src/webhook/certificates/contents.ts';
+import { readBundle, readContents } from '#src/webhook/certificates/contents.ts';
 import { after, day, NAMES, START } from './make.ts';
 
 const expected = { names: NAMES, now: START };

@@ -1,0 +1,73 @@
+/**
+ * Pods that slipped past the webhook while it was away, and hold a whole GPU that they would have shared. A running pod
+ * cannot be changed; what repairs it is a command for whoever owns it.
+ */
+
+import { type AdmissionPod, controllerOf } from '../api/admission-pod.ts';
+import type { Workload } from '../api/workload.ts';
+import type { SharedMode } from '../core/admission/decision-input.ts';
+import { type AdmissionView, evaluateAdmission } from '../state/evaluate-admission.ts';
+import type { GpuPodIndex } from '../state/gpu-pod-index.ts';
+
+export interface MissedPod {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly workload: Workload;
+  /** How it would share. */
+  readonly mode: SharedMode;
+  readonly reasons: readonly string[];
+  /** What repairs it, for a shell. */
+  readonly repair: string;
+}
+
+/** A pod whose label or annotation of ours cannot be read; its author may never have seen the webhook's warning. */
+export interface UnclearPod {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** One sentence for each. */
+  readonly faults: readonly string[];
+}
+
+export interface Findings {
+  readonly missed: readonly MissedPod[];
+  readonly unclear: readonly UnclearPod[];
+}
+
+/** What of the pods without a decision is worth telling. */
+export function audit(notes: GpuPodIndex, view: AdmissionView): Findings {
+  const missed: MissedPod[] = [];
+  const unclear: UnclearPod[] = [];
+  for (const { uid, namespace, name, unmutated } of notes.unmutated()) {
+    const judged = evaluateAdmission(unmutated, namespace, view);
+    if (!judged.ok) {
+      if (!judged.unreadable) unclear.push({ uid, namespace, name, faults: judged.faults });
+      continue;
+    }
+    const { workload, decision } = judged;
+    if (decision.action !== 'share') continue;
+    const { mode, reasons } = decision;
+    const repair = repairOf(unmutated, workload, namespace, name);
+    missed.push({ uid, namespace, name, workload, mode, reasons, repair });
+  }
+  return { missed, unclear };
+}
+
+const ROLLED_OUT: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet']);
+
+/** What Kubernetes calls things. It checks the names of pods and namespaces, but not those of owners: anybody may write them. */
+const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+
+/** Made anew, a pod passes the webhook. People paste it into a shell: nothing gets in that is not a name. */
+function repairOf({ metadata }: AdmissionPod, { kind, name }: Workload, namespace: string, pod: string): string {
+  const where = `-n ${namespace}`;
+  const owner = controllerOf(metadata);
+  if (owner?.apiVersion.startsWith('apps/') && ROLLED_OUT.has(kind) && NAME.test(name)) {
+    return `kubectl rollout restart ${kind.toLowerCase()}/${name} ${where}`;
+  }
+  // Whoever owns the pod makes another.
+  if (owner) return `kubectl delete pod ${pod} ${where}`;
+  const drop = 'del(.spec.nodeName, .status, .metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp)';
+  return `kubectl get pod ${pod} ${where} -o json | jq '${drop}' | kubectl replace --force -f -`;
+}

@@ -1,0 +1,130 @@
+/** What a sharing decision is made from, and what comes out. Pure data; parsed and trusted. */
+
+import type { SharingMode } from '../inventory.ts';
+import type { LabelSelector, Labels } from '../label-selector.ts';
+import type { MigProfile } from '../mig/profile.ts';
+import type { MpsLimits } from './mps-limits.ts';
+import type { MpsConfig, SharingPolicy, TimeSlicingConfig } from './policy.ts';
+import type { SlotOffer } from './slot-offer.ts';
+import type { InferredWorkloadType, WorkloadType } from './workload-type.ts';
+
+/** A shared mode: something the flow can choose besides a whole GPU. */
+export type SharedMode = Exclude<SharingMode, 'exclusive'>;
+
+export interface PodFacts {
+  readonly namespace: string;
+  readonly labels: Labels;
+  /** GPU resources asked for, by name: the effective request. */
+  readonly requested: ReadonlyMap<string, number>;
+  readonly schedulerName: string;
+  /** It is made for one node (by name, or as a pod of a DaemonSet): what others offer is of no use to it. */
+  readonly pinned?: boolean;
+  /** `spec.priority`, as its PriorityClass has it. */
+  readonly priority: number;
+  /** Its label. */
+  readonly workloadType: WorkloadType | undefined;
+  /** Annotation `optimize`. */
+  readonly optimize: boolean;
+  /** Annotation `optimized` is present: we have been here before. */
+  readonly alreadyDecided: boolean;
+  /** Annotation `sharing: disabled`. */
+  readonly sharingDisabled: boolean;
+  readonly explicitMode: SharingMode | undefined;
+  readonly explicitProfile: MigProfile | undefined;
+  /** Modes switched off by `mig-enabled`, `mps-enabled`, `time-slicing-enabled: "false"`. */
+  readonly disabledModes: ReadonlySet<SharedMode>;
+  /** Declared GPU memory. */
+  readonly memoryMiB: number | undefined;
+  /** Declared share of one GPU. */
+  readonly fractionMilli: number | undefined;
+}
+
+/** How a workload used its GPUs before, over all of its pods. */
+export interface WorkloadHistory {
+  /** Mean utilisation of a GPU, 0 to 1. */
+  readonly mean: number;
+  /** 95th percentile of the same. */
+  readonly p95: number;
+  /** The most GPU memory that one of its pods used; undefined where nobody measured it. */
+  readonly peakMiB: number | undefined;
+  /** Whether MPS suits it, by its utilisation, with hysteresis: `suitsMps`. */
+  readonly suitsMps: boolean;
+}
+
+export interface AdmissionSettings {
+  readonly schedulerName: string;
+  readonly exemptNamespaces: ReadonlySet<string>;
+  /** Namespaces whose pods are looked at; empty for all. */
+  readonly namespaceSelector: LabelSelector;
+  readonly enabledModes: ReadonlySet<SharedMode>;
+  /** False: pods keep their request, and the reason says what they would have got. */
+  readonly rewriteRequests: boolean;
+  /** Whether a pod without a label is judged by what it looks like. */
+  readonly autoDetectWorkloadType: boolean;
+  /** Taken where a pod does not say how much memory it needs. */
+  readonly defaultMigProfile: string | undefined;
+  /** What tells nodes of one mode from those of another; empty where our scheduler does. */
+  readonly modeSelectors: Readonly<Record<SharedMode, Labels>>;
+  readonly mps: MpsConfig;
+  readonly timeSlicing: TimeSlicingConfig;
+}
+
+/** What of its namespace stands in the way of sharing. */
+export interface NamespaceGuards {
+  /**
+   * A LimitRange sets bounds or defaults for whole GPUs: after our patch the API server would put back what we have taken
+   * away, or refuse the pod.
+   */
+  readonly limited: boolean;
+  /** GPU resources that ResourceQuotas count: where whole GPUs are counted, a slot that is not would get around it. */
+  readonly counted: ReadonlySet<string>;
+}
+
+export interface AdmissionFacts {
+  readonly pod: PodFacts;
+  /** Labels of its namespace; undefined if they are not known (yet). */
+  readonly namespaceLabels: Labels | undefined;
+  readonly guards: NamespaceGuards;
+  /** In order of precedence: `byPrecedence`. */
+  readonly policies: readonly SharingPolicy[];
+  /** What the nodes that the pod may go to, and that have these labels, offer or could offer; smallest first within a mode. */
+  readonly offersOn: (nodeSelector: Labels) => readonly SlotOffer[];
+  readonly history: WorkloadHistory | undefined;
+  /** Why there is none, where there should be one. */
+  readonly noHistory?: string;
+  /** What the pod looks like, where it has no label. */
+  readonly inferred: InferredWorkloadType | undefined;
+  readonly settings: AdmissionSettings;
+}
+
+interface Said {
+  /** The trail: what was considered, in order. */
+  readonly reasons: readonly string[];
+  /** For the pod's author. */
+  readonly warnings: readonly string[];
+  /** The GPUSharingPolicy that governs the pod. */
+  readonly policy?: string;
+}
+
+/** A whole GPU: our scheduler places the pod, and the request stays. */
+export interface Scheduled {
+  readonly action: 'schedule';
+  /** False for pods that ask for slots by name: they are placed, but nothing was decided for them. */
+  readonly decided: boolean;
+  /** To be added to the pod's own. */
+  readonly nodeSelector: Labels;
+}
+
+/** A slot: the request is rewritten. */
+export interface Shared {
+  readonly action: 'share';
+  readonly mode: SharedMode;
+  readonly resource: string;
+  readonly nodeSelector: Labels;
+  readonly mpsLimits: MpsLimits;
+  /** GPU memory that the decision counted on though the pod does not declare it. */
+  readonly assumedMiB: number | undefined;
+}
+
+/** `leave`: not a byte changes. */
+export type Decision = Said & ({ readonly action: 'leave' } | Scheduled | Shared);

@@ -1,0 +1,140 @@
+/** Choosing a slot for a pod: what it needs, and the smallest offer that holds it. */
+
+import type { Labels } from '../label-selector.ts';
+import { WHOLE_GPU } from '../resources.ts';
+import { formatMiB } from '../units.ts';
+import type { AdmissionFacts, SharedMode } from './decision-input.ts';
+import type { FairnessMode, MigConfig, MpsConfig, SharingPolicy } from './policy.ts';
+import { optimalReplicas } from './replicas.ts';
+import type { SlotOffer } from './slot-offer.ts';
+
+/** What a decision is bound to, besides the pod: a policy's terms, or those of the configuration. */
+export interface SharingConstraints {
+  readonly policy: string | undefined;
+  /** Nodes whose slots count. */
+  readonly nodeSelector: Labels;
+  /** The policy shares no GPU finer; milli-GPU, 0 where it does not say. */
+  readonly leastMilli: Readonly<Record<SharedMode, number>>;
+  /** The share that the workload has used so far, for pods that declare none; milli-GPU, 0 if nobody knows. */
+  readonly usedMilli: number;
+  /** The profile to be preferred, and whether another will do. */
+  readonly mig: MigConfig | undefined;
+  readonly mps: MpsConfig;
+  /** Memory of an MPS client, declared by the policy. */
+  readonly mpsMiB: number | undefined;
+  readonly fairness: FairnessMode;
+}
+
+export function constraintsOf({ settings, history }: AdmissionFacts, policy?: SharingPolicy): SharingConstraints {
+  return {
+    policy: policy?.name,
+    nodeSelector: policy?.nodeSelector ?? {},
+    leastMilli: {
+      mig: 0,
+      mps: policy?.mps ? shareOf(policy.mps.maxClients) : 0,
+      timeslicing: policy?.timeSlicing ? shareOf(policy.timeSlicing.replicasPerGpu) : 0,
+    },
+    // A policy's word outweighs the past.
+    usedMilli: history && !policy?.mps && !policy?.timeSlicing ? shareOf(optimalReplicas(history)) : 0,
+    mig: policy?.mig,
+    mps: policy?.mps ?? settings.mps,
+    mpsMiB: policy?.mps?.memoryLimitMiB,
+    fairness: policy?.timeSlicing?.fairnessMode ?? settings.timeSlicing.fairnessMode,
+  };
+}
+
+function shareOf(replicas: number): number {
+  return Math.floor(1000 / replicas);
+}
+
+export interface Memory {
+  readonly mib: number;
+  /** `declared 8Gi` */
+  readonly words: string;
+  readonly declared: boolean;
+}
+
+/** Measured peaks are of the past: a pod is given a fifth more. */
+export const HEADROOM = 1.2;
+
+/** GPU memory that the pod needs, by its own word, the policy's, or the past; undefined if nobody knows. */
+export function memoryOf(
+  { pod, history }: AdmissionFacts,
+  terms: SharingConstraints,
+  mode: SharedMode,
+): Memory | undefined {
+  if (pod.memoryMiB !== undefined) {
+    return { mib: pod.memoryMiB, words: `declared ${formatMiB(pod.memoryMiB)}`, declared: true };
+  }
+  if (mode === 'mps' && terms.mpsMiB !== undefined) {
+    const words = `${formatMiB(terms.mpsMiB)} by policy ${terms.policy}`;
+    return { mib: terms.mpsMiB, words, declared: false };
+  }
+  if (history?.peakMiB === undefined) return undefined;
+  const mib = Math.ceil(history.peakMiB * HEADROOM);
+  return { mib, words: `measured ${formatMiB(Math.ceil(history.peakMiB))} and a fifth more`, declared: false };
+}
+
+/**
+ * The smallest offer that holds the pod; of a pod of high priority under `fairnessMode: priority`, the largest.
+ * @param profile named by the pod: no other will do
+ */
+export function findSlot(
+  facts: AdmissionFacts,
+  terms: SharingConstraints,
+  mode: SharedMode,
+  profile?: string,
+): SlotOffer | undefined {
+  const { pod, guards } = facts;
+  const memory = memoryOf(facts, terms, mode);
+  const share = pod.fractionMilli ?? (mode === 'mig' ? 0 : terms.usedMilli);
+  const leastMilli = Math.max(share, terms.leastMilli[mode]);
+  const holding = facts.offersOn(selectorOf(facts, terms, mode)).filter(
+    (offer) =>
+      offer.mode === mode &&
+      (!guards.counted.has(WHOLE_GPU) || guards.counted.has(offer.resource)) &&
+      // A node that does not tell its memory is given the benefit of the doubt by `fit` as well.
+      (offer.slotMiB ?? Number.POSITIVE_INFINITY) >= (memory?.mib ?? 0) &&
+      offer.slotMilli >= leastMilli,
+  );
+  if (mode === 'mig') return findInstance(facts, terms, holding, profile, memory !== undefined);
+  return mode === 'timeslicing' && terms.fairness === 'priority' && pod.priority > 0 ? holding.at(-1) : holding[0];
+}
+
+/** The nodes on which a slot counts, and the pod is placed. */
+export function selectorOf(
+  { settings }: AdmissionFacts,
+  { nodeSelector }: SharingConstraints,
+  mode: SharedMode,
+): Labels {
+  return { ...nodeSelector, ...settings.modeSelectors[mode] };
+}
+
+function findInstance(
+  { settings }: AdmissionFacts,
+  { mig }: SharingConstraints,
+  holding: readonly SlotOffer[],
+  named: string | undefined,
+  knowsMemory: boolean,
+): SlotOffer | undefined {
+  const find = (name: string | undefined) =>
+    holding.find(({ profile }) => name !== undefined && profile?.name === name);
+  if (named !== undefined) return find(named);
+  if (mig?.autoSelectProfile === false) return find(mig.profile);
+  return find(mig?.profile) ?? (knowsMemory ? undefined : find(settings.defaultMigProfile)) ?? holding[0];
+}
+
+/** `1g.10gb, offered by 3 nodes`; `a slot of 1/8 GPU (5Gi), which 2 nodes could offer` */
+export function describeSlot({ profile, slotMilli, slotMiB, nodes, possible }: SlotOffer): string {
+  const memory = slotMiB === undefined ? '' : ` (${formatMiB(slotMiB)})`;
+  const slot = profile?.name ?? `a slot of ${describeShare(slotMilli)} GPU${memory}`;
+  const count = nodes || possible;
+  const people = `${count} ${count === 1 ? 'node' : 'nodes'}`;
+  return nodes > 0 ? `${slot}, offered by ${people}` : `${slot}, which ${people} could be configured to offer`;
+}
+
+/** `1/8`, where the share is that of one number of slots alone; of so many that it is not, `20m`. */
+function describeShare(milli: number): string {
+  const slots = Math.floor(1000 / milli);
+  return shareOf(slots - 1) === milli ? `${milli}m` : `1/${slots}`;
+}

@@ -1,0 +1,101 @@
+/** What nodes offer, by who may go where: kept up to date node by node, and counted only when asked. */
+
+import type { NodeInventory } from '../inventory.ts';
+import { type LabelSelector, type Labels, matches } from '../label-selector.ts';
+import { countOffers, type OnDemand, offeredBy, possibleOn, type SlotOffer } from './slot-offer.ts';
+
+/** A node in the eyes of admission. */
+export interface OfferingNode {
+  readonly inventory: NodeInventory;
+  readonly labels: Labels;
+}
+
+/** Nodes on which a mode is used; a mode that is missing is used on all. */
+export type ModeSelectors = Readonly<Partial<Record<SlotOffer['mode'], LabelSelector>>>;
+
+export interface SlotIndexOptions {
+  readonly onDemand: OnDemand;
+  readonly nodes: ModeSelectors;
+}
+
+/** One of these must hold: the terms of a required node affinity, with the pod's nodeSelector in each. */
+export type NodeConstraints = readonly LabelSelector[];
+
+/** Questions remembered between two changes; a cluster has few kinds of pods. */
+const REMEMBERED = 1_000;
+/** Characters of a question that is worth it: an affinity may be of any size. */
+const MAX_QUESTION = 4_096;
+
+/** What nodes of one kind offer: the same object for all of them, since a fleet has many nodes and few kinds. */
+type Kind = readonly SlotOffer[];
+
+export class SlotIndex {
+  readonly #nodes = new Map<string, OfferingNode & { readonly kind: Kind }>();
+  readonly #kinds = new Map<string, Kind>();
+  readonly #answers = new Map<string, readonly SlotOffer[]>();
+  #terms: SlotIndexOptions;
+
+  constructor(terms: SlotIndexOptions) {
+    this.#terms = terms;
+  }
+
+  set(node: OfferingNode): void {
+    this.#nodes.set(node.inventory.name, { ...node, kind: this.#kindOf(node) });
+    this.#answers.clear();
+  }
+
+  delete(name: string): void {
+    if (this.#nodes.delete(name)) this.#answers.clear();
+  }
+
+  /** Nodes known. */
+  get size(): number {
+    return this.#nodes.size;
+  }
+
+  /** What may be made on demand, and where, has changed. */
+  setOptions(terms: SlotIndexOptions): void {
+    this.#terms = terms;
+    this.#kinds.clear();
+    for (const node of [...this.#nodes.values()]) this.set(node);
+  }
+
+  /** What the nodes offer that satisfy the placement; smallest first within a mode. */
+  offers(placement: NodeConstraints): readonly SlotOffer[] {
+    const key = JSON.stringify(placement);
+    const known = this.#answers.get(key);
+    if (known) return known;
+    const fitting = new Map<Kind, number>();
+    for (const { labels, kind } of this.#nodes.values()) {
+      if (placement.length > 0 && !placement.some((selector) => matches(selector, labels))) continue;
+      fitting.set(kind, (fitting.get(kind) ?? 0) + 1);
+    }
+    const offers = countOffers(
+      [...fitting].flatMap(([kind, count]) =>
+        kind.map((offer) => ({ ...offer, nodes: offer.nodes * count, possible: offer.possible * count })),
+      ),
+    );
+    if (key.length > MAX_QUESTION) return offers;
+    if (this.#answers.size >= REMEMBERED) this.#answers.clear();
+    this.#answers.set(key, offers);
+    return offers;
+  }
+
+  /** Questions whose answers are remembered. */
+  get remembered(): number {
+    return this.#answers.size;
+  }
+
+  #kindOf({ inventory, labels }: OfferingNode): Kind {
+    const { onDemand, nodes } = this.#terms;
+    const offers = [...offeredBy(inventory), ...possibleOn(inventory, onDemand)].filter(({ mode }) =>
+      matches(nodes[mode] ?? [], labels),
+    );
+    const key = JSON.stringify(offers);
+    const known = this.#kinds.get(key);
+    if (known) return known;
+    if (this.#kinds.size >= REMEMBERED) this.#kinds.clear();
+    this.#kinds.set(key, offers);
+    return offers;
+  }
+}

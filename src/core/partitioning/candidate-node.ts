@@ -1,0 +1,134 @@
+/** A node while a plan is made: what it offers, who holds it, and the room that is left beside its GPUs. */
+
+import { fit } from '../fit.ts';
+import type { NodeInventory } from '../inventory.ts';
+import type { DemandClass } from './demand-class.ts';
+import type { GpuType } from './gpu-type.ts';
+import { inventoryWith, type Partition } from './partition.ts';
+import type { PlanningNode } from './plan-input.ts';
+
+export class CandidateNode {
+  readonly node: PlanningNode;
+  readonly type: GpuType;
+  /** Slots held by resource: by pods that run, and by pods of the plan. */
+  readonly held: Map<string, number>;
+  /** Pods of the plan, by index of what was asked. */
+  readonly pods = new Map<number, number>();
+  /** Of its room beside GPUs, what pods of the plan leave: 0 to 1. */
+  roomLeft = 1;
+  #offers: NodeInventory | undefined;
+  /** By index of what was asked. */
+  #suits: (boolean | undefined)[] = [];
+  readonly #rooms: (number | undefined)[];
+
+  /**
+   * @param rooms of an earlier site of the same node: nobody is asked twice
+   */
+  constructor(node: PlanningNode, type: GpuType, rooms: (number | undefined)[]) {
+    this.node = node;
+    this.type = type;
+    this.held = new Map([...node.held].filter(([, slots]) => slots > 0));
+    this.#rooms = rooms;
+    const { inventory, coming } = node;
+    if (coming) this.#offers = inventoryWith(inventory, coming);
+    else this.#offers = inventory.inTransition ? undefined : inventory;
+  }
+
+  get name(): string {
+    return this.node.inventory.name;
+  }
+  get gpus(): number {
+    return this.node.inventory.gpus;
+  }
+  /** What it offers for the plan; undefined while it is being changed and nobody knows into what. */
+  get offers(): NodeInventory | undefined {
+    return this.#offers;
+  }
+  get rooms(): (number | undefined)[] {
+    return this.#rooms;
+  }
+
+  /** It may be thought of as something else: it is known what it is, and it is not on its way already. */
+  get changeable(): boolean {
+    const { partition, inventory } = this.node;
+    return partition?.layouts.length === inventory.gpus && !this.changing;
+  }
+  get changing(): boolean {
+    return this.node.coming !== undefined || this.node.inventory.inTransition;
+  }
+
+  /** The plan makes that of it. Pods that it had room for before stay, and are not moved any more. */
+  become(partition: Partition): void {
+    this.#offers = inventoryWith(this.node.inventory, partition);
+    this.pods.clear();
+    this.#suits = [];
+  }
+
+  /** How many such pods it has room for beside its GPUs, were no other pods in the plan. */
+  room({ index, demand }: DemandClass): number {
+    let room = this.#rooms[index];
+    if (room === undefined) {
+      room = coarse(demand.roomOn(this.name));
+      this.#rooms[index] = room;
+    }
+    return room;
+  }
+
+  /** How many more such pods it takes as it is offered. */
+  takes(asked: DemandClass): number {
+    const { resource, count } = asked;
+    const pool = this.#offers?.pools.find((each) => each.resource === resource);
+    const free = pool ? pool.slots - (this.held.get(resource) ?? 0) : 0;
+    if (free < count || !this.suits(asked)) return 0;
+    return Math.min(Math.floor(free / count), scaledRoom(this.room(asked), this.roomLeft));
+  }
+
+  /** Whether such a pod may have slots of it, were they free. */
+  suits(asked: DemandClass): boolean {
+    if (!this.#offers) return false;
+    let suits = this.#suits[asked.index];
+    if (suits === undefined) {
+      suits = fit(this.#offers, () => asked.count, asked.request).fits;
+      this.#suits[asked.index] = suits;
+    }
+    return suits && this.room(asked) > 0;
+  }
+
+  /** Places pods, or takes them away again if fewer than 0. */
+  place(asked: DemandClass, pods: number): void {
+    const { index, resource, count } = asked;
+    this.held.set(resource, (this.held.get(resource) ?? 0) + pods * count);
+    const there = (this.pods.get(index) ?? 0) + pods;
+    if (there === 0) this.pods.delete(index);
+    else this.pods.set(index, there);
+    this.roomLeft -= pods / this.room(asked);
+  }
+
+  /** Nobody holds a GPU of it. */
+  get idle(): boolean {
+    for (const slots of this.held.values()) if (slots > 0) return false;
+    return true;
+  }
+}
+
+/** Of a room for so many pods, how many more fit when that part of it is left. */
+export function scaledRoom(room: number, left: number): number {
+  return room === Number.POSITIVE_INFINITY ? room : Math.max(0, Math.floor(room * left + 1e-9));
+}
+
+/** Rounded down to four significant bits: nodes whose rooms differ by a little are alike. */
+function coarse(room: number): number {
+  if (room === Number.POSITIVE_INFINITY) return room;
+  if (!(room >= 1)) return 0;
+  const step = 2 ** Math.max(0, Math.floor(Math.log2(room)) - 3);
+  return Math.floor(room / step) * step;
+}
+
+export function inFixedOrder(a: CandidateNode, b: CandidateNode): number {
+  return byNodeAge(a.node.inventory, b.node.inventory);
+}
+
+/** By age, then by name. */
+export function byNodeAge(a: NodeInventory, b: NodeInventory): number {
+  return a.createdAt - b.createdAt || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+}

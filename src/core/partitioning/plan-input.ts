@@ -1,0 +1,92 @@
+/** What the planner is told, and what it answers. Data only. */
+
+import type { NodeInventory, SharingMode } from '../inventory.ts';
+import type { Partition } from './partition.ts';
+
+/** Pods that ask for the same, may go to the same nodes, and may share in the same way. */
+export interface PodDemand {
+  /** `namespace/name`, in the order in which they should be served. */
+  readonly pods: readonly string[];
+  /** One GPU resource: nvidia.com/gpu, nvidia.com/gpu.shared, nvidia.com/mig-<profile>. */
+  readonly resource: string;
+  /** Slots of it that one pod holds; at least 1. All of them are on one node. */
+  readonly count: number;
+  /** The most slots that one container of it holds; `count` if absent. MPS gives a container no more than one. */
+  readonly largestContainer?: number;
+  /** What the pod was admitted for; undefined: any mode. */
+  readonly mode: SharingMode | undefined;
+  /** Declared need of each slot in MiB; undefined if nothing was declared. */
+  readonly slotMiB: number | undefined;
+  /** Declared need of each slot in milli-GPU. */
+  readonly slotMilli: number | undefined;
+  /** For nvidia.com/gpu.shared: how many may share one GPU at most, on GPUs that are shared for these pods. */
+  readonly mostReplicas: number;
+  /** Larger goes first. */
+  readonly priority: number;
+  /**
+   * How many such pods the node has room for, but for GPUs: cpu, memory, number of pods; 0 where labels or taints keep
+   * them off. Asked once for each node at most. Where different pods share a node, each takes its part of the room.
+   */
+  readonly roomOn: (node: string) => number;
+}
+
+export interface PlanningNode {
+  /** What it offers now. */
+  readonly inventory: NodeInventory;
+  /** How it is partitioned now; undefined if nobody knows: it is not changed. */
+  readonly partition: Partition | undefined;
+  /** What it is on the way to, not carried out yet: its slots count as capacity that comes; it is not changed again. */
+  readonly coming: Partition | undefined;
+  /** Slots held by pods, by resource. */
+  readonly held: ReadonlyMap<string, number>;
+  /** Modes that may be made of it; `exclusive`: back to whole GPUs. */
+  readonly modes: ReadonlySet<SharingMode>;
+  /** Why we may only recommend to make that mode of it; undefined: we may. */
+  readonly onlyRecommend: (mode: SharingMode) => string | undefined;
+  /** ms for which it must rest before it may be changed again (`restOf`); 0: it may be changed now. */
+  readonly cooldownMs: number;
+}
+
+export interface PlanningInput {
+  readonly nodes: readonly PlanningNode[];
+  readonly demands: readonly PodDemand[];
+}
+
+export interface Change {
+  readonly node: string;
+  readonly from: Partition;
+  readonly to: Partition;
+  /** Pods that it makes room for. */
+  readonly serves: readonly string[];
+  /** By index. */
+  readonly gpusChanged: readonly number[];
+  /** Why it is not carried out; undefined: it may be. */
+  readonly recommendOnly: string | undefined;
+  /** One sentence for people: what it serves and what it costs. */
+  readonly why: string;
+}
+
+export type RefusalCode =
+  | 'NoGpuHoldsIt'
+  | 'NoNodeAllowed'
+  | 'ModeNotAllowed'
+  | 'PartitionUnknown'
+  | 'ChangeUnderWay'
+  | 'AllBusy'
+  | 'Resting'
+  | 'OthersFirst';
+
+export interface PlanRefusal {
+  readonly pods: readonly string[];
+  readonly code: RefusalCode;
+  /** What was refused and why, in one sentence. */
+  readonly why: string;
+}
+
+/** Every pod is in exactly one of its parts. */
+export interface Plan {
+  readonly changes: readonly Change[];
+  /** Pods that fit on what is free or comes. */
+  readonly servedByFree: readonly string[];
+  readonly refused: readonly PlanRefusal[];
+}

@@ -1,0 +1,262 @@
+/**
+ * Keeps a copy of one kind of object up to date: a paged list, then a watch that resumes where it
+ * broke off. Every fault is met with a jittered delay and another try, for ever. Knows nothing of
+ * what the objects mean.
+ */
+
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { z } from 'zod';
+import { type KubeClient, KubeError, parseStatus } from './kube-client.ts';
+import { listPages } from './list.ts';
+
+/** Takes a list as it comes. */
+export interface Listing {
+  /** Some of what there is. */
+  page(objects: readonly unknown[]): void;
+  /** That was all: what was not listed has gone. */
+  done(): void;
+}
+
+export interface ReflectorOptions {
+  readonly client: Pick<KubeClient, 'json' | 'stream'>;
+  /** `/api/v1/nodes` */
+  readonly path: string;
+  /** A list begins. It may break off, and another begin. */
+  readonly listing: () => Listing;
+  readonly changed: (object: unknown) => void;
+  readonly deleted: (object: unknown) => void;
+  readonly log: (message: string, details: Record<string, unknown>) => void;
+  /** In [0, 1): spreads reconnections. */
+  readonly random: () => number;
+  /** ms of a clock that never goes back. */
+  readonly now?: () => number;
+  /** Objects in one page of a list. */
+  readonly pageSize?: number;
+  /** The kind may not be installed: then there are none of it, until it is. Default false: it is waited for. */
+  readonly optional?: boolean;
+  /** ms between two looks for a kind that is not installed; default 15,000. */
+  readonly absentMs?: number;
+}
+
+const eventSchema = z.object({ type: z.string(), object: z.unknown() });
+const versionSchema = z.object({ metadata: z.object({ resourceVersion: z.string() }) });
+
+/** Objects taken in one turn of the event loop: some ms, even while the code is cold. */
+const SLICE = 50;
+/** The API server sends a bookmark about once a minute: a watch that says nothing for longer is dead. */
+const WATCH_IDLE_MS = 150_000;
+const FIRST_DELAY_MS = 100;
+const MAX_DELAY_MS = 10_000;
+/** Failures in a row after which the version is given up: whatever is wrong with it, a list sets it right. */
+const RESUMES = 5;
+
+export class Reflector {
+  readonly #options: ReflectorOptions;
+  readonly #stopping = new AbortController();
+  readonly #firstList = Promise.withResolvers<void>();
+  readonly #now: () => number;
+  #running: Promise<void> | undefined;
+  #watching: AbortController | undefined;
+  /** Asked to list once more, and not done yet. */
+  #again: PromiseWithResolvers<void> | undefined;
+  /** Of all that was told, the last. */
+  #newest: string | undefined;
+  /** Lists in a row that were older than that. */
+  #stale = 0;
+  #heardAt: number;
+  #faults = 0;
+  #absent = false;
+
+  constructor(options: ReflectorOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#heardAt = this.#now();
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves once everything has been listed. */
+  get synced(): Promise<void> {
+    return this.#firstList.promise;
+  }
+
+  /** ms since the API server has said anything; a bookmark comes once a minute, whatever happens. */
+  get silence(): number {
+    return this.#now() - this.#heardAt;
+  }
+
+  /** Faults met so far: lists and watches that broke off. */
+  get faults(): number {
+    return this.#faults;
+  }
+
+  /** Lists everything once more, as at the start; resolves when that list is in, never if it is stopped before. */
+  listAgain(): Promise<void> {
+    this.#again ??= Promise.withResolvers<void>();
+    this.#watching?.abort();
+    return this.#again.promise;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    let version: string | undefined;
+    // In a row, without an event in between.
+    let failures = 0;
+    while (!signal.aborted) {
+      let watching: number | undefined;
+      let fault: unknown;
+      try {
+        if (this.#again) version = undefined;
+        version ??= await this.#list();
+        if (this.#again) continue;
+        watching = this.#now();
+        for await (const seen of this.#watch(version)) {
+          version = seen;
+          failures = 0;
+        }
+      } catch (error) {
+        fault = error;
+      }
+      if (signal.aborted) return;
+      if (watching !== undefined && this.#again) continue;
+      if (watching !== undefined && this.#now() - watching > MAX_DELAY_MS) failures = 0;
+      // A watch ends in its own time, or after it has told something; to end at once time and again is a fault.
+      if (failures > 0) fault ??= new Error('the watch ended without an event');
+      if (mustListAgain(fault) || this.#isAbsence(fault) || failures >= RESUMES) version = undefined;
+      await this.#pause(failures, fault);
+      failures += 1;
+    }
+  }
+
+  /** Lists everything, page by page; the version to watch from. */
+  async #list(): Promise<string> {
+    const { client, path, pageSize, listing } = this.#options;
+    const signal = this.#stopping.signal;
+    // Whoever asked before now is answered by this list; whoever asks from now on, by another.
+    const asked = this.#again;
+    this.#again = undefined;
+    try {
+      const list = listing();
+      let version = '';
+      const pages = listPages({ client, path, signal, ...(pageSize && { pageSize }) });
+      for await (const { items, resourceVersion } of pages) {
+        this.#mustBeFresh(resourceVersion);
+        this.#heardAt = this.#now();
+        // Others have their turn after the page has been parsed, and after each slice of it.
+        for (let from = 0; from < items.length; from += SLICE) {
+          await turn();
+          list.page(items.slice(from, from + SLICE));
+        }
+        version = resourceVersion;
+      }
+      list.done();
+      this.#absent = false;
+      this.#stale = 0;
+      this.#newest = version;
+      this.#firstList.resolve();
+      asked?.resolve();
+      return version;
+    } catch (error) {
+      if (this.#isAbsence(error)) {
+        this.#nothing();
+        asked?.resolve();
+      } else if (asked) void this.listAgain().then(asked.resolve);
+      throw error;
+    }
+  }
+
+  /** The API server does not know the kind. */
+  #isAbsence(fault: unknown): boolean {
+    return this.#options.optional === true && fault instanceof KubeError && fault.status === 404;
+  }
+
+  #nothing(): void {
+    const { log, path, listing } = this.#options;
+    this.#heardAt = this.#now();
+    if (!this.#absent) log('the API server does not know this kind (yet): there are none', { path });
+    this.#absent = true;
+    listing().done();
+    this.#firstList.resolve();
+  }
+
+  /**
+   * A list from before what the watch has told would bring back what has gone, and forget what has come. One that stays
+   * older is the truth all the same: somebody restored a backup.
+   */
+  #mustBeFresh(version: string): void {
+    if (!isOlder(version, this.#newest) || this.#stale >= RESUMES) return;
+    this.#stale += 1;
+    throw new Error(`the list is older (${version}) than what the watch has told (${this.#newest})`);
+  }
+
+  /** Follows changes until the server ends the watch; yields the version after each. */
+  async *#watch(from: string): AsyncIterable<string> {
+    const { client, path, random } = this.#options;
+    const query = new URLSearchParams({
+      watch: 'true',
+      allowWatchBookmarks: 'true',
+      resourceVersion: from,
+      timeoutSeconds: String(Math.round(240 + 240 * random())),
+    });
+    this.#watching = new AbortController();
+    const signal = AbortSignal.any([this.#stopping.signal, this.#watching.signal]);
+    const response = await client.stream('GET', `${path}?${query}`, { signal, idleMs: WATCH_IDLE_MS });
+    // A line may come in many pieces: join them once, when it is whole.
+    let pieces: Buffer[] = [];
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      this.#heardAt = this.#now();
+      let start = 0;
+      for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+        pieces.push(chunk.subarray(start, end));
+        yield this.#apply(Buffer.concat(pieces).toString());
+        pieces = [];
+        start = end + 1;
+      }
+      pieces.push(chunk.subarray(start));
+    }
+  }
+
+  /** Acts on one event; the version it carries. */
+  #apply(line: string): string {
+    const { type, object } = eventSchema.parse(JSON.parse(line));
+    if (type === 'ERROR') {
+      const { message = 'the watch failed', code, reason } = parseStatus(object);
+      throw new KubeError(message, code, reason);
+    }
+    const version = versionSchema.parse(object).metadata.resourceVersion;
+    this.#newest = version;
+    if (type === 'DELETED') this.#options.deleted(object);
+    else if (type !== 'BOOKMARK') this.#options.changed(object);
+    return version;
+  }
+
+  async #pause(failures: number, fault: unknown): Promise<void> {
+    const { log, path, random, absentMs = 15_000 } = this.#options;
+    const base = this.#absent ? absentMs : Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** failures);
+    const delayMs = Math.round(base * (0.5 + random()));
+    if (fault instanceof Error && !this.#absent) {
+      this.#faults += 1;
+      log('no usable answer from the API server, trying again', { path, delayMs, error: fault.message });
+    }
+    await sleep(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
+  }
+}
+
+/** The version is too old to resume from, or what came cannot be read: list again. */
+function mustListAgain(error: unknown): boolean {
+  if (error instanceof SyntaxError || error instanceof z.ZodError) return true;
+  return error instanceof KubeError && (error.status === 410 || error.reason === 'Expired' || error.reason === 'Gone');
+}
+
+/** Kubernetes counts versions up; where they are no numbers, nobody can tell. */
+function isOlder(version: string, than: string | undefined): boolean {
+  const numbers = /^\d+$/;
+  return than !== undefined && numbers.test(version) && numbers.test(than) && BigInt(version) < BigInt(than);
+}

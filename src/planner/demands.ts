@@ -1,0 +1,92 @@
+/** Pending pods → demands: pods that ask for the same as one, and how finely their GPUs may be shared. */
+
+import type { Toleration } from '../api/kubernetes.ts';
+import { optimalReplicas } from '../core/admission/replicas.ts';
+import type { NodeConstraints } from '../core/admission/slot-index.ts';
+import { type Labels, matches } from '../core/label-selector.ts';
+import type { PlanRefusal, PodDemand } from '../core/partitioning/plan-input.ts';
+import { classOf } from '../core/request.ts';
+import { SHARED_GPU } from '../core/resources.ts';
+import type { AdmissionView } from '../state/evaluate-admission.ts';
+import type { Resources } from '../state/node-resource-usage.ts';
+import type { PendingPod } from '../state/pending-pods.ts';
+
+export interface HostFacts {
+  labelsOf(node: string): Labels;
+  roomOn(node: string, size: Resources, tolerations: readonly Toleration[]): number;
+}
+
+export interface Demands {
+  readonly demands: readonly PodDemand[];
+  /** Pods that ask for several kinds of GPUs at once: they are not planned for. */
+  readonly several: readonly string[];
+}
+
+export function demandsOf(pods: readonly PendingPod[], hosts: HostFacts, view: AdmissionView): Demands {
+  const classes = new Map<string, { readonly first: PendingPod; readonly replicas: number; readonly keys: string[] }>();
+  const several: string[] = [];
+  for (const pod of pods) {
+    const key = `${pod.namespace}/${pod.name}`;
+    if (pod.request.resources.length !== 1) {
+      several.push(key);
+      continue;
+    }
+    const replicas = mostReplicas(pod, view);
+    const { request, placement, tolerations, size, priority } = pod;
+    const kind = JSON.stringify([classOf(request), placement, tolerations, size, priority, replicas]);
+    const known = classes.get(kind);
+    if (known) known.keys.push(key);
+    else classes.set(kind, { first: pod, replicas, keys: [key] });
+  }
+  return { demands: [...classes.values()].flatMap((each) => demandOf(each, hosts) ?? []), several };
+}
+
+function demandOf(
+  { first, replicas, keys }: { first: PendingPod; replicas: number; keys: readonly string[] },
+  hosts: HostFacts,
+): PodDemand | undefined {
+  const { request, placement, tolerations, size, priority } = first;
+  const [part] = request.resources;
+  if (!part) return undefined;
+  return {
+    pods: keys,
+    resource: part.resource,
+    count: part.count,
+    largestContainer: part.largestContainer,
+    mode: request.mode,
+    slotMiB: request.slotMiB,
+    slotMilli: request.slotMilli,
+    mostReplicas: replicas,
+    priority,
+    roomOn: (node) => (mayGo(placement, hosts.labelsOf(node)) ? hosts.roomOn(node, size, tolerations) : 0),
+  };
+}
+
+function mayGo(placement: NodeConstraints, labels: Labels): boolean {
+  return placement.length === 0 || placement.some((selector) => matches(selector, labels));
+}
+
+/** The finest row of the specification's table: without a past, and where nobody says less. */
+const FINEST = 8;
+
+/** How many may share a GPU with the pod: what its policy or the configuration allows, and what its past bears. */
+function mostReplicas({ request, policy: name, workload }: PendingPod, view: AdmissionView): number {
+  if (request.resources[0]?.resource !== SHARED_GPU) return 1;
+  const policy = view.policies.find((each) => each.name === name);
+  const { mps, timeSlicing } = view.settings;
+  const allowed =
+    request.mode === 'mps' ? (policy?.mps ?? mps).maxClients : (policy?.timeSlicing ?? timeSlicing).replicasPerGpu;
+  const past = view.historyOf(workload);
+  const bears = past?.known ? optimalReplicas(past.history) : FINEST;
+  // Who is to share a GPU shares it with one other at least: the device plugin knows no less.
+  return Math.max(2, Math.min(allowed, bears));
+}
+
+/** Of pods that are not planned for. */
+export function refuseSeveral(
+  pods: readonly string[],
+): Omit<PlanRefusal, 'code'> & { readonly code: 'SeveralResources' } {
+  const why =
+    'it asks for several kinds of GPUs at once, for which no partition is planned: create a GPUNodeConfig yourself';
+  return { pods, code: 'SeveralResources', why };
+}

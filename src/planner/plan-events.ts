@@ -1,0 +1,88 @@
+/** Tells of a plan: events on GPUNodeConfigs that were planned, on pods that only a recommendation or nothing serves. */
+
+import { API_GROUP, API_VERSION, CONTROLLER_NAME } from '../api/keys.ts';
+import type { NodeConfig } from '../api/node-config.ts';
+import { describePartition } from '../core/partitioning/partition.ts';
+import type { Change } from '../core/partitioning/plan-input.ts';
+import { EventRecorder } from '../kube/event-recorder.ts';
+import type { KubeClient } from '../kube/kube-client.ts';
+import type { PendingPod } from '../state/pending-pods.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+export interface PlanEventsOptions {
+  readonly client: Pick<KubeClient, 'json'>;
+  readonly log: Logger;
+  readonly date: () => Date;
+}
+
+interface Refused {
+  readonly pods: readonly string[];
+  readonly code: string;
+  readonly why: string;
+}
+
+/** Pods of one demand that are told: all of them wait for the same. */
+const MAX_PODS = 10;
+
+export class PlanEvents {
+  readonly #options: PlanEventsOptions;
+  /** By uid of the pod: what it was told last. */
+  readonly #told = new Map<string, string>();
+  readonly #events: EventRecorder;
+
+  constructor(options: PlanEventsOptions) {
+    const { client, date, log } = options;
+    this.#options = options;
+    const failed = ({ message }: Error) => log.warn({ error: message }, 'an event could not be made');
+    this.#events = new EventRecorder({ client, date, failed, component: CONTROLLER_NAME, series: 'p' });
+  }
+
+  async planned({ name, uid }: NodeConfig, { why }: Change): Promise<void> {
+    const subject = { apiVersion: `${API_GROUP}/${API_VERSION}`, kind: 'GPUNodeConfig', name, uid };
+    await this.#events.record(subject, { type: 'Normal', reason: 'Planned', message: why });
+  }
+
+  /** Each pod once, as long as its answer stays the same. */
+  async tell(pods: readonly PendingPod[], recommended: readonly Change[], refused: readonly Refused[]): Promise<void> {
+    const { log } = this.#options;
+    const byKey = new Map(pods.map((pod) => [`${pod.namespace}/${pod.name}`, pod]));
+    const present = new Set(pods.map(({ uid }) => uid));
+    for (const uid of this.#told.keys()) if (!present.has(uid)) this.#told.delete(uid);
+    for (const { node, to, serves, why, recommendOnly } of recommended) {
+      const message = `recommended, but not done since ${recommendOnly}: ${node} to ${describePartition(to)}. ${why}`;
+      if (await this.#tellPods(byKey, serves, 'PartitionRecommended', message)) {
+        log.info(
+          { node, to: describePartition(to), serves: serves.length, why: recommendOnly },
+          `planner recommends: ${why}`,
+        );
+      }
+    }
+    for (const { pods: keys, code, why } of refused) {
+      if (await this.#tellPods(byKey, keys, 'NoPartition', `no partition is changed for it: ${why}`)) {
+        log.info({ pods: keys.slice(0, MAX_PODS), count: keys.length, code }, `planner: ${why}`);
+      }
+    }
+  }
+
+  /** Whether any of them had not been told yet. */
+  async #tellPods(
+    byKey: ReadonlyMap<string, PendingPod>,
+    keys: readonly string[],
+    reason: string,
+    message: string,
+  ): Promise<boolean> {
+    let isNew = false;
+    for (const key of keys.slice(0, MAX_PODS)) {
+      const pod = byKey.get(key);
+      if (!pod || this.#told.get(pod.uid) === message) continue;
+      this.#told.set(pod.uid, message);
+      isNew = true;
+      const { namespace, name, uid } = pod;
+      await this.#events.record(
+        { apiVersion: 'v1', kind: 'Pod', namespace, name, uid },
+        { type: 'Normal', reason, message },
+      );
+    }
+    return isNew;
+  }
+}

@@ -1,0 +1,105 @@
+/** Nodes in the planner's eyes: what they offer and hold, what becomes of them, and whether we may change them. */
+
+import { isOurs } from '../api/config-name.ts';
+import type { Configuration } from '../api/configuration.ts';
+import { NODE_CONFIG } from '../api/keys.ts';
+import type { NodeConfig } from '../api/node-config.ts';
+import type { SharedMode } from '../core/admission/decision-input.ts';
+import { migClassOf } from '../core/gpu-catalog.ts';
+import type { NodeInventory, SharingMode } from '../core/inventory.ts';
+import { equalTo, type Labels, matches } from '../core/label-selector.ts';
+import { cooldownOf } from '../core/partitioning/cooldown.ts';
+import { desiredOf } from '../core/partitioning/desired-partition.ts';
+import { inventoryWith, type Partition, samePartition } from '../core/partitioning/partition.ts';
+import type { PlanningNode } from '../core/partitioning/plan-input.ts';
+import { isPlanned } from '../state/node-config-store.ts';
+import { currentPartition, type ObservedNode } from '../state/observed-node.ts';
+
+export interface NodeFactsForPlanning {
+  readonly inventory: NodeInventory;
+  readonly labels: Labels;
+  readonly observed: ObservedNode;
+  /** The GPUNodeConfig that counts for it. */
+  readonly config: NodeConfig | undefined;
+  readonly held: ReadonlyMap<string, number>;
+}
+
+/** @param now ms since the epoch */
+export function planningNodeOf(facts: NodeFactsForPlanning, configuration: Configuration, now: number): PlanningNode {
+  const { inventory, observed, config, held, labels } = facts;
+  const hasFailed = observed.lastApplied?.failed !== undefined;
+  const partition = hasFailed ? undefined : currentPartition(observed);
+  const coming = comingTo(facts, partition, configuration);
+  return {
+    // What tells of the mark is ahead of what tells of the rest: what it has been taken from is offered again.
+    inventory: partition && !coming && inventory.inTransition ? inventoryWith(inventory, partition) : inventory,
+    partition,
+    coming,
+    held,
+    modes: modesOn(inventory, labels, configuration),
+    onlyRecommend: (mode) => whyOnlyRecommended(mode, facts, configuration),
+    cooldownMs: cooldownOf({ lastChanges: changesOf(config).map((at) => Math.max(0, now - at)) }),
+  };
+}
+
+function comingTo(
+  { observed, config }: NodeFactsForPlanning,
+  partition: Partition | undefined,
+  configuration: Configuration,
+) {
+  if (observed.transition) return observed.transition.partition;
+  if (observed.lastApplied?.failed) return undefined;
+  const wanted = wantedBy(config, observed, configuration);
+  return wanted && partition && samePartition(partition, wanted) ? undefined : wanted;
+}
+
+function wantedBy(config: NodeConfig | undefined, { gpus }: ObservedNode, { sharing }: Configuration) {
+  if (!config?.spec.ok || !gpus) return undefined;
+  const desired = desiredOf(config.spec.value, gpus, sharing.mig.defaultProfile);
+  return desired.ok ? desired.partition : undefined;
+}
+
+const VALUES: Readonly<Record<SharedMode, 'mig' | 'mps' | 'timeSlicing'>> = {
+  mig: 'mig',
+  mps: 'mps',
+  timeslicing: 'timeSlicing',
+};
+
+/** Of GPUs without MIG all but that: where they will do, they are taken before GPUs that could be cut. */
+function modesOn({ product }: NodeInventory, labels: Labels, { sharing }: Configuration): ReadonlySet<SharingMode> {
+  const modes = new Set<SharingMode>(['exclusive']);
+  for (const [mode, value] of Object.entries(VALUES) as [SharedMode, 'mig' | 'mps' | 'timeSlicing'][]) {
+    const { enabled, nodeSelector } = sharing[value];
+    if (mode === 'mig' && !migClassOf(product)) continue;
+    if (enabled && matches(equalTo(nodeSelector), labels)) modes.add(mode);
+  }
+  return modes;
+}
+
+function whyOnlyRecommended(
+  mode: SharingMode,
+  { config, observed }: NodeFactsForPlanning,
+  { reconciler, sharing }: Configuration,
+): string | undefined {
+  if (!reconciler.enabled) return 'reconciler.enabled is false';
+  if (config && !isPlanned(config)) {
+    return `GPUNodeConfig ${config.name} was written by hand`;
+  }
+  const { plugin, lastApplied } = observed;
+  if (plugin !== undefined && !isOurs(plugin) && lastApplied === undefined) {
+    return `somebody else has configured the node's device plugin (${plugin})`;
+  }
+  if (mode !== 'exclusive' && !sharing[VALUES[mode]].autoConfig) return `sharing.${VALUES[mode]}.autoConfig is false`;
+  return undefined;
+}
+
+/** Times of the planner's changes, ms since the epoch, the newest first. */
+export function changesOf(config: NodeConfig | undefined): number[] {
+  return (config?.annotations[NODE_CONFIG.plannedAt] ?? '')
+    .split(',')
+    .map((text) => Date.parse(text))
+    .filter(Number.isFinite)
+    .slice(0, MAX_CHANGES);
+}
+
+export const MAX_CHANGES = 8;

@@ -1,0 +1,86 @@
+/** What the mark of a node says against what the node was told and what its labels say. */
+
+import { baseOf, tryAgain } from '../api/config-name.ts';
+import { TRIGGERS } from '../api/keys.ts';
+import { samePartition } from '../core/partitioning/partition.ts';
+import type { LastApplied, ObservedNode, Transition } from '../state/observed-node.ts';
+import type { NamedConfig } from './named-config.ts';
+import type { DesiredState } from './step.ts';
+
+export interface Course extends Pick<Transition, 'cordoned' | 'attempt' | 'repairs'> {
+  /** What was told is not there any more. */
+  readonly isLost?: boolean;
+}
+
+/** Names under which the components are told: others than those that did not work, or that somebody has overwritten. */
+export function transitionTo(
+  node: ObservedNode,
+  target: DesiredState,
+  { isLost = false, ...course }: Course,
+): Transition {
+  const { config, generation, partition, plugin, mig } = target;
+  const { lastApplied } = node;
+  const fresh = (key: NamedConfig, is: string | undefined, was: string | undefined, works: boolean) => {
+    if (was !== undefined && was !== is && baseOf(was) === key.name) return tryAgain(was);
+    if (is === undefined || baseOf(is) !== key.name) return key.name;
+    return works && !lastApplied?.failed && !isLost ? is : tryAgain(is);
+  };
+  const touchesMig = partition.layouts.some(Boolean) || !isWithoutMig(node);
+  return {
+    config,
+    generation,
+    plugin: fresh(plugin, node.plugin, lastApplied?.plugin, true),
+    ...(touchesMig && { mig: fresh(mig, node.mig, lastApplied?.mig, node.migState === 'success') }),
+    partition: { layouts: [...partition.layouts], sharing: partition.sharing },
+    ...course,
+  };
+}
+
+/** Nobody has ever switched MIG on, as far as labels tell; a label may be gone, and what it did still be there. */
+function isWithoutMig({ mig, migState, migCounts, lastApplied }: ObservedNode): boolean {
+  if (lastApplied?.mig !== undefined || Object.values(migCounts).some((count) => count > 0)) return false;
+  return mig === undefined || (mig === 'all-disabled' && migState === 'success');
+}
+
+/** mig-manager leaves them paused if it ends halfway: then nothing of NVIDIA's runs on the node any more. */
+export function resumed({ paused }: ObservedNode): Record<string, string> {
+  return Object.fromEntries(paused.map((key) => [key, 'true']));
+}
+
+/** They are told the same once more: whoever still holds GPUs there holds none that change. */
+export function isReapplied(node: ObservedNode, mark: Transition): boolean {
+  const { lastApplied } = node;
+  return (
+    lastApplied !== undefined &&
+    !lastApplied.failed &&
+    drift(node, lastApplied) === undefined &&
+    samePartition(lastApplied.partition, mark.partition)
+  );
+}
+
+/** We have told the components what the mark says; whether the labels still say so is for `drift`. */
+export function isApplied({ lastApplied }: ObservedNode, mark: Transition): boolean {
+  return (
+    lastApplied?.plugin === mark.plugin &&
+    lastApplied.mig === mark.mig &&
+    lastApplied.failed === undefined &&
+    samePartition(lastApplied.partition, mark.partition)
+  );
+}
+
+export function drift(
+  { plugin, mig, name }: ObservedNode,
+  told: Pick<LastApplied, 'plugin' | 'mig'>,
+): string | undefined {
+  const edits = [
+    ...(plugin === told.plugin ? [] : [[TRIGGERS.plugin, plugin, told.plugin] as const]),
+    ...(told.mig === undefined || mig === told.mig ? [] : [[TRIGGERS.mig, mig, told.mig] as const]),
+  ];
+  if (edits.length === 0) return undefined;
+  const sentences = edits.map(
+    ([key, is, was]) =>
+      `somebody else has ${is === undefined ? 'removed' : `set to ${JSON.stringify(is)}`} the label ${key}, which was ${was}`,
+  );
+  const back = edits.map(([key, , was]) => `${key}=${was}`).join(' ');
+  return `${sentences.join('; ')}. To take it back: kubectl label node ${name} --overwrite ${back}`;
+}

@@ -1,0 +1,116 @@
+/**
+ * What is known of the cluster for admission, and the decision for any pod: the webhook, `decide` and the search for
+ * missed pods all ask here.
+ */
+
+import { admissionPodSchema, isPinned, nodeConstraintsOf, workloadSignals } from '../api/admission-pod.ts';
+import { toApiError } from '../api/errors.ts';
+import { formatIssues } from '../api/kubernetes.ts';
+import { parsePodOptions } from '../api/pod-options.ts';
+import { type Workload, workloadOf } from '../api/workload.ts';
+import { decide } from '../core/admission/decide.ts';
+import type {
+  AdmissionSettings,
+  Decision,
+  NamespaceGuards,
+  WorkloadHistory,
+} from '../core/admission/decision-input.ts';
+import { exemption } from '../core/admission/gates.ts';
+import type { SharingPolicy } from '../core/admission/policy.ts';
+import type { NodeConstraints } from '../core/admission/slot-index.ts';
+import type { SlotOffer } from '../core/admission/slot-offer.ts';
+import { inferWorkloadType } from '../core/admission/workload-type.ts';
+import { equalTo, type Labels } from '../core/label-selector.ts';
+import { requestOf } from './projection.ts';
+
+/** What a decision is made from besides the pod, as of now. */
+export interface AdmissionView {
+  readonly settings: AdmissionSettings;
+  readonly offers: (placement: NodeConstraints) => readonly SlotOffer[];
+  /** In order of precedence. */
+  readonly policies: readonly SharingPolicy[];
+  readonly namespaceLabels: (namespace: string) => Labels | undefined;
+  readonly guardsOf: (namespace: string) => NamespaceGuards;
+  readonly historyOf: HistoryOf;
+}
+
+/** What is known of a workload's past, or why nothing is; undefined where nobody keeps any. */
+export type HistoryOf = (
+  workload: Workload,
+) =>
+  | { readonly known: true; readonly history: WorkloadHistory }
+  | { readonly known: false; readonly why: string }
+  | undefined;
+
+export type AdmissionResult =
+  | {
+      readonly ok: true;
+      /** `namespace/name`, for people. */
+      readonly pod: string;
+      readonly workload: Workload;
+      readonly decision: Decision;
+      /** GPU resources asked for, by name. */
+      readonly requested: ReadonlyMap<string, number>;
+    }
+  /** The pod, or what it asks of us, cannot be read: one sentence for each fault. */
+  | { readonly ok: false; readonly pod: string; readonly faults: readonly string[]; readonly unreadable: boolean };
+
+/**
+ * @param object a Pod, as JSON
+ * @param namespace where it is made; its own metadata may lack it
+ */
+export function evaluateAdmission(
+  object: unknown,
+  namespace: string | undefined,
+  view: AdmissionView,
+): AdmissionResult {
+  const parsed = admissionPodSchema.safeParse(object);
+  if (!parsed.success) return { ok: false, pod: '', faults: [formatIssues(parsed.error)], unreadable: true };
+  const { metadata, spec } = parsed.data;
+  const home = namespace ?? metadata.namespace ?? '';
+  const pod = `${home}/${metadata.name ?? `${metadata.generateName ?? ''}*`}`;
+  let requested: Map<string, number>;
+  try {
+    requested = new Map(requestOf(parsed.data).map(({ resource, count }) => [resource, count]));
+  } catch (error) {
+    return { ok: false, pod, faults: [toApiError(error).message], unreadable: true };
+  }
+  const { faults: wishFaults, promisedMode: _, ...wishes } = parsePodOptions(metadata.labels, metadata.annotations);
+  const namespaceLabels = view.namespaceLabels(home);
+  // In an exempt namespace nobody reads them: the API server does not even send such pods.
+  const isRead = exemption(view.settings, home, namespaceLabels) === undefined;
+  if (requested.size > 0 && wishFaults.length > 0 && isRead) {
+    return { ok: false, pod, faults: wishFaults, unreadable: false };
+  }
+
+  const workload = workloadOf(parsed.data, home);
+  const placement = nodeConstraintsOf(parsed.data);
+  const past = view.historyOf(workload);
+  const decision = decide({
+    pod: {
+      ...wishes,
+      namespace: home,
+      labels: metadata.labels ?? {},
+      requested,
+      schedulerName: spec.schedulerName || 'default-scheduler',
+      pinned: isPinned(parsed.data),
+      priority: spec.priority ?? 0,
+    },
+    namespaceLabels,
+    guards: view.guardsOf(home),
+    policies: view.policies,
+    offersOn: (nodeSelector) => view.offers(confine(placement, nodeSelector)),
+    history: past?.known ? past.history : undefined,
+    ...(past && !past.known && { noHistory: past.why }),
+    inferred: inferWorkloadType(workloadSignals(parsed.data)),
+    settings: view.settings,
+  });
+  return { ok: true, pod, workload, decision, requested };
+}
+
+/** The placement, and these labels besides. */
+export function confine(placement: NodeConstraints, nodeSelector: Labels): NodeConstraints {
+  const more = equalTo(nodeSelector);
+  if (more.length === 0) return placement;
+  return placement.length === 0 ? [more] : placement.map((selector) => [...selector, ...more]);
+}

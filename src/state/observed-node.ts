@@ -1,0 +1,200 @@
+/** A GPU node as its API object shows it: what NVIDIA's components say of it, and what we have written there. */
+
+import { z } from 'zod';
+import { GFD, NODE, PAUSED, TRIGGERS } from '../api/keys.ts';
+import { nodeSchema } from '../api/kubernetes.ts';
+import { gpuModelOf, productOf } from '../core/gpu-catalog.ts';
+import type { NodeGpus } from '../core/partitioning/desired-partition.ts';
+import { allocatableOf, type Partition, wholeGpus } from '../core/partitioning/partition.ts';
+import { isGpuResource, migProfileOf, migResource } from '../core/resources.ts';
+import { parseCount } from '../core/units.ts';
+
+/** Far above any machine. */
+const MAX_GPUS = 1024;
+
+const layout = z.record(z.string(), z.int().min(1));
+const partitionSchema = z.object({
+  /** null where MIG is off: JSON knows no undefined. */
+  layouts: z
+    .array(layout.nullable())
+    .max(MAX_GPUS)
+    .transform((layouts) => layouts.map((each) => each ?? undefined)),
+  sharing: z
+    .object({ mode: z.enum(['mps', 'timeslicing']), replicas: z.int().min(2) })
+    .nullish()
+    .transform((sharing) => sharing ?? undefined),
+});
+
+const told = z.object({
+  /** Name of the GPUNodeConfig. */
+  config: z.string(),
+  /** Its generation. */
+  generation: z.number(),
+  /** Values of the two labels; mig-manager may have been left alone. */
+  plugin: z.string(),
+  mig: z.string().optional(),
+  partition: partitionSchema,
+});
+
+const lastAppliedSchema = told.extend({
+  /** It was given up. */
+  failed: z.object({ reason: z.string(), message: z.string() }).optional(),
+  /** What had to be mended on the way. */
+  repairs: z.array(z.string()).optional(),
+});
+/** Annotation `gpu-autoscaler.io/partition`: written in one patch with the labels. */
+export type LastApplied = z.infer<typeof lastAppliedSchema>;
+
+const transitionSchema = told.extend({
+  /** How often NVIDIA's components were told in vain. */
+  attempt: z.int().min(0).default(0),
+  repairs: z.array(z.string()).default([]),
+  /** We cordoned the node, and uncordon it in the end. */
+  cordoned: z.boolean().default(false),
+});
+/** Annotation `gpu-autoscaler.io/transition`: what is under way. As long as it is there, nobody is placed on the node. */
+export type Transition = z.infer<typeof transitionSchema>;
+
+export interface ObservedNode {
+  readonly name: string;
+  /** Undefined until GPU Feature Discovery has labelled the node. */
+  readonly gpus: NodeGpus | undefined;
+  readonly plugin: string | undefined;
+  readonly mig: string | undefined;
+  /** mig-manager's: `pending`, `rebooting`, `success`, `failed`. */
+  readonly migState: string | undefined;
+  /** Labels that mig-manager has paused. */
+  readonly paused: readonly string[];
+  /** GPU resources that are there at all, at 0 too. */
+  readonly allocatable: Readonly<Record<string, number>>;
+  /** What GPU Feature Discovery says. */
+  readonly sharing: string | undefined;
+  readonly replicas: number;
+  readonly migStrategy: string | undefined;
+  /** Instances, by resource. */
+  readonly migCounts: Readonly<Record<string, number>>;
+  readonly cordoned: boolean;
+  readonly transition: Transition | undefined;
+  readonly lastApplied: LastApplied | undefined;
+}
+
+const withCordon = nodeSchema.extend({
+  spec: z.object({ unschedulable: z.boolean().nullish() }).nullish(),
+});
+
+/** Undefined for a node without GPUs, and for what is no node. */
+export function observe(object: unknown): ObservedNode | undefined {
+  const parsed = withCordon.safeParse(object);
+  if (!parsed.success) return undefined;
+  const { metadata, spec, status } = parsed.data;
+  const labels = metadata.labels ?? {};
+  const annotations = metadata.annotations ?? {};
+  const allocatable: Record<string, number> = {};
+  for (const [resource, text] of Object.entries(status?.allocatable ?? {})) {
+    const count = isGpuResource(resource) ? parseCount(text) : undefined;
+    if (count?.ok) allocatable[resource] = count.value;
+  }
+  const mark = parseJson(transitionSchema, annotations[NODE.transition]);
+  const gpus = gpusOf(labels);
+  // A mark that nobody can read still keeps pods away: it must not be overlooked.
+  if (!gpus && Object.keys(allocatable).length === 0 && annotations[NODE.transition] === undefined) return undefined;
+  const migCounts: Record<string, number> = {};
+  for (const [key, text] of Object.entries(labels)) {
+    const resource = key.endsWith('.count') ? key.slice(0, -'.count'.length) : '';
+    if (migProfileOf(resource) && /^\d{1,4}$/.test(text)) migCounts[resource] = Number(text);
+  }
+  return {
+    name: metadata.name,
+    gpus,
+    plugin: labels[TRIGGERS.plugin],
+    mig: labels[TRIGGERS.mig],
+    migState: labels[GFD.migConfigState],
+    paused: Object.keys(labels).filter((key) => key.startsWith(PAUSED.prefix) && labels[key] === PAUSED.value),
+    allocatable,
+    sharing: labels[GFD.sharingStrategy],
+    // It says 0 where MIG has every GPU. Source: k8s-device-plugin 0.20, `internal/lm`.
+    replicas: Math.max(1, Number(/^\d{1,4}$/.exec(labels[GFD.replicas] ?? '')?.[0] ?? 1)),
+    migStrategy: labels[GFD.migStrategy],
+    migCounts,
+    cordoned: spec?.unschedulable ?? false,
+    transition: mark ?? (annotations[NODE.transition] === undefined ? undefined : UNREADABLE),
+    lastApplied: parseJson(lastAppliedSchema, annotations[NODE.partition]),
+  };
+}
+
+/** Of a mark that somebody has written by hand: it is taken away. */
+export const UNREADABLE: Transition = {
+  config: '',
+  generation: 0,
+  plugin: '',
+  partition: { layouts: [], sharing: undefined },
+  attempt: 0,
+  repairs: [],
+  cordoned: false,
+};
+
+function gpusOf(labels: Readonly<Record<string, string>>): NodeGpus | undefined {
+  const product = productOf(labels[GFD.product] ?? '');
+  const gpus = Number(/^\d{1,4}$/.exec(labels[GFD.count] ?? '')?.[0] ?? 0);
+  const memoryMiB = Number(/^\d{1,9}$/.exec(labels[GFD.memory] ?? '')?.[0] ?? gpuModelOf(product)?.memoryMiB ?? 0);
+  return product && gpus > 0 && gpus <= MAX_GPUS ? { product, gpus, memoryMiB } : undefined;
+}
+
+function parseJson<T>(schema: z.ZodType<T>, text: string | undefined): T | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return schema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Whether what the node offers, and what its labels say, is the partition: `full`; `partial` if slots are missing (a GPU
+ * is unhealthy), `no` otherwise.
+ */
+export function agreement(node: ObservedNode, partition: Partition): 'full' | 'partial' | 'no' {
+  const offered = offers(node, partition);
+  return offered !== 'no' && labelsAgree(node, partition) ? offered : 'no';
+}
+
+/** The same without the labels, which come up to a minute later. */
+export function offers({ allocatable }: ObservedNode, partition: Partition): 'full' | 'partial' | 'no' {
+  const expected = allocatableOf(partition);
+  for (const [resource, count] of Object.entries(allocatable)) {
+    if (count > (expected.get(resource) ?? 0)) return 'no';
+  }
+  const counts = [...expected].map(([resource, count]) => (allocatable[resource] ?? 0) / count);
+  if (counts.some((share) => share === 0)) return 'no';
+  return counts.every((share) => share === 1) ? 'full' : 'partial';
+}
+
+function labelsAgree(node: ObservedNode, { layouts, sharing }: Partition): boolean {
+  const counts = allocatableOf({ layouts, sharing: undefined });
+  for (const [resource, count] of Object.entries(node.migCounts))
+    if (count !== (counts.get(resource) ?? 0)) return false;
+  for (const layout of layouts) {
+    for (const profile of Object.keys(layout ?? {})) if (!(migResource(profile) in node.migCounts)) return false;
+  }
+  const strategy = sharing && (sharing.mode === 'mps' ? 'mps' : 'time-slicing');
+  if ((node.sharing ?? 'none') !== (strategy ?? 'none')) return false;
+  return node.replicas === (sharing?.replicas ?? 1);
+}
+
+/** How it is partitioned now; undefined if nobody can tell. */
+export function currentPartition(node: ObservedNode): Partition | undefined {
+  const { lastApplied, gpus } = node;
+  // Of what was given up nobody knows how far it came: other layouts may offer just as much.
+  if (
+    lastApplied &&
+    !lastApplied.failed &&
+    node.plugin === lastApplied.plugin &&
+    (lastApplied.mig === undefined || node.mig === lastApplied.mig)
+  ) {
+    if (lastApplied.partition.layouts.length === gpus?.gpus && offers(node, lastApplied.partition) !== 'no')
+      return lastApplied.partition;
+  }
+  if (!gpus) return undefined;
+  const whole = wholeGpus(gpus.gpus);
+  return offers(node, whole) === 'full' && node.replicas === 1 ? whole : undefined;
+}

@@ -1,0 +1,54 @@
+/** Nodes and pending pods for tests of the planner: valid defaults, and what the test is about on top. */
+
+import type { SharingMode } from '#src/core/inventory.ts';
+import { inventoryWith, type Partition, wholeGpus } from '#src/core/partitioning/partition.ts';
+import type { PlanningNode, PodDemand } from '#src/core/partitioning/plan-input.ts';
+import { node } from '../../make.ts';
+
+const MODES: readonly SharingMode[] = ['exclusive', 'mig', 'mps', 'timeslicing'];
+
+interface NodeOptions extends Partial<Omit<PlanningNode, 'inventory' | 'held' | 'modes'>> {
+  readonly gpus?: number;
+  readonly product?: string;
+  readonly gpuMiB?: number;
+  readonly inTransition?: boolean;
+  readonly held?: Readonly<Record<string, number>>;
+  readonly modes?: readonly SharingMode[];
+}
+
+/** Two idle A100-40 that nobody shares, unless said otherwise; anything may be made of them. */
+export function planningNode(name: string, options: NodeOptions = {}): PlanningNode {
+  const { gpus = 2, product = 'NVIDIA-A100-SXM4-40GB', gpuMiB = 40_960, inTransition = false } = options;
+  const { held = {}, modes = MODES, partition = wholeGpus(gpus) } = options;
+  return {
+    coming: undefined,
+    onlyRecommend: () => undefined,
+    cooldownMs: 0,
+    ...options,
+    partition: 'partition' in options ? options.partition : partition,
+    inventory: { ...inventoryWith(node({ name, product, gpus, gpuMiB }), partition), inTransition },
+    held: new Map(Object.entries(held)),
+    modes: new Set(modes),
+  };
+}
+
+/** `gpus` GPUs without MIG, shared so. */
+export function shared(gpus: number, mode: 'mps' | 'timeslicing', replicas: number): Partition {
+  return { ...wholeGpus(gpus), sharing: { mode, replicas } };
+}
+
+/** So many pods that ask for one slot each, and for nothing else; 8 may share a GPU. */
+export function demand(name: string, pods: number, resource: string, options: Partial<PodDemand> = {}): PodDemand {
+  return {
+    pods: Array.from({ length: pods }, (_, i) => `${name}/${i}`),
+    resource,
+    count: 1,
+    mode: undefined,
+    slotMiB: undefined,
+    slotMilli: undefined,
+    mostReplicas: 8,
+    priority: 0,
+    roomOn: () => Number.POSITIVE_INFINITY,
+    ...options,
+  };
+}

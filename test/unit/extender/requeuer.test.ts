@@ -1,0 +1,173 @@
+/** A pod refused too early is looked at again, and its status is touched only if that helps. */
+
+import { setImmediate as turn } from 'node:timers/promises';
+import { pino } from 'pino';
+import tap, { type Test } from 'tap';
+import { SHARED_GPU } from '#src/core/resources.ts';
+import { LiveStrategy } from '#src/core/scoring/live-strategy.ts';
+import { bestFit } from '#src/core/strategies/best-fit.ts';
+import { EquivalenceCache } from '#src/extender/equivalence-cache.ts';
+import { Requeuer } from '#src/extender/requeuer.ts';
+import type { CallOptions } from '#src/kube/kube-client.ts';
+import { ClusterState } from '#src/state/cluster-state.ts';
+import { createRegistry, extenderMetrics } from '#src/telemetry/metrics.ts';
+import { mpsNode } from '../../cluster/gpu-nodes.ts';
+import { gpuPod } from '../../cluster/pods.ts';
+import { livePod, NO_FIGURES } from '../../fakes/extender.ts';
+import { takeList } from '../../fakes/listing.ts';
+import { request } from '../make.ts';
+
+const POD = { uid: 'uid-1', key: 'team/pod', request: request(SHARED_GPU, 1) };
+const holder = livePod(gpuPod({ name: 'holder', resources: { [SHARED_GPU]: 1 } }), 'uid-0', { nodeName: 'a' });
+
+/** Two full nodes, an API server that takes everything, and time that stands still. */
+function setUp(t: Test, { broken = false } = {}) {
+  const state = new ClusterState((message) => t.fail(message));
+  takeList(
+    state.nodes,
+    ['a', 'b'].map((name) => mpsNode({ name, gpus: 1, replicas: 1 })),
+  );
+  state.pods.changed(holder);
+  state.pods.changed(livePod(gpuPod({ name: 'other', resources: { [SHARED_GPU]: 1 } }), 'uid-2', { nodeName: 'b' }));
+  const calls: { method: string; path: string; options: CallOptions | undefined }[] = [];
+  const client = {
+    async json(method: string, path: string, options?: CallOptions) {
+      calls.push({ method, path, options });
+      if (broken) throw new Error('the API server is on fire');
+      return {};
+    },
+  };
+  const said: object[] = [];
+  const log = pino({ level: 'info' }, { write: (line: string) => void said.push(JSON.parse(line)) });
+  const registry = createRegistry();
+  const { secondLooks } = extenderMetrics(registry, NO_FIGURES);
+  const stopping = new AbortController();
+  const naps: number[] = [];
+  const sleepers: (() => void)[] = [];
+  const sleep = (ms: number) => {
+    naps.push(ms);
+    return new Promise<void>((resolve) => sleepers.push(resolve));
+  };
+  const now = () => new Date('2026-01-01T00:00:00Z');
+  const { ledger } = state;
+  const equivalenceCache = new EquivalenceCache(ledger, new LiveStrategy(bestFit, ledger));
+  const second = new Requeuer({
+    ledger,
+    equivalenceCache,
+    client,
+    log,
+    metrics: { secondLooks },
+    signal: stopping.signal,
+    now,
+    sleep,
+  });
+  const counted = async (result: string) =>
+    (await secondLooks.get()).values.find(({ labels }) => labels.result === result)?.value;
+  const wake = async () => {
+    for (const resolve of sleepers.splice(0)) resolve();
+    await turn();
+  };
+  const free = () => state.pods.deleted(holder);
+  return { second, state, calls, said, counted, naps, wake, free, stopping };
+}
+
+tap.test('room that the watch brings after the refusal: the status is touched, once', async (t) => {
+  const { second, calls, counted, naps, wake, free } = setUp(t);
+  second.filtered(POD, true, ['a', 'b']);
+  free();
+  await wake();
+  t.match(calls, [
+    {
+      method: 'PATCH',
+      path: '/api/v1/namespaces/team/pods/pod/status',
+      options: {
+        contentType: 'application/strategic-merge-patch+json',
+        body: {
+          metadata: { uid: 'uid-1' },
+          status: {
+            conditions: [{ type: 'gpu-autoscaler.io/SecondLook', status: 'True', message: /^a has changed/ }],
+          },
+        },
+      },
+    },
+  ]);
+  await wake();
+  t.equal(calls.length, 1);
+  t.same(naps, [300]);
+  t.equal(await counted('told'), 1);
+});
+
+tap.test('room that comes late is seen at the second look, after which there is none', async (t) => {
+  const { second, calls, naps, wake, free } = setUp(t);
+  second.filtered(POD, true, ['a', 'b']);
+  await wake();
+  free();
+  await wake();
+  t.equal(calls.length, 1);
+  await wake();
+  t.same(naps, [300, 3_000]);
+});
+
+const LEFT_ALONE: Readonly<Record<string, (made: ReturnType<typeof setUp>) => unknown>> = {
+  'nothing changes': ({ second }) => second.filtered(POD, true, ['a', 'b']),
+  'a node changes, and is still too full': ({ second, state }) => {
+    second.filtered(POD, true, ['a', 'b']);
+    state.nodes.changed(mpsNode({ name: 'a', gpus: 1, replicas: 1, labels: { 'nvidia.com/gpu.memory': '8' } }));
+  },
+  'another node than those that refused it has room': ({ second, free }) => {
+    second.filtered(POD, true, ['b']);
+    free();
+  },
+  'a node passed': ({ second, free }) => {
+    second.filtered(POD, false, ['a', 'b']);
+    free();
+  },
+  'it was tried again, and passed': ({ second, free }) => {
+    second.filtered(POD, true, ['a', 'b']);
+    free();
+    second.filtered(POD, false, ['a', 'b']);
+  },
+  'we end': ({ second, free, stopping }) => {
+    second.filtered(POD, true, ['a', 'b']);
+    free();
+    stopping.abort();
+  },
+};
+for (const [what, happens] of Object.entries(LEFT_ALONE)) {
+  tap.test(`the pod is left alone if ${what}`, async (t) => {
+    const made = setUp(t);
+    happens(made);
+    await made.wake();
+    await made.wake();
+    t.same(made.calls, []);
+  });
+}
+
+tap.test('tried again and refused again, it is looked at once, from the later try on', async (t) => {
+  const { second, calls, naps, wake, free } = setUp(t);
+  second.filtered(POD, true, ['a', 'b']);
+  second.filtered(POD, true, ['a', 'b']);
+  free();
+  await wake();
+  t.equal(calls.length, 1);
+  t.same(naps, [300, 300]);
+});
+
+tap.test('an API server that refuses is no fault of ours: it is said, and that is all', async (t) => {
+  const { second, said, counted, wake, free } = setUp(t, { broken: true });
+  second.filtered(POD, true, ['a']);
+  free();
+  await wake();
+  t.match(said, [{ pod: 'team/pod', node: 'a', why: 'the API server is on fire' }]);
+  t.equal(await counted('failed'), 1);
+});
+
+tap.test('no more than 200 are looked after at once', async (t) => {
+  const { second, naps, wake, free } = setUp(t);
+  for (let i = 0; i < 300; i += 1) second.filtered({ ...POD, uid: `uid-${i}` }, true, ['a']);
+  t.equal(naps.length, 200);
+  free();
+  await wake();
+  second.filtered(POD, true, ['a']);
+  t.equal(naps.length, 201, 'and then others');
+});

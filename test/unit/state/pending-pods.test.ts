@@ -1,0 +1,91 @@
+/** Which pods the planner answers. */
+
+import tap from 'tap';
+import { PendingPods } from '#src/state/pending-pods.ts';
+
+const WANT = '0/3 nodes are available: 3 Insufficient nvidia.com/gpu.shared.';
+interface Made {
+  readonly metadata?: object;
+  readonly spec?: object;
+  readonly status?: object;
+  readonly message?: string;
+  readonly reason?: string;
+  readonly resource?: string;
+}
+function pod(
+  uid: string,
+  { metadata, spec, status, message = WANT, reason = 'Unschedulable', resource }: Made = {},
+): object {
+  const requests = { [resource ?? 'nvidia.com/gpu.shared']: '1' };
+  return {
+    metadata: { uid, name: uid, namespace: 'team', creationTimestamp: '2026-01-01T00:00:00Z', ...metadata },
+    spec: { containers: [{ name: 'c', resources: { requests, limits: requests } }], ...spec },
+    status: {
+      phase: 'Pending',
+      conditions: [{ type: 'PodScheduled', status: 'False', reason, message }],
+      ...status,
+    },
+  };
+}
+
+const CASES: readonly [sentence: string, answered: boolean, made: Made][] = [
+  ['kube-scheduler counts too few slots', true, {}],
+  [
+    'it has whole GPUs in mind',
+    true,
+    { resource: 'nvidia.com/gpu', message: '0/1 nodes are available: 1 Insufficient nvidia.com/gpu.' },
+  ],
+  [
+    'our extender has refused the mode of every node',
+    true,
+    { message: '0/1 nodes are available: 1 WrongMode: the pod was admitted for MPS, the node shares by time-slicing.' },
+  ],
+  [
+    'one reason among others',
+    true,
+    { message: '0/4 nodes are available: 1 Insufficient cpu, 3 Insufficient nvidia.com/gpu.shared.' },
+  ],
+  ['cpu alone', false, { message: '0/3 nodes are available: 3 Insufficient cpu.' }],
+  ['a volume', false, { message: '0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims.' }],
+  ['a selector', false, { message: "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector." }],
+  ['others keep it back', false, { reason: 'SchedulingGated', spec: { schedulingGates: [{ name: 'quota' }] } }],
+  ['others keep it back, whatever the condition says', false, { spec: { schedulingGates: [{ name: 'quota' }] } }],
+  ['it was not tried yet', false, { status: { conditions: [] } }],
+  ['it is placed', false, { spec: { nodeName: 'n' } }],
+  ['it is over', false, { status: { phase: 'Failed' } }],
+  ['it is on its way out', false, { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } }],
+  ['it asks for no GPU', false, { resource: 'cpu' }],
+];
+for (const [sentence, answered, made] of CASES) {
+  tap.test(`${answered ? 'answered' : 'left alone'}: ${sentence}`, async (t) => {
+    const pending = new PendingPods(() => {});
+    pending.feed.changed(pod('a', made));
+    t.equal(pending.size, answered ? 1 : 0);
+  });
+}
+
+tap.test('in the order of priority, then age, then name', async (t) => {
+  const pending = new PendingPods(() => {});
+  const at = (creationTimestamp: string) => ({ metadata: { creationTimestamp } });
+  pending.feed.changed(pod('young', at('2026-01-03T00:00:00Z')));
+  pending.feed.changed(pod('b', at('2026-01-01T00:00:00Z')));
+  pending.feed.changed(pod('a', at('2026-01-01T00:00:00Z')));
+  pending.feed.changed(pod('urgent', { ...at('2026-01-04T00:00:00Z'), spec: { priority: 10 } }));
+  t.strictSame(
+    pending.inOrder().map(({ name }) => name),
+    ['urgent', 'a', 'b', 'young'],
+  );
+});
+
+tap.test('another try in vain is no change, and wakes nobody', async (t) => {
+  let changes = 0;
+  const pending = new PendingPods(() => {
+    changes += 1;
+  });
+  pending.feed.changed(pod('a'));
+  pending.feed.changed(pod('a', { message: '0/4 nodes are available: 4 Insufficient nvidia.com/gpu.shared.' }));
+  t.equal(changes, 1);
+  pending.feed.changed(pod('a', { spec: { nodeName: 'n' } }));
+  t.equal(changes, 2);
+  t.equal(pending.size, 0);
+});
