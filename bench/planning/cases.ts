@@ -1,13 +1,14 @@
 /** Random clusters and pending pods for the planner: small ones to be held against an exact solver, and a large one. */
 
 import { gpuModelOf, migProfiles } from '#src/core/gpu-catalog.ts';
-import { inventoryOf, type NodeInventory, type SharingMode } from '#src/core/inventory.ts';
+import { inventoryOf, type NodeInventory } from '#src/core/inventory.ts';
 import { EMPTY, MigGeometry } from '#src/core/mig/geometry.ts';
 import { maximalMultisets } from '#src/core/mig/layouts.ts';
 import { allocatableOf, type GpuLayout, type Partition } from '#src/core/partitioning/partition.ts';
 import type { PlanningInput, PlanningNode, PodDemand } from '#src/core/partitioning/plan-input.ts';
 import { randomIndex } from '#src/core/random.ts';
 import { migResource, SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
+import type { SharingMode } from '#src/core/sharing-mode.ts';
 
 type Random = () => number;
 
@@ -57,7 +58,7 @@ export function inventoryWithPartition(
     gpus,
     gpuMiB: gpuModelOf(product)?.memoryMiB,
     replicas: partition.sharing?.replicas ?? 1,
-    sharing: partition.sharing?.mode ?? 'none',
+    sharing: partition.sharing?.mode,
     allocatable: allocatableOf(partition),
     migMiB: new Map(),
   });

@@ -152,12 +152,15 @@ async function watchBindings(client: KubeClient) {
   const reflector = new Reflector({
     client,
     path: PODS_PATH,
-    listing: () => ({ page: () => {}, done: () => {} }),
-    changed: (object) => {
-      const { metadata, spec } = seenSchema.parse(object);
-      if (spec.nodeName && !times.has(metadata.name)) times.set(metadata.name, performance.now());
+    store: {
+      replace: () => ({ add: () => {}, finish: () => {} }),
+      update: (object) => {
+        const { metadata, spec } = seenSchema.parse(object);
+        if (spec.nodeName && !times.has(metadata.name)) times.set(metadata.name, performance.now());
+      },
+      delete: () => {},
+      forgetVersions: () => {},
     },
-    deleted: () => {},
     log: () => {},
     random: () => 0.5,
   });

@@ -4,6 +4,7 @@ import { admissionConfigurationOf } from '#src/api/admission-settings.ts';
 import { configurationSchema } from '#src/api/configuration.ts';
 import { SYSTEM_NAMESPACE } from '#src/api/keys.ts';
 import { AdmissionState } from '#src/state/admission-state.ts';
+import { ClusterState } from '#src/state/cluster-state.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
 import { createRegistry, webhookMetrics } from '#src/telemetry/metrics.ts';
 import { createWebhookServer } from '#src/webhook/server.ts';
@@ -14,9 +15,10 @@ import { nodeNames } from '../fleet.ts';
 import { policies } from '../policies.ts';
 
 const [nodes = 0, count = 0] = process.argv.slice(2).map(Number);
-const state = new AdmissionState(admissionConfigurationOf(configurationSchema.parse({}), SYSTEM_NAMESPACE), (why) => {
+const state = new ClusterState((why) => {
   throw new Error(why);
 });
+const admission = new AdmissionState(state, admissionConfigurationOf(configurationSchema.parse({}), SYSTEM_NAMESPACE));
 const makers = [
   (name: string) => exclusiveNode({ name, gpus: 8 }),
   (name: string) => mpsNode({ name, gpus: 8, replicas: 8 }),
@@ -37,7 +39,7 @@ const server = createWebhookServer({
   tls: await createCertificate(),
   metrics: webhookMetrics(registry),
   notReadyReason: () => undefined,
-  context: () => ({ view: state.view(), now: new Date() }),
+  context: () => ({ view: admission.view(), now: new Date() }),
 });
 const url = await server.listen({ host: '127.0.0.1', port: 0 });
 process.send?.({ port: Number(new URL(url).port) });

@@ -5,6 +5,7 @@ import type { NodeConstraints } from '../core/admission/slot-index.ts';
 import type { WorkloadSignals } from '../core/admission/workload-type.ts';
 import { equalTo, type Requirement } from '../core/label-selector.ts';
 import { containerSchema, podSchema } from './kubernetes.ts';
+import { ownerReferenceSchema } from './stored-objects.ts';
 
 const strings = z.array(z.string()).nullish();
 
@@ -26,15 +27,8 @@ const nodeSelectorTerm = z.object({
   matchFields: z.array(z.unknown()).nullish(),
 });
 
-const ownerReference = z.object({
-  apiVersion: z.string().default(''),
-  kind: z.string(),
-  name: z.string(),
-  controller: z.boolean().nullish(),
-});
-
 export const admissionPodSchema = podSchema.extend({
-  metadata: podSchema.shape.metadata.extend({ ownerReferences: z.array(ownerReference).nullish() }),
+  metadata: podSchema.shape.metadata.extend({ ownerReferences: z.array(ownerReferenceSchema).nullish() }),
   spec: podSchema.shape.spec.extend({
     containers: z.array(container).min(1),
     initContainers: z.array(container).nullish(),

@@ -42,16 +42,16 @@ const affinity = z.object({
   podAntiAffinity: preferences,
 });
 
-const toleration = z.object({
+export const tolerationSchema = z.object({
   key: z.string().nullish(),
   operator: z.string().nullish(),
   value: z.string().nullish(),
   effect: z.string().nullish(),
 });
-export type Toleration = z.infer<typeof toleration>;
+export type Toleration = z.infer<typeof tolerationSchema>;
 
-const taint = z.object({ key: z.string(), value: z.string().nullish(), effect: z.string() });
-export type Taint = z.infer<typeof taint>;
+export const taintSchema = z.object({ key: z.string(), value: z.string().nullish(), effect: z.string() });
+export type Taint = z.infer<typeof taintSchema>;
 
 export const podSchema = z.object({
   metadata,
@@ -59,7 +59,7 @@ export const podSchema = z.object({
     nodeName: z.string().nullish(),
     schedulerName: z.string().nullish(),
     affinity: affinity.nullish(),
-    tolerations: z.array(toleration).nullish(),
+    tolerations: z.array(tolerationSchema).nullish(),
     topologySpreadConstraints: z.array(z.object({ whenUnsatisfiable: z.string().nullish() })).nullish(),
     resourceClaims: entries,
     containers: z.array(containerSchema).min(1),
@@ -72,7 +72,7 @@ export type Container = z.infer<typeof containerSchema>;
 
 export const nodeSchema = z.object({
   metadata: metadata.extend({ name: z.string() }),
-  spec: z.object({ taints: z.array(taint).nullish() }).nullish(),
+  spec: z.object({ taints: z.array(taintSchema).nullish() }).nullish(),
   status: z.object({ allocatable: quantities }).nullish(),
 });
 export type Node = z.infer<typeof nodeSchema>;

@@ -2,8 +2,8 @@
 
 import type { PodFacts, SharedMode } from '../core/admission/decision-input.ts';
 import type { WorkloadType } from '../core/admission/workload-type.ts';
-import type { SharingMode } from '../core/inventory.ts';
 import { type MigProfile, parseMigProfile } from '../core/mig/profile.ts';
+import type { SharingMode } from '../core/sharing-mode.ts';
 import { type Parsed, parseGpuFraction, parseMiB, quote } from '../core/units.ts';
 import { LABELS, READ, WRITTEN } from './keys.ts';
 

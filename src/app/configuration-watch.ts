@@ -78,11 +78,6 @@ export class ConfigurationWatch {
   }
 }
 
-/** @throws ConfigurationError */
-export function readConfiguration(file: string): Configuration {
-  return parse(readText(file), file);
-}
-
 function parse(text: string, file: string): Configuration {
   const parsed = parseConfiguration(text, file);
   if (!parsed.ok) throw new ConfigurationError(parsed.faults.join('\n'));

@@ -1,7 +1,5 @@
-/** The extender role: reflectors → state → verbs, behind one HTTP server. */
+/** The extender role: nodes and pods → verbs, behind one HTTP server. */
 
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { KubeConfig } from '@kubernetes/client-node';
 import { LRUCache } from 'lru-cache';
 import type { Configuration } from '../api/configuration.ts';
 import type { GpuRequest } from '../core/request.ts';
@@ -13,19 +11,15 @@ import { ComparisonReporter } from '../extender/comparison-reporter.ts';
 import { EquivalenceCache } from '../extender/equivalence-cache.ts';
 import { Requeuer } from '../extender/requeuer.ts';
 import { createExtenderServer } from '../extender/server.ts';
-import { KubeClient } from '../kube/kube-client.ts';
+import { systemClock } from '../kube/clock.ts';
 import { Lease } from '../kube/lease.ts';
-import { Reflector } from '../kube/reflector.ts';
-import { Reflectors } from '../kube/reflectors.ts';
 import { CacheComparer } from '../state/cache-comparer.ts';
-import { ClusterState } from '../state/cluster-state.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import { createRegistry, extenderMetrics } from '../telemetry/metrics.ts';
-import { reloadReporter } from '../telemetry/reload-reporter.ts';
-import { ConfigurationWatch } from './configuration-watch.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
+import { extenderMetrics } from '../telemetry/metrics.ts';
+import { type Role, type RunningRole, startRole } from './roles.ts';
+import type { Kind, Runtime, RuntimeOptions } from './runtime.ts';
 
-export interface ExtenderOptions {
-  readonly kubeConfig: KubeConfig;
+export interface ExtenderRoleOptions {
   readonly host: string;
   /** 0 for any free port. */
   readonly port: number;
@@ -33,27 +27,16 @@ export interface ExtenderOptions {
   readonly strategy?: Strategy;
   /** Instead of the configuration's. */
   readonly narrowing?: boolean;
-  /** Of the configuration; the defaults hold without one. */
-  readonly configurationFile?: string;
-  /** ms between two looks at it; default 5,000. */
-  readonly configurationMs?: number;
   /** ms between two comparisons of the ledger with the API server; 0 (the default) for none. */
   readonly compareMs?: number;
-  /** Of the Lease that only one extender holds; default kube-system, which every cluster has. */
+  /** Namespace of the Lease that only one extender holds; default kube-system, which every cluster has. */
   readonly leaseNamespace?: string;
-  /** Of this process alone. */
+  /** A name for this process alone. */
   readonly identity: string;
-  readonly log: Logger;
-  readonly random: () => number;
 }
 
-export interface RunningExtender {
-  /** `http://127.0.0.1:8888` */
-  readonly url: string;
-  /** Resolves once nodes and pods have been listed. */
-  readonly ready: Promise<void>;
+export interface RunningExtender extends RunningRole {
   readonly state: ClusterState;
-  close(): Promise<void>;
 }
 
 /** Pods between filter and bind; each is a few hundred bytes. */
@@ -61,92 +44,81 @@ const PODS_REMEMBERED = 10_000;
 const LEASE = 'gpu-autoscaler-extender';
 /** A watch catches up within moments, unless it is dead. */
 const CATCH_UP_MS = 3_000;
+const KINDS: readonly Kind[] = ['nodes', 'pods'];
 
-/** @throws ConfigurationError */
-export async function startExtender(options: ExtenderOptions): Promise<RunningExtender> {
-  const { kubeConfig, host, port, compareMs = 0, log, random, identity, configurationFile: file } = options;
-  const { leaseNamespace: namespace = 'kube-system' } = options;
-  const registry = createRegistry();
-  const configuration = new ConfigurationWatch({
-    file,
-    ...(options.configurationMs !== undefined && { everyMs: options.configurationMs }),
-    changed: (changed) => {
-      live.use(strategyOf(changed, options.strategy));
-      const { oversubscribe } = changed.sharing.timeSlicing;
-      if (oversubscribe !== state.oversubscribe) {
-        state.oversubscribe = oversubscribe;
-        void reflectors.nodes.listAgain();
-      }
-    },
-    tell: reloadReporter(registry, log, file),
-  });
-  const client = new KubeClient(kubeConfig);
-  const state = new ClusterState((message, details) => log.warn(details, message));
-  state.oversubscribe = configuration.current.sharing.timeSlicing.oversubscribe;
+export function extenderRole(options: ExtenderRoleOptions): Role<RunningExtender> {
+  return { kinds: KINDS, start: (runtime) => start(runtime, options) };
+}
+
+/** The extender alone. @throws ConfigurationError */
+export function startExtender(
+  options: ExtenderRoleOptions & Omit<RuntimeOptions, 'clock'> & Partial<Pick<RuntimeOptions, 'clock'>>,
+): Promise<RunningExtender> {
+  return startRole({ clock: systemClock, ...options }, extenderRole(options));
+}
+
+async function start(runtime: Runtime, options: ExtenderRoleOptions): Promise<RunningExtender> {
+  const { client, state, registry, reflectors, log, clock, signal } = runtime;
+  const { host, port, compareMs = 0, identity, leaseNamespace: namespace = 'kube-system' } = options;
   const { ledger } = state;
-  const live = new LiveStrategy(strategyOf(configuration.current, options.strategy), ledger);
-  const reflect = (path: string, feed: ClusterState['nodes']) =>
-    new Reflector({ client, path, ...feed, random, log: (message, details) => log.warn(details, message) });
-  const reflectors = { nodes: reflect('/api/v1/nodes', state.nodes), pods: reflect('/api/v1/pods', state.pods) };
-
-  const all = new Reflectors(reflectors);
-  const ready = all.synced.then(() => {
-    log.info({ strategy: live.strategy.name, nodes: ledger.size }, 'extender ready');
-  });
-
-  const stopping = new AbortController();
-  const { signal } = stopping;
+  const live = new LiveStrategy(strategyOf(runtime.configuration, options.strategy), ledger);
+  runtime.onConfigured((configuration) => live.use(strategyOf(configuration, options.strategy)));
+  const now = () => clock.monotonic();
+  const sleep = (ms: number) => clock.sleep(ms, signal);
   const requestCache = new LRUCache<string, GpuRequest>({ max: PODS_REMEMBERED });
   const lease = new Lease({
     client,
     namespace,
     name: LEASE,
     identity,
-    takeOver: () => reflectors.pods.listAgain(),
+    takeOver: () => reflectors.listAgain(['pods']),
     log: (message, details) => log.warn({ ...details, namespace, name: LEASE }, message),
+    now,
+    date: () => clock.now(),
   });
   const recall = (uid: string) => requestCache.get(uid);
   const strategy = () => live.strategy.name;
-  const binder = new Binder({ state, client, strategy, recall, lease, signal });
+  const binder = new Binder({ state, client, strategy, recall, lease, signal, sleep, now });
   const equivalenceCache = new EquivalenceCache(ledger, live);
   const metrics = extenderMetrics(registry, {
     nodes: () => ledger.size,
     reservations: () => ledger.reservations(),
     classes: () => equivalenceCache.looks,
-    watches: () => Object.entries(reflectors).map(([kind, { silence, faults }]) => ({ kind, silence, faults })),
+    watches: () => reflectors.watches(KINDS),
     lag: () => binder.lag(),
     lease: () => lease.isHeld,
   });
   const comparer = new CacheComparer({
     client,
-    ledger,
-    relist: () => {
-      for (const reflector of Object.values(reflectors)) void reflector.listAgain();
-    },
-    pause: () => sleep(CATCH_UP_MS, undefined, { signal, ref: false }),
+    state,
+    resync: () => void reflectors.listAgain(KINDS),
+    pause: () => sleep(CATCH_UP_MS),
     signal,
   });
   const comparisons = new ComparisonReporter({ comparer, log, metrics });
+  const requeuer = new Requeuer({ ledger, equivalenceCache, client, log, metrics, clock });
+  const notReadyReason = () => reflectors.notReadyReason(KINDS);
   const server = createExtenderServer({
     log,
     registry,
-    notReadyReason: () => all.notReadyReason(),
+    notReadyReason,
     state,
     live,
     equivalenceCache,
-    narrowing: () => options.narrowing ?? configuration.current.binPacking.narrowing,
+    narrowing: () => options.narrowing ?? runtime.configuration.binPacking.narrowing,
     binder,
     lease,
     comparisons,
     metrics,
-    requeuer: new Requeuer({ ledger, equivalenceCache, client, log, metrics, signal }),
+    requeuer,
     requestCache,
+  });
+  const ready = reflectors.synced(KINDS).then(() => {
+    log.info({ strategy: live.strategy.name, nodes: ledger.size }, 'extender ready');
   });
   const url = await server.listen({ host, port });
   await lease.look();
-  void lease.watchOver((ms) => sleep(ms, undefined, { signal, ref: false }), signal);
-  all.start();
-  configuration.start();
+  void lease.watchOver(sleep, signal);
   if (compareMs > 0) void ready.then(() => comparisons.every(compareMs, signal));
 
   return {
@@ -154,20 +126,17 @@ export async function startExtender(options: ExtenderOptions): Promise<RunningEx
     ready,
     state,
     async close() {
-      // Answer what has been asked, then let go of the API server.
       await server.close();
+      await requeuer.stop();
       // Others may act at once then: not while anything of ours may still arrive.
       if (!binder.isBusy) await lease.release();
-      stopping.abort();
-      await Promise.all([configuration.stop(), all.stop()]);
-      client.close();
     },
   };
 }
 
-/** The one that is told, or the configuration's, whose schema knows them all. */
-function strategyOf({ binPacking }: Configuration, told: Strategy | undefined): Strategy {
-  const strategy = told ?? strategyByName(binPacking.strategy);
+/** The strategy that is named, or the configuration's, whose schema knows them all. */
+function strategyOf({ binPacking }: Configuration, named: Strategy | undefined): Strategy {
+  const strategy = named ?? strategyByName(binPacking.strategy);
   if (!strategy) throw new RangeError(`no strategy is called ${binPacking.strategy}`);
   return strategy;
 }

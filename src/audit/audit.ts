@@ -6,8 +6,8 @@
 import { type AdmissionPod, controllerOf } from '../api/admission-pod.ts';
 import type { Workload } from '../api/workload.ts';
 import type { SharedMode } from '../core/admission/decision-input.ts';
-import { type AdmissionView, evaluateAdmission } from '../state/evaluate-admission.ts';
-import type { GpuPodIndex } from '../state/gpu-pod-index.ts';
+import { type AdmissionView, evaluatePod } from '../state/evaluate-admission.ts';
+import type { UnmutatedPod } from '../state/unmutated-pods.ts';
 
 export interface MissedPod {
   readonly uid: string;
@@ -36,19 +36,19 @@ export interface Findings {
 }
 
 /** What of the pods without a decision is worth telling. */
-export function audit(notes: GpuPodIndex, view: AdmissionView): Findings {
+export function audit(pods: Iterable<UnmutatedPod>, view: AdmissionView): Findings {
   const missed: MissedPod[] = [];
   const unclear: UnclearPod[] = [];
-  for (const { uid, namespace, name, unmutated } of notes.unmutated()) {
-    const judged = evaluateAdmission(unmutated, namespace, view);
-    if (!judged.ok) {
-      if (!judged.unreadable) unclear.push({ uid, namespace, name, faults: judged.faults });
+  for (const { uid, namespace, name, created } of pods) {
+    const result = evaluatePod(created, namespace, view);
+    if (!result.ok) {
+      if (!result.unreadable) unclear.push({ uid, namespace, name, faults: result.faults });
       continue;
     }
-    const { workload, decision } = judged;
+    const { workload, decision } = result;
     if (decision.action !== 'share') continue;
     const { mode, reasons } = decision;
-    const repair = repairOf(unmutated, workload, namespace, name);
+    const repair = repairOf(created, workload, namespace, name);
     missed.push({ uid, namespace, name, workload, mode, reasons, repair });
   }
   return { missed, unclear };

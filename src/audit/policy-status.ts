@@ -7,19 +7,11 @@ import { unenforceable } from '../core/admission/enforcement.ts';
 import type { SharingPolicy } from '../core/admission/policy.ts';
 import type { Parsed } from '../core/units.ts';
 import { type AdmissionView, confine } from '../state/evaluate-admission.ts';
-
-/** A policy as it is stored. */
-export interface StoredPolicy {
-  readonly name: string;
-  readonly generation: number;
-  readonly parsed: Parsed<SharingPolicy>;
-  /** As it stands; undefined if it cannot be read. */
-  readonly status: SharingPolicyStatus | undefined;
-}
+import type { PolicyRecord } from '../state/policy-record.ts';
 
 /** The status to be written; undefined if what stands there is right. */
 export function policyStatus(
-  { generation, parsed, status }: StoredPolicy,
+  { generation, parsed, status }: PolicyRecord,
   appliedPods: number,
   view: AdmissionView,
   now: Date,

@@ -3,18 +3,22 @@
  * that changes with load, since a changed message makes kube-scheduler try the pod again.
  */
 
-import type { NodeInventory, Pool, SharingMode } from './inventory.ts';
+import type { NodeInventory, Pool } from './inventory.ts';
 import type { GpuRequest, ResourceRequest } from './request.ts';
 import { migProfileOf } from './resources.ts';
+import type { SharingMode } from './sharing-mode.ts';
 
-export type FitCode =
-  | 'UnknownNode'
-  | 'NodeInTransition'
-  | 'WrongMode'
-  | 'NoMigPlacement'
-  | 'SlotTooSmall'
-  | 'SharedCountTooLarge'
-  | 'InsufficientSlots';
+/** Stable codes; kube-scheduler shows them in a pod's condition, each before its sentence. */
+export const FIT_CODES = [
+  'UnknownNode',
+  'NodeInTransition',
+  'WrongMode',
+  'NoMigPlacement',
+  'SlotTooSmall',
+  'SharedCountTooLarge',
+  'InsufficientSlots',
+] as const;
+export type FitCode = (typeof FIT_CODES)[number];
 
 export interface Misfit {
   readonly fits: false;

@@ -6,9 +6,10 @@
 import { gpuModelOf, migClassOf } from './gpu-catalog.ts';
 import { instanceMilli, namedMiB } from './mig/profile.ts';
 import { migProfileOf, SHARED_GPU, WHOLE_GPU } from './resources.ts';
+import type { ReplicaMode, SharingMode } from './sharing-mode.ts';
 
-/** How the GPUs behind a pool are shared; the words are those of the API (annotations, records). */
-export type SharingMode = 'exclusive' | 'mps' | 'timeslicing' | 'mig';
+/** GPUs of one node: far above any machine. A label is only text, and must not size an array without bound. */
+export const MAX_GPUS_PER_NODE = 1024;
 
 export interface Pool {
   readonly resource: string;
@@ -34,6 +35,8 @@ export interface NodeInventory {
   readonly pools: readonly Pool[];
   /** Its partitions are being changed: what kubelet admits now may be gone in a moment. */
   readonly inTransition: boolean;
+  /** A time-slice may use the memory of the whole GPU. */
+  readonly oversubscribe?: boolean;
 }
 
 /** The facts of a node that matter here, as GPU Feature Discovery and the device plugin publish them. */
@@ -47,7 +50,8 @@ export interface NodeFacts {
   readonly gpuMiB: number | undefined;
   /** `nvidia.com/gpu.replicas`: slots on each GPU, 1 if absent. */
   readonly replicas: number;
-  readonly sharing: 'none' | 'mps' | 'timeslicing';
+  /** How GPUs without MIG are shared; undefined: not at all, or unknown. */
+  readonly sharing: ReplicaMode | undefined;
   /** Allocatable count of each GPU resource. */
   readonly allocatable: ReadonlyMap<string, number>;
   /** `nvidia.com/mig-<profile>.memory` in MiB, by resource. */
@@ -64,17 +68,22 @@ export function inventoryOf(facts: NodeFacts): NodeInventory | undefined {
   if (offered.length === 0 && !facts.gpus) return undefined;
   const whole = unpartitionedGpus(facts);
   // Without the count label (GPU Feature Discovery absent or late) the allocatable is the next best evidence.
-  const gpus = facts.gpus ?? Math.min(MAX_COUNTED_GPUS, Math.max(1, whole + partitionedGpus(facts)));
+  const gpus = facts.gpus ?? Math.min(MAX_GPUS_PER_NODE, Math.max(1, whole + partitionedGpus(facts)));
   const { name, createdAt, product, inTransition = false } = facts;
   // The label is the better figure: it is what the driver reports.
   const gpuMiB = facts.gpuMiB ?? gpuModelOf(product)?.memoryMiB;
-  const base = { name, createdAt, product, gpus, gpuMiB, inTransition };
+  const base = {
+    name,
+    createdAt,
+    product,
+    gpus,
+    gpuMiB,
+    inTransition,
+    ...(facts.oversubscribe && { oversubscribe: true }),
+  };
   const known = { ...facts, gpuMiB };
   return { ...base, pools: offered.map(([resource, slots]) => poolOf(known, resource, slots, gpus, whole)) };
 }
-
-/** A node without labels may claim any number of slots; its GPUs are only a guess, and must not size an array. */
-const MAX_COUNTED_GPUS = 1024;
 
 /** The GPUs behind the slots of whole and of shared GPUs. */
 function unpartitionedGpus(facts: NodeFacts): number {
@@ -102,7 +111,7 @@ function labelledReplicas(facts: NodeFacts, resource: string): number {
   // The device plugin takes no fewer than two; without the label we know no more than that.
   if (resource === SHARED_GPU) return Math.max(2, facts.replicas);
   // `renameByDefault: false` shares under the plain name: the replicas label tells, not the name.
-  return facts.sharing === 'none' || slotsOf(facts, SHARED_GPU) > 0 ? 1 : Math.max(1, facts.replicas);
+  return facts.sharing === undefined || slotsOf(facts, SHARED_GPU) > 0 ? 1 : Math.max(1, facts.replicas);
 }
 
 function poolOf(facts: NodeFacts, resource: string, slots: number, gpus: number, whole: number): Pool {
@@ -120,16 +129,28 @@ function poolOf(facts: NodeFacts, resource: string, slots: number, gpus: number,
   }
   // Labels lag allocatable: more slots than they explain are a finer cut, never more GPU.
   const perGpu = Math.max(labelledReplicas(facts, resource), Math.ceil(slots / gpus));
-  const mode = perGpu === 1 ? 'exclusive' : facts.sharing === 'mps' ? 'mps' : 'timeslicing';
-  const ways = mode === 'timeslicing' && facts.oversubscribe ? 1 : perGpu;
+  const mode = perGpu === 1 ? 'exclusive' : (facts.sharing ?? 'timeslicing');
   return {
     resource,
     mode,
     slots,
     slotsPerGpu: fill(slots, gpus, perGpu),
     slotMilli: Math.floor(1000 / perGpu),
-    slotMiB: facts.gpuMiB === undefined ? undefined : Math.floor(facts.gpuMiB / ways),
+    slotMiB: replicaMiB(mode, perGpu, facts),
   };
+}
+
+/**
+ * Memory of one slot of a GPU that is cut into so many, in MiB; undefined if that of the GPU is unknown. Under
+ * time-slicing nobody divides the memory: with `oversubscribe` each slot counts as having all of it.
+ */
+export function replicaMiB(
+  mode: SharingMode,
+  replicas: number,
+  { gpuMiB, oversubscribe = false }: Pick<NodeInventory, 'gpuMiB' | 'oversubscribe'>,
+): number | undefined {
+  if (gpuMiB === undefined) return undefined;
+  return mode === 'timeslicing' && oversubscribe ? gpuMiB : Math.floor(gpuMiB / replicas);
 }
 
 /** No label ties the instances of a profile to GPUs: expect an even spread over those that are not whole. */

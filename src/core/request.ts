@@ -1,7 +1,7 @@
 /** What a pod asks for, by Kubernetes's effective-request rule. */
 
-import type { SharingMode } from './inventory.ts';
 import { isGpuResource } from './resources.ts';
+import type { SharingMode } from './sharing-mode.ts';
 
 /** One container's GPU resources, in whole units. */
 export interface ContainerDemand {

@@ -77,6 +77,32 @@ export function parseMiB(text: string): Parsed<number> {
   };
 }
 
+/** Units in which amounts are counted, in nano. */
+const UNITS = { one: 10n ** 9n, milli: 10n ** 6n, MiB: (1n << 20n) * 10n ** 9n } as const;
+
+/** What most quantities look like: whole numbers below 10^9 of these need no arithmetic of their own. */
+const PLAIN = /^(\d{1,9})(m|Mi|Gi|)$/;
+const PLAIN_FACTORS: Readonly<Record<keyof typeof UNITS, Readonly<Record<string, number>>>> = {
+  one: { '': 1 },
+  milli: { m: 1, '': 1000 },
+  MiB: { Mi: 1, Gi: 1024 },
+};
+
+/**
+ * An amount in whole units; 0 for what is absent or no quantity.
+ * @param rounding `up` for what is asked for, `down` for what there is: in doubt there is too little room, never too much
+ */
+export function parseAmount(text: string | undefined, unit: keyof typeof UNITS, rounding: 'up' | 'down'): number {
+  if (text === undefined) return 0;
+  const [, digits, suffix = ''] = PLAIN.exec(text) ?? [];
+  const factor = PLAIN_FACTORS[unit][suffix];
+  if (digits !== undefined && factor !== undefined) return Number(digits) * factor;
+  const quantity = parseQuantity(text);
+  if (!quantity.ok || quantity.value <= 0n) return 0;
+  const step = UNITS[unit];
+  return Number((quantity.value + (rounding === 'up' ? step - 1n : 0n)) / step);
+}
+
 /** `8Gi`, `4864Mi`: as people write it. */
 export function formatMiB(mib: number): string {
   return mib % 1024 === 0 ? `${mib / 1024}Gi` : `${mib}Mi`;

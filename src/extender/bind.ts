@@ -11,10 +11,11 @@ import { WRITTEN } from '../api/keys.ts';
 import { formatIssues, podSchema } from '../api/kubernetes.ts';
 import { fit } from '../core/fit.ts';
 import type { GpuRequest } from '../core/request.ts';
+import { type Backoff, delayOf } from '../kube/backoff.ts';
 import { type KubeClient, KubeError } from '../kube/kube-client.ts';
 import { holding, LAST_WORD_MS, type Lease } from '../kube/lease.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
-import { projectPod } from '../state/projection.ts';
+import { gpuRequestOf } from '../state/gpu-request.ts';
 import { allocationRecord } from './allocation.ts';
 
 export type BindOutcome =
@@ -43,7 +44,7 @@ type Again = () => object | undefined;
 
 const BOUND: BindOutcome = { result: 'bound' };
 const UNBOUND = Symbol('unbound');
-const MAX_DELAY_MS = 5_000;
+const BACKOFF: Backoff = { baseMs: 100, maxMs: 5_000 };
 /** The watch confirms a Binding within moments; after so many ms without it, the pod is asked for. */
 const UNSEEN_MS = 5_000;
 
@@ -178,7 +179,7 @@ export class Binder {
   }
 
   async #keepAsking(args: BindingArgs, again: Again | undefined, cause: Error): Promise<void> {
-    for (let delayMs = 100; await this.#slept(delayMs); delayMs = Math.min(MAX_DELAY_MS, delayMs * 2)) {
+    for (let failures = 0; await this.#slept(delayOf(BACKOFF, failures)); failures += 1) {
       const settled = await this.#settle(args, again, cause).catch(() => undefined);
       if (!settled) continue;
       this.#inDoubt.delete(args.PodUID);
@@ -240,7 +241,7 @@ export class Binder {
     const parsed = podSchema.safeParse(await client.json('GET', podPath(args)));
     if (!parsed.success) throw new Error(`the pod cannot be read: ${formatIssues(parsed.error)}`);
     if (parsed.data.metadata.uid !== args.PodUID) throw new Error('the pod has been replaced by another of its name');
-    return projectPod(parsed.data).request;
+    return gpuRequestOf(parsed.data);
   }
 }
 

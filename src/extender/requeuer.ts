@@ -2,14 +2,15 @@
  * kube-scheduler and we watch the same objects, and it may be ahead: it hears of a change, asks about
  * a pod, is refused because we have not heard yet, and asks no more until something else happens,
  * which may take five minutes. So a pod that was refused everywhere is looked at again a moment
- * later; if it fits by then, its status is touched, and kube-scheduler tries again.
+ * later; if it fits by then, its status is touched, and kube-scheduler puts it back into its queue.
  */
 
-import { setTimeout as timeout } from 'node:timers/promises';
 import { CONDITIONS } from '../api/keys.ts';
 import type { Ledger } from '../core/ledger.ts';
 import type { GpuRequest } from '../core/request.ts';
+import type { Clock } from '../kube/clock.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
+import { WorkQueue } from '../kube/work-queue.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ExtenderMetrics } from '../telemetry/metrics.ts';
 import type { EquivalenceCache } from './equivalence-cache.ts';
@@ -20,11 +21,7 @@ export interface RequeuerOptions {
   readonly client: Pick<KubeClient, 'json'>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly metrics: Pick<ExtenderMetrics, 'secondLooks'>;
-  /** Ends all looks. */
-  readonly signal: AbortSignal;
-  readonly now?: () => Date;
-  /** Resolves after so many ms, or rejects when the signal aborts. */
-  readonly sleep?: (ms: number) => Promise<void>;
+  readonly clock: Clock;
 }
 
 export interface RefusedPod {
@@ -34,6 +31,16 @@ export interface RefusedPod {
   readonly request: GpuRequest;
 }
 
+/** A refusal by all nodes that were asked about. */
+interface Refusal {
+  readonly pod: RefusedPod;
+  readonly nodes: readonly string[];
+  /** Changes of the ledger until then. */
+  readonly at: number;
+  /** Looks that are still to come, ms each. */
+  readonly looks: number[];
+}
+
 /** ms after the refusal, one after the other: a watch is behind by milliseconds, or broken and resumed. */
 const LOOKS_MS = [300, 3_000] as const;
 /** Each keeps the names of its nodes; one that is bound after all has kube-scheduler try all others again. */
@@ -41,47 +48,68 @@ const MAX_CONCURRENT = 200;
 
 export class Requeuer {
   readonly #options: RequeuerOptions;
-  /** By uid, what was refused last: kube-scheduler's own new try makes an earlier one idle. */
-  readonly #refused = new Map<string, object>();
+  readonly #queue: WorkQueue;
+  /** By uid, what was refused last: kube-scheduler's own new try ends an earlier one. */
+  readonly #refused = new Map<string, Refusal>();
 
   constructor(options: RequeuerOptions) {
     this.#options = options;
+    this.#queue = new WorkQueue({
+      work: (uid) => this.#look(uid),
+      // Whatever could not be written has been reported: kube-scheduler tries again by itself, only later.
+      failed: () => {},
+      concurrency: 8,
+      backoff: { baseMs: LOOKS_MS[1], maxMs: LOOKS_MS[1] },
+      clock: options.clock,
+    });
+    this.#queue.start();
   }
 
   /** filter has answered; without any node that passed, it may have been too early. */
   filtered(pod: RefusedPod, refused: boolean, nodes: readonly string[]): void {
     this.#refused.delete(pod.uid);
-    if (refused && this.#refused.size < MAX_CONCURRENT) void this.#look(pod, nodes);
+    this.#queue.remove(pod.uid);
+    if (!refused || this.#refused.size >= MAX_CONCURRENT) return;
+    const [first, ...looks] = LOOKS_MS;
+    this.#refused.set(pod.uid, { pod, nodes, at: this.#options.ledger.changes, looks });
+    this.#queue.addAfter(pod.uid, first);
   }
 
-  async #look(pod: RefusedPod, nodes: readonly string[]): Promise<void> {
-    const { ledger, equivalenceCache } = this.#options;
-    const at = ledger.changes;
-    const refusal = {};
-    this.#refused.set(pod.uid, refusal);
-    for (const ms of LOOKS_MS) {
-      const slept = await this.#slept(ms);
-      if (!slept || this.#refused.get(pod.uid) !== refusal) return;
-      if (ledger.changes === at) continue;
-      const table = equivalenceCache.of(pod.request);
-      const node = ledger.findAll(nodes).find((each) => each && each.version > at && !table.refusalOf(each));
-      if (node === undefined) continue;
-      await this.#touch(pod, node.name);
-      break;
+  stop(): Promise<void> {
+    return this.#queue.stop();
+  }
+
+  async #look(uid: string): Promise<void> {
+    const refusal = this.#refused.get(uid);
+    if (!refusal) return;
+    const node = this.#nodeWithRoom(refusal);
+    const next = refusal.looks.shift();
+    if (node === undefined && next !== undefined) {
+      this.#queue.addAfter(uid, next);
+      return;
     }
-    this.#refused.delete(pod.uid);
+    this.#refused.delete(uid);
+    if (node !== undefined) await this.#touch(refusal.pod, node);
+  }
+
+  /** A node that has changed since, and fits now. */
+  #nodeWithRoom({ pod, nodes, at }: Refusal): string | undefined {
+    const { ledger, equivalenceCache } = this.#options;
+    if (ledger.changes === at) return undefined;
+    const table = equivalenceCache.of(pod.request);
+    return ledger.findAll(nodes).find((each) => each && each.version > at && !table.refusalOf(each))?.name;
   }
 
   /** Any change of its status has kube-scheduler try a pod again that we refused, and none but that pod. */
   async #touch({ uid, key }: RefusedPod, node: string): Promise<void> {
-    const { client, log, metrics, now = () => new Date() } = this.#options;
+    const { client, log, metrics, clock } = this.#options;
     const [namespace = '', name = ''] = key.split('/').map(encodeURIComponent);
     const condition = {
       type: CONDITIONS.secondLook,
       status: 'True',
       reason: 'NodeChanged',
       message: `${node} has changed while the pod was tried`,
-      lastTransitionTime: now().toISOString(),
+      lastTransitionTime: clock.now().toISOString(),
     };
     // A pod that has gone, or another of its name, is none that waits.
     const body = { metadata: { uid }, status: { conditions: [condition] } };
@@ -94,12 +122,5 @@ export class Requeuer {
       metrics.secondLooks.inc({ result: 'failed' });
       log.warn({ pod: key, node, why: (error as Error).message }, 'refused too early, and it could not be told');
     }
-  }
-
-  /** False if it is time to end. */
-  async #slept(ms: number): Promise<boolean> {
-    const { signal, sleep = (ms) => timeout(ms, undefined, { signal, ref: false }) } = this.#options;
-    await sleep(ms).catch(() => {});
-    return !signal.aborted;
   }
 }

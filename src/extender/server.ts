@@ -19,7 +19,7 @@ import type { GpuRequest } from '../core/request.ts';
 import type { LiveStrategy } from '../core/scoring/live-strategy.ts';
 import { holding, type Lease } from '../kube/lease.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
-import { type PodRecord, projectPod } from '../state/projection.ts';
+import { gpuRequestOf } from '../state/gpu-request.ts';
 import type { ExtenderMetrics } from '../telemetry/metrics.ts';
 import { createServer, type HttpOptions } from '../telemetry/server.ts';
 import type { Binder } from './bind.ts';
@@ -168,10 +168,13 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
   return server;
 }
 
-function readPod(body: unknown): PodRecord & { readonly pod: Pod } {
-  const pod = podSchema.safeParse(body);
-  if (!pod.success) throw new ApiError('InvalidPod', formatIssues(pod.error));
-  return { ...projectPod(pod.data), pod: pod.data };
+/** @throws ApiError InvalidPod, InvalidQuantity */
+function readPod(body: unknown) {
+  const parsed = podSchema.safeParse(body);
+  if (!parsed.success) throw new ApiError('InvalidPod', formatIssues(parsed.error));
+  const pod: Pod = parsed.data;
+  const { uid = '', namespace = '', name = '' } = pod.metadata;
+  return { pod, uid, key: `${namespace}/${name}`, request: gpuRequestOf(pod) };
 }
 
 /** What became of a look for a node. */

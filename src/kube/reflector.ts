@@ -6,25 +6,35 @@
 
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { z } from 'zod';
+import { type Backoff, delayOf } from './backoff.ts';
 import { type KubeClient, KubeError, parseStatus } from './kube-client.ts';
 import { listPages } from './list.ts';
 
-/** Takes a list as it comes. */
-export interface Listing {
+/** A list that is on its way. */
+export interface Replacement {
   /** Some of what there is. */
-  page(objects: readonly unknown[]): void;
-  /** That was all: what was not listed has gone. */
-  done(): void;
+  add(objects: readonly unknown[]): void;
+  /** That was all, as of this version: what was not listed has gone. */
+  finish(resourceVersion: string): void;
+}
+
+/** Where a reflector brings what it hears. */
+export interface ReflectorStore {
+  /** A list begins. It may break off, and another begin. */
+  replace(): Replacement;
+  /** An object has come, or has changed. */
+  update(object: unknown): void;
+  /** An object has gone. */
+  delete(object: unknown): void;
+  /** The list that comes next is older than what was heard, and true all the same: somebody has restored a backup. */
+  forgetVersions(): void;
 }
 
 export interface ReflectorOptions {
   readonly client: Pick<KubeClient, 'json' | 'stream'>;
   /** `/api/v1/nodes` */
   readonly path: string;
-  /** A list begins. It may break off, and another begin. */
-  readonly listing: () => Listing;
-  readonly changed: (object: unknown) => void;
-  readonly deleted: (object: unknown) => void;
+  readonly store: ReflectorStore;
   readonly log: (message: string, details: Record<string, unknown>) => void;
   /** In [0, 1): spreads reconnections. */
   readonly random: () => number;
@@ -45,8 +55,7 @@ const versionSchema = z.object({ metadata: z.object({ resourceVersion: z.string(
 const SLICE = 50;
 /** The API server sends a bookmark about once a minute: a watch that says nothing for longer is dead. */
 const WATCH_IDLE_MS = 150_000;
-const FIRST_DELAY_MS = 100;
-const MAX_DELAY_MS = 10_000;
+const BACKOFF: Backoff = { baseMs: 100, maxMs: 10_000 };
 /** Failures in a row after which the version is given up: whatever is wrong with it, a list sets it right. */
 const RESUMES = 5;
 
@@ -126,7 +135,7 @@ export class Reflector {
       }
       if (signal.aborted) return;
       if (watching !== undefined && this.#again) continue;
-      if (watching !== undefined && this.#now() - watching > MAX_DELAY_MS) failures = 0;
+      if (watching !== undefined && this.#now() - watching > BACKOFF.maxMs) failures = 0;
       // A watch ends in its own time, or after it has told something; to end at once time and again is a fault.
       if (failures > 0) fault ??= new Error('the watch ended without an event');
       if (mustListAgain(fault) || this.#isAbsence(fault) || failures >= RESUMES) version = undefined;
@@ -137,26 +146,27 @@ export class Reflector {
 
   /** Lists everything, page by page; the version to watch from. */
   async #list(): Promise<string> {
-    const { client, path, pageSize, listing } = this.#options;
+    const { client, path, pageSize, store } = this.#options;
     const signal = this.#stopping.signal;
     // Whoever asked before now is answered by this list; whoever asks from now on, by another.
     const asked = this.#again;
     this.#again = undefined;
     try {
-      const list = listing();
+      const list = store.replace();
       let version = '';
       const pages = listPages({ client, path, signal, ...(pageSize && { pageSize }) });
       for await (const { items, resourceVersion } of pages) {
-        this.#mustBeFresh(resourceVersion);
+        const isFresh = this.#isFresh(resourceVersion);
+        if (!isFresh && version === '') store.forgetVersions();
         this.#heardAt = this.#now();
         // Others have their turn after the page has been parsed, and after each slice of it.
         for (let from = 0; from < items.length; from += SLICE) {
           await turn();
-          list.page(items.slice(from, from + SLICE));
+          list.add(items.slice(from, from + SLICE));
         }
         version = resourceVersion;
       }
-      list.done();
+      list.finish(version);
       this.#absent = false;
       this.#stale = 0;
       this.#newest = version;
@@ -178,11 +188,11 @@ export class Reflector {
   }
 
   #nothing(): void {
-    const { log, path, listing } = this.#options;
+    const { log, path, store } = this.#options;
     this.#heardAt = this.#now();
     if (!this.#absent) log('the API server does not know this kind (yet): there are none', { path });
     this.#absent = true;
-    listing().done();
+    store.replace().finish('');
     this.#firstList.resolve();
   }
 
@@ -190,8 +200,9 @@ export class Reflector {
    * A list from before what the watch has told would bring back what has gone, and forget what has come. One that stays
    * older is the truth all the same: somebody restored a backup.
    */
-  #mustBeFresh(version: string): void {
-    if (!isOlder(version, this.#newest) || this.#stale >= RESUMES) return;
+  #isFresh(version: string): boolean {
+    if (!isOlder(version, this.#newest)) return true;
+    if (this.#stale >= RESUMES) return false;
     this.#stale += 1;
     throw new Error(`the list is older (${version}) than what the watch has told (${this.#newest})`);
   }
@@ -232,15 +243,15 @@ export class Reflector {
     }
     const version = versionSchema.parse(object).metadata.resourceVersion;
     this.#newest = version;
-    if (type === 'DELETED') this.#options.deleted(object);
-    else if (type !== 'BOOKMARK') this.#options.changed(object);
+    if (type === 'DELETED') this.#options.store.delete(object);
+    else if (type !== 'BOOKMARK') this.#options.store.update(object);
     return version;
   }
 
   async #pause(failures: number, fault: unknown): Promise<void> {
     const { log, path, random, absentMs = 15_000 } = this.#options;
-    const base = this.#absent ? absentMs : Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** failures);
-    const delayMs = Math.round(base * (0.5 + random()));
+    const backoff = this.#absent ? { baseMs: absentMs, maxMs: absentMs } : BACKOFF;
+    const delayMs = delayOf(backoff, failures, random);
     if (fault instanceof Error && !this.#absent) {
       this.#faults += 1;
       log('no usable answer from the API server, trying again', { path, delayMs, error: fault.message });

@@ -8,9 +8,10 @@ import type { PlanRefusal, PodDemand } from '../core/partitioning/plan-input.ts'
 import { classOf } from '../core/request.ts';
 import { SHARED_GPU } from '../core/resources.ts';
 import type { AdmissionView } from '../state/evaluate-admission.ts';
-import type { Resources } from '../state/node-resource-usage.ts';
 import type { PendingPod } from '../state/pending-pods.ts';
+import type { Resources } from '../state/resources.ts';
 
+/** What of a node matters beside its GPUs: `NodeResourceUsage`. */
 export interface HostFacts {
   labelsOf(node: string): Labels;
   roomOn(node: string, size: Resources, tolerations: readonly Toleration[]): number;
@@ -32,8 +33,8 @@ export function demandsOf(pods: readonly PendingPod[], hosts: HostFacts, view: A
       continue;
     }
     const replicas = mostReplicas(pod, view);
-    const { request, placement, tolerations, size, priority } = pod;
-    const kind = JSON.stringify([classOf(request), placement, tolerations, size, priority, replicas]);
+    const { request, nodeConstraints, tolerations, size, priority } = pod;
+    const kind = JSON.stringify([classOf(request), nodeConstraints, tolerations, size, priority, replicas]);
     const known = classes.get(kind);
     if (known) known.keys.push(key);
     else classes.set(kind, { first: pod, replicas, keys: [key] });
@@ -45,7 +46,7 @@ function demandOf(
   { first, replicas, keys }: { first: PendingPod; replicas: number; keys: readonly string[] },
   hosts: HostFacts,
 ): PodDemand | undefined {
-  const { request, placement, tolerations, size, priority } = first;
+  const { request, nodeConstraints, tolerations, size, priority } = first;
   const [part] = request.resources;
   if (!part) return undefined;
   return {
@@ -58,12 +59,12 @@ function demandOf(
     slotMilli: request.slotMilli,
     mostReplicas: replicas,
     priority,
-    roomOn: (node) => (mayGo(placement, hosts.labelsOf(node)) ? hosts.roomOn(node, size, tolerations) : 0),
+    roomOn: (node) => (mayGo(nodeConstraints, hosts.labelsOf(node)) ? hosts.roomOn(node, size, tolerations) : 0),
   };
 }
 
-function mayGo(placement: NodeConstraints, labels: Labels): boolean {
-  return placement.length === 0 || placement.some((selector) => matches(selector, labels));
+function mayGo(constraints: NodeConstraints, labels: Labels): boolean {
+  return constraints.length === 0 || constraints.some((selector) => matches(selector, labels));
 }
 
 /** The finest row of the specification's table: without a past, and where nobody says less. */

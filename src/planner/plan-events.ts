@@ -43,7 +43,11 @@ export class PlanEvents {
   }
 
   /** Each pod once, as long as its answer stays the same. */
-  async tell(pods: readonly PendingPod[], recommended: readonly Change[], refused: readonly Refused[]): Promise<void> {
+  async record(
+    pods: readonly PendingPod[],
+    recommended: readonly Change[],
+    refused: readonly Refused[],
+  ): Promise<void> {
     const { log } = this.#options;
     const byKey = new Map(pods.map((pod) => [`${pod.namespace}/${pod.name}`, pod]));
     const present = new Set(pods.map(({ uid }) => uid));

@@ -1,6 +1,6 @@
 /**
- * Answers pods that cannot be placed: plans (`core/planning`), and asks for what is planned by GPUNodeConfigs of its own,
- * or only recommends it. The reconciler carries them out.
+ * Answers pods that cannot be placed: plans (`core/partitioning`), and asks for what is planned by GPUNodeConfigs of its
+ * own, or only recommends it. The reconciler carries them out.
  */
 
 import { type Configuration, milliseconds } from '../api/configuration.ts';
@@ -8,13 +8,13 @@ import { parseNodeConfig } from '../api/node-config.ts';
 import { describePartition } from '../core/partitioning/partition.ts';
 import { plan } from '../core/partitioning/plan.ts';
 import type { Change, Plan, PlanningNode } from '../core/partitioning/plan-input.ts';
+import type { Clock } from '../kube/clock.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { holding, type Lease, LeaseError } from '../kube/lease.ts';
-import type { Reconciler } from '../reconciler/reconciler.ts';
-import { ClusterState, type Feed, type OnInvalidObject } from '../state/cluster-state.ts';
+import { WorkQueue } from '../kube/work-queue.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
 import type { AdmissionView } from '../state/evaluate-admission.ts';
-import { fanOut } from '../state/fan-out.ts';
-import { NodeResourceUsage } from '../state/node-resource-usage.ts';
+import { NodeConfigs } from '../state/node-configs.ts';
 import { type PendingPod, PendingPods } from '../state/pending-pods.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { PlannerMetrics } from '../telemetry/metrics.ts';
@@ -27,86 +27,87 @@ import { planningNodeOf } from './planning-node.ts';
 export interface PlannerOptions {
   readonly client: Pick<KubeClient, 'json'>;
   readonly lease: Pick<Lease, 'hold' | 'isHeld'>;
-  readonly reconciler: Pick<Reconciler, 'nodes' | 'configs' | 'recommend'>;
+  /** Must keep pods without GPUs as well: their cpu and memory count. */
+  readonly state: ClusterState;
+  /** Takes what would be made of nodes, if we might: by node, a sentence. */
+  readonly recommend: (all: ReadonlyMap<string, string>) => void;
   readonly view: () => AdmissionView;
   readonly configuration: () => Configuration;
-  readonly complain: OnInvalidObject;
   readonly log: Logger;
   readonly metrics: PlannerMetrics;
-  /** ms of a clock that never goes back. */
-  readonly now: () => number;
-  readonly date: () => Date;
+  readonly clock: Clock;
   /** For tests on nodes whose clock runs that much faster; default 1. */
   readonly speed?: number | undefined;
 }
 
 /** While pods wait, time alone may change the answer: a node has rested, another process has written. */
 const AGAIN_MS = 60_000;
+const RETRY_MS = 5_000;
+/** The one key of the queue. */
+const PLAN = 'plan';
 
 export class Planner {
-  readonly nodes: Feed;
-  readonly pods: Feed;
   readonly #options: PlannerOptions;
-  readonly #state: ClusterState;
-  readonly #hosts = new NodeResourceUsage();
+  readonly #configs: NodeConfigs;
   readonly #pending: PendingPods;
   readonly #batch = new Batcher();
-  readonly #news: PlanEvents;
-  #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> | undefined;
-  #stopped = false;
-  #ready = false;
+  readonly #events: PlanEvents;
+  readonly #queue: WorkQueue;
 
   constructor(options: PlannerOptions) {
+    const { state, log, clock } = options;
     this.#options = options;
-    this.#state = new ClusterState(options.complain);
-    this.#pending = new PendingPods(() => this.#changed());
-    this.#news = new PlanEvents(options);
-    this.nodes = fanOut(this.#state.nodes, this.#hosts.nodes);
-    this.pods = fanOut(this.#state.pods, this.#hosts.pods, this.#pending.feed);
+    this.#configs = new NodeConfigs(state.nodeConfigs, () => {});
+    this.#events = new PlanEvents({ ...options, date: () => clock.now() });
+    this.#queue = new WorkQueue({
+      work: () => this.#work(),
+      // The API server does not answer, and the next round is not far.
+      failed: (_key, error) => log.warn({ error: error.message }, 'planner: could not go on, trying again'),
+      backoff: { baseMs: RETRY_MS, maxMs: RETRY_MS },
+      clock,
+    });
+    this.#pending = new PendingPods(state.pods, () => this.#changed());
+    // Views that plans are made from: they follow from the first object on.
+    void state.ledger;
+    void state.usage;
   }
 
-  /** Everything has been listed. */
+  /** Everything has been listed: from now on it plans. */
   begin(): void {
-    this.#ready = true;
     this.#changed();
+    this.#queue.start();
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    await this.#running;
+  stop(): Promise<void> {
+    return this.#queue.stop();
   }
 
   #changed(): void {
     if (this.#pending.size === 0) {
       this.#batch.clear();
+      this.#queue.remove(PLAN);
       this.#recommend([]);
       return;
     }
-    this.#batch.add(this.#options.now());
-    this.#schedule();
+    this.#batch.add(this.#options.clock.monotonic());
+    this.#queue.addAfter(PLAN, this.#due() ?? 0);
   }
 
-  #schedule(atMost = Number.POSITIVE_INFINITY): void {
-    const { configuration, now, speed = 1 } = this.#options;
-    if (!this.#ready || this.#stopped || this.#running) return;
+  /** ms until it is time to plan; undefined if nothing has changed. */
+  #due(): number | undefined {
+    const { configuration, clock, speed = 1 } = this.#options;
     const { idle, longest } = configuration().reconciler.planner;
     const times = { idleDuration: milliseconds(idle) / speed, maxDuration: milliseconds(longest) / speed };
-    const due = Math.min(atMost, this.#batch.due(now(), times) ?? Number.POSITIVE_INFINITY);
-    clearTimeout(this.#timer);
-    if (due === Number.POSITIVE_INFINITY) return;
-    this.#timer = setTimeout(() => {
-      this.#running = this.#run().finally(() => {
-        this.#running = undefined;
-        this.#schedule(this.#pending.size > 0 ? AGAIN_MS / speed : undefined);
-      });
-    }, due);
-    this.#timer.unref();
+    return this.#batch.due(clock.monotonic(), times);
   }
 
-  async #run(): Promise<void> {
-    const { lease, log } = this.#options;
+  async #work(): Promise<void> {
+    const { lease, speed = 1 } = this.#options;
+    const due = this.#due() ?? 0;
+    if (due > 0) {
+      this.#queue.addAfter(PLAN, due);
+      return;
+    }
     this.#batch.clear();
     if (this.#pending.size === 0) {
       this.#recommend([]);
@@ -116,21 +117,21 @@ export class Planner {
       await holding(lease);
       await this.#answer(this.#pending.inOrder());
     } catch (error) {
-      // Another controller plans; or the API server does not answer, and the next round is not far.
-      if (error instanceof LeaseError) return;
-      log.warn({ error: (error as Error).message }, 'planner: could not go on, trying again');
+      // Another controller plans.
+      if (!(error instanceof LeaseError)) throw error;
     }
+    if (this.#pending.size > 0) this.#queue.addAfter(PLAN, AGAIN_MS / speed);
   }
 
   async #answer(pods: readonly PendingPod[]): Promise<void> {
-    const { view, now, log, metrics } = this.#options;
-    const started = now();
-    const { demands, several } = demandsOf(pods, this.#hosts, view());
+    const { state, view, clock, log, metrics } = this.#options;
+    const started = clock.monotonic();
+    const { demands, several } = demandsOf(pods, state.usage, view());
     const found = plan({ nodes: this.#planningNodes(), demands });
-    metrics.duration.observe((now() - started) / 1_000);
+    metrics.duration.observe((clock.monotonic() - started) / 1_000);
     const toDo = found.changes.filter(({ recommendOnly }) => recommendOnly === undefined);
     let done = 0;
-    for (const change of toDo) if (await this.#carryOut(change)) done += 1;
+    for (const change of toDo) if (await this.#apply(change)) done += 1;
     const refused = [...found.refused, ...(several.length > 0 ? [refuseSeveral(several)] : [])];
     const level = done > 0 || refused.length > 0 ? 'info' : 'debug';
     log[level](
@@ -145,7 +146,7 @@ export class Planner {
     );
     this.#gauge(found);
     this.#recommend(found.changes);
-    await this.#news.tell(
+    await this.#events.record(
       pods,
       found.changes.filter(({ recommendOnly }) => recommendOnly !== undefined),
       refused,
@@ -153,57 +154,54 @@ export class Planner {
   }
 
   #planningNodes(): PlanningNode[] {
-    const { reconciler, configuration, date } = this.#options;
-    const now = date().getTime();
+    const { state, configuration, clock } = this.#options;
+    const now = clock.now().getTime();
     const nodes: PlanningNode[] = [];
-    for (const observed of reconciler.nodes.all()) {
-      const { name } = observed;
-      const inventory = this.#state.ledger.load(name)?.inventory;
+    for (const { name, inventory, labels, observed } of state.nodes.values()) {
       if (!inventory) continue;
       const held = new Map<string, number>();
-      for (const { holdings } of this.#state.ledger.allocationsOn(name)) {
+      for (const { holdings } of state.ledger.allocationsOn(name)) {
         for (const { resource, count } of holdings) held.set(resource, (held.get(resource) ?? 0) + count);
       }
-      const [config] = reconciler.configs.of(name);
-      const facts = { inventory, labels: this.#hosts.labelsOf(name), observed, config, held };
-      nodes.push(planningNodeOf(facts, configuration(), now));
+      const [config] = this.#configs.of(name);
+      nodes.push(planningNodeOf({ inventory, labels, observed, config, held }, configuration(), now));
     }
     return nodes;
   }
 
   /** False if somebody was quicker. */
-  async #carryOut(change: Change): Promise<boolean> {
-    const { client, lease, reconciler, date, log, metrics } = this.#options;
-    const [existing] = reconciler.configs.of(change.node);
+  async #apply(change: Change): Promise<boolean> {
+    const { client, lease, state, clock, log, metrics } = this.#options;
+    const [existing] = this.#configs.of(change.node);
     try {
       const stored = await applyChange(change, {
         client,
         maySend: () => lease.isHeld,
-        now: date(),
+        now: clock.now(),
         existing,
-        isTaken: (name) => reconciler.configs.get(name) !== undefined,
+        isTaken: (name) => state.nodeConfigs.get(name) !== undefined,
       });
       // What was just written is on its way: the next plan must know of it.
-      reconciler.configs.feed.changed(stored);
+      state.nodeConfigs.accept(stored);
       const config = parseNodeConfig(stored);
       log.info(
         { node: change.node, to: describePartition(change.to), serves: change.serves.length },
         `planner: ${change.why}`,
       );
       metrics.changes.inc({ result: 'carried-out' });
-      if (config) await this.#news.planned(config, change);
+      if (config) await this.#events.planned(config, change);
       return true;
     } catch (error) {
       if (!isOutdated(error)) throw error;
       metrics.changes.inc({ result: 'outdated' });
-      log.info({ node: change.node, why: (error as Error).message }, 'planner: the node is planned for anew');
+      log.info({ node: change.node, why: (error as Error).message }, 'planner: the node is planned for again');
       return false;
     }
   }
 
   #recommend(changes: readonly Change[]): void {
     const recommended = changes.filter(({ recommendOnly }) => recommendOnly !== undefined);
-    this.#options.reconciler.recommend(
+    this.#options.recommend(
       new Map(recommended.map(({ node, to, why }) => [node, `${describePartition(to)}: ${why}`])),
     );
   }

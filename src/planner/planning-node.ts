@@ -6,13 +6,14 @@ import { NODE_CONFIG } from '../api/keys.ts';
 import type { NodeConfig } from '../api/node-config.ts';
 import type { SharedMode } from '../core/admission/decision-input.ts';
 import { migClassOf } from '../core/gpu-catalog.ts';
-import type { NodeInventory, SharingMode } from '../core/inventory.ts';
+import type { NodeInventory } from '../core/inventory.ts';
 import { equalTo, type Labels, matches } from '../core/label-selector.ts';
 import { cooldownOf } from '../core/partitioning/cooldown.ts';
 import { desiredOf } from '../core/partitioning/desired-partition.ts';
 import { inventoryWith, type Partition, samePartition } from '../core/partitioning/partition.ts';
 import type { PlanningNode } from '../core/partitioning/plan-input.ts';
-import { isPlanned } from '../state/node-config-store.ts';
+import type { SharingMode } from '../core/sharing-mode.ts';
+import { isPlanned } from '../state/node-configs.ts';
 import { currentPartition, type ObservedNode } from '../state/observed-node.ts';
 
 export interface NodeFactsForPlanning {

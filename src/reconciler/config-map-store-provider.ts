@@ -2,7 +2,7 @@
 
 import type { KubeClient } from '../kube/kube-client.ts';
 import type { Lease } from '../kube/lease.ts';
-import type { NodeStore } from '../state/node-config-store.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
 import type { Transition } from '../state/observed-node.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ReconcilerMetrics } from '../telemetry/metrics.ts';
@@ -13,7 +13,7 @@ import type { ReconcilerSettings } from './settings.ts';
 export interface ConfigMapStoreProviderOptions {
   readonly client: Pick<KubeClient, 'json'>;
   readonly lease: Pick<Lease, 'isHeld'>;
-  readonly nodes: NodeStore;
+  readonly state: Pick<ClusterState, 'nodes'>;
   readonly settings: () => ReconcilerSettings;
   readonly log: Logger;
   readonly metrics: Pick<ReconcilerMetrics, 'foreignEdits'>;
@@ -27,11 +27,9 @@ const COLLECT_MS = 600_000;
 export class ConfigMapStoreProvider {
   readonly #options: ConfigMapStoreProviderOptions;
   #made: { readonly from: string; readonly store: ConfigMapStore } | undefined;
-  #collectAt: number;
 
   constructor(options: ConfigMapStoreProviderOptions) {
     this.#options = options;
-    this.#collectAt = options.now() + COLLECT_MS;
   }
 
   /** For one look at a node: ms for which a name has been there; undefined if it is not. */
@@ -40,7 +38,7 @@ export class ConfigMapStoreProvider {
     return (component, name) => store.age(component, name);
   }
 
-  /** @throws KubeError, KeyStoreError */
+  /** @throws KubeError, ConfigMapStoreError */
   async add(plugin: NamedConfig, mig: NamedConfig | undefined): Promise<void> {
     const store = this.#store;
     const inUse = () => this.#inUse();
@@ -48,23 +46,23 @@ export class ConfigMapStoreProvider {
     if (mig) await store.add('mig', [mig], inUse);
   }
 
-  /** Whether the names are there now: somebody may have taken them away since. @throws KubeError, KeyStoreError */
+  /** Whether the names are there now: somebody may have taken them away since. @throws KubeError, ConfigMapStoreError */
   async has({ plugin, mig }: Pick<Transition, 'plugin' | 'mig'>): Promise<boolean> {
     const store = this.#store;
     return (await store.has('plugin', plugin)) && (mig === undefined || (await store.has('mig', mig)));
   }
 
-  /** It is time to collect; only where nodes are looked at. */
+  /** ms between two looks for names that no node needs any more. */
+  readonly collectMs = COLLECT_MS;
+
+  /** Only where names have been written, and nodes are looked at. */
   get mayCollect(): boolean {
-    const { now, settings } = this.#options;
-    return this.#made !== undefined && now() >= this.#collectAt && settings().enabled;
+    return this.#made !== undefined && this.#options.settings().enabled;
   }
 
-  /** Takes away what no node needs any more, if it is time. @throws KubeError, KeyStoreError */
+  /** Takes away what no node needs any more. @throws KubeError, ConfigMapStoreError */
   async collect(): Promise<void> {
-    const { now, log } = this.#options;
-    if (!this.mayCollect) return;
-    this.#collectAt = now() + COLLECT_MS;
+    const { log } = this.#options;
     for (const component of ['plugin', 'mig'] as const) {
       const gone = await this.#store.collect(component, this.#inUse());
       if (gone > 0) log.info({ component, gone }, 'configurations that no node needs any more were removed');
@@ -89,7 +87,8 @@ export class ConfigMapStoreProvider {
 
   #inUse(): ReadonlySet<string> {
     const names = new Set<string>();
-    for (const { plugin, mig, transition, lastApplied } of this.#options.nodes.all()) {
+    for (const { observed } of this.#options.state.nodes.values()) {
+      const { plugin, mig, transition, lastApplied } = observed;
       for (const name of [plugin, mig, transition?.plugin, transition?.mig, lastApplied?.plugin, lastApplied?.mig])
         if (name !== undefined) names.add(name);
     }

@@ -26,7 +26,7 @@ export interface ConfigMapStoreOptions {
 
 /** What stands there cannot be used, or there is no room; the message says what mends it. */
 export class ConfigMapStoreError extends Error {
-  override readonly name = 'KeyStoreError';
+  override readonly name = 'ConfigMapStoreError';
 }
 
 /** A ConfigMap holds 1 MiB; the rest is for keys and metadata. Source: Kubernetes, "ConfigMaps". */
@@ -69,7 +69,7 @@ export class ConfigMapStore {
   /**
    * Adds names that are missing.
    * @param inUse names that must stay; others of ours go where there is no room otherwise
-   * @throws KubeError, KeyStoreError
+   * @throws KubeError, ConfigMapStoreError
    */
   add(component: Component, keys: readonly NamedConfig[], inUse: () => ReadonlySet<string>): Promise<void> {
     return this.#inTurn(() => this.#add(component, keys, inUse));
@@ -94,12 +94,12 @@ export class ConfigMapStore {
     await this.#write(component, { ...stored, texts }, [...missing.map(({ name }) => name), ...gone]);
   }
 
-  /** Takes away what nobody has needed for a while. @throws KubeError, KeyStoreError */
+  /** Takes away what nobody has needed for a while. @throws KubeError, ConfigMapStoreError */
   collect(component: Component, inUse: ReadonlySet<string>): Promise<number> {
     return this.#inTurn(() => this.#collect(component, inUse));
   }
 
-  /** Whether the names are there now, whatever was there before. @throws KubeError, KeyStoreError */
+  /** Whether the names are there now, whatever was there before. @throws KubeError, ConfigMapStoreError */
   has(component: Component, name: string): Promise<boolean> {
     return this.#inTurn(async () => {
       await this.#read(component);

@@ -2,7 +2,7 @@
 
 import type { NodeConfig } from '../api/node-config.ts';
 import { desiredOf, type Rejection } from '../core/partitioning/desired-partition.ts';
-import { isPlanned } from '../state/node-config-store.ts';
+import { isPlanned } from '../state/node-configs.ts';
 import type { ObservedNode } from '../state/observed-node.ts';
 import { migConfig, pluginConfig } from './named-config.ts';
 import type { DesiredState, PhaseStatus } from './step.ts';

@@ -79,9 +79,9 @@ function sharingStatus(
       ...(offersShared && sharing === 'mps' && { activeClients: clients, maxClients: replicas }),
     },
     timeSlicingStatus: {
-      enabled: offersShared && sharing === 'time-slicing',
+      enabled: offersShared && sharing === 'timeslicing',
       ...(offersShared &&
-        sharing === 'time-slicing' && {
+        sharing === 'timeslicing' && {
           physicalGPUs: Math.ceil(shared / replicas),
           virtualGPUs: shared,
           replicasPerGPU: replicas,

@@ -6,11 +6,14 @@
 
 import type { NodeConfig } from '../api/node-config.ts';
 import { SHARED_GPU } from '../core/resources.ts';
+import type { Clock } from '../kube/clock.ts';
 import { type KubeClient, KubeError } from '../kube/kube-client.ts';
 import { holding, type Lease, LeaseError } from '../kube/lease.ts';
-import { Loop } from '../kube/loop.ts';
+import { WorkQueue } from '../kube/work-queue.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
 import { GpuPods } from '../state/gpu-pods.ts';
-import { NodeConfigStore, NodeStore } from '../state/node-config-store.ts';
+import { NodeConfigs } from '../state/node-configs.ts';
+import type { ObservedNode } from '../state/observed-node.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ReconcilerMetrics, SharingFigures } from '../telemetry/metrics.ts';
 import { ConfigMapStoreError } from './config-map-store.ts';
@@ -24,23 +27,24 @@ import type { Action, NodePatch, PhaseStatus, Step } from './step.ts';
 
 export interface ReconcilerOptions {
   readonly client: Pick<KubeClient, 'json'>;
+  readonly state: Pick<ClusterState, 'nodes' | 'pods' | 'nodeConfigs'>;
   readonly lease: Pick<Lease, 'hold' | 'isHeld'>;
   readonly settings: () => ReconcilerSettings;
   readonly log: Logger;
   readonly metrics: ReconcilerMetrics;
-  /** ms of a clock that never goes back. */
-  readonly now: () => number;
-  readonly date: () => Date;
+  readonly clock: Clock;
   /** ms from a change to what follows from it; default 100. */
   readonly settleMs?: number;
 }
 
 const MERGE = 'application/merge-patch+json';
 const RETRY_MS = 5_000;
-/** Nodes that are dealt with at the same time: one slow answer must not hold the others back. */
+/** Nodes that are worked on at the same time. */
 const CONCURRENCY = 8;
 /** After a write that somebody else was quicker than. */
 const AGAIN_MS = 100;
+/** The key, which no node can have, under which unused names in the ConfigMaps are looked for. */
+const COLLECT = '';
 
 interface Memory {
   readonly phase: string;
@@ -48,67 +52,65 @@ interface Memory {
 }
 
 export class Reconciler {
-  readonly nodes: NodeStore;
-  readonly configs: NodeConfigStore;
-  readonly pods: GpuPods;
+  readonly configs: NodeConfigs;
   readonly #options: ReconcilerOptions;
-  readonly #loop: Loop;
+  readonly #pods: GpuPods;
+  readonly #queue: WorkQueue;
   readonly #reports: StatusReporter;
   readonly #keys: ConfigMapStoreProvider;
-  readonly #due = new Set<string>();
-  /** When to look at a node again, ms. */
-  readonly #wakes = new Map<string, number>();
   readonly #phases = new Map<string, Memory>();
-  /** By node: when, and for which wish. */
-  readonly #drainsGivenUp = new Map<string, { readonly at: number; readonly wish: string }>();
+  /** By node: when, and for which desired state. */
+  readonly #drainsGivenUp = new Map<string, { readonly at: number; readonly desired: string }>();
+  /** Nodes that wait for their turn to change. */
   readonly #queued = new Set<string>();
   readonly #recommendations = new Map<string, string>();
-  /** About to be marked. */
+  readonly #inTransition = new Set<string>();
+  /** Nodes whose transition is about to be written. */
   readonly #beginning = new Set<string>();
-  #timer: NodeJS.Timeout | undefined;
-  #follower = false;
-  #ready = false;
+  #isFollower = false;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    const { state, log, clock } = options;
+    this.#queue = new WorkQueue({
+      work: (key) => (key === COLLECT ? this.#collect() : this.#work(key)),
+      failed: (node, error) => log.warn({ node, error: error.message }, 'partitions: a step failed, it is tried again'),
+      concurrency: CONCURRENCY,
+      backoff: { baseMs: RETRY_MS, maxMs: RETRY_MS },
+      clock,
+    });
     const changed = (node: string) => this.#look(node);
-    let marked = 0;
-    this.nodes = new NodeStore((node) => {
-      changed(node);
-      const { size } = this.nodes.inTransition;
-      options.metrics.inTransition.set(size);
-      // Also of a node that is gone, and its mark with it.
-      if (size < marked) this.#nextInQueue();
-      marked = size;
+    state.nodes.follow(({ key, before, after }) => {
+      if (before?.observed === after?.observed) return;
+      this.#follow(key, after?.observed);
+      changed(key);
     });
-    this.configs = new NodeConfigStore(changed);
-    // Pods come and go all day on nodes that nobody wants anything of.
-    this.pods = new GpuPods((node) => {
-      if (this.configs.of(node).length > 0 || this.nodes.get(node)?.transition) changed(node);
+    this.configs = new NodeConfigs(state.nodeConfigs, changed);
+    // Pods come and go all day on nodes of which nothing is wanted.
+    this.#pods = new GpuPods(state.pods, (node) => {
+      if (this.#matters(node)) changed(node);
     });
-    const { nodes, configs, pods } = this;
-    this.#keys = new ConfigMapStoreProvider({ ...options, nodes });
-    this.#reports = new StatusReporter({ ...options, nodes, configs, pods, recommendations: this.#recommendations });
-    this.#loop = new Loop({
-      work: () => this.#work(),
-      failed: (error) => options.log.warn({ error: error.message }, 'partitions: could not go on, trying again'),
-      settleMs: options.settleMs ?? 100,
-      retryMs: RETRY_MS,
+    this.#keys = new ConfigMapStoreProvider({ ...options, now: () => clock.monotonic() });
+    this.#reports = new StatusReporter({
+      ...options,
+      date: () => clock.now(),
+      pods: this.#pods,
+      recommendations: this.#recommendations,
     });
   }
 
   /** Everything has been listed: from now on nodes are dealt with. */
   begin(): void {
-    this.#ready = true;
-    for (const { nodeName } of this.configs.all()) if (nodeName !== undefined) this.#due.add(nodeName);
-    for (const name of this.nodes.inTransition) this.#due.add(name);
-    this.#loop.start();
-    this.#loop.trigger();
+    this.configured();
+    for (const name of this.#inTransition) this.#queue.add(name);
+    this.#queue.addAfter(COLLECT, this.#keys.collectMs);
+    this.#queue.start();
   }
 
   /** The configuration has changed. */
   configured(): void {
-    for (const { nodeName } of this.configs.all()) if (nodeName !== undefined) this.#look(nodeName);
+    for (const { nodeName } of this.#options.state.nodeConfigs.values())
+      if (nodeName !== undefined) this.#look(nodeName);
   }
 
   /** What the planner would make of nodes, if it might: said in the status of their GPUNodeConfigs. @param all by node */
@@ -125,23 +127,33 @@ export class Reconciler {
   /** What nodes share, all together. */
   figures(): SharingFigures {
     let [mpsClients, virtualGpus] = [0, 0];
-    for (const { name, sharing, allocatable } of this.nodes.all()) {
+    for (const { name, observed } of this.#options.state.nodes.values()) {
+      const { sharing, allocatable } = observed;
       const slots = allocatable[SHARED_GPU] ?? 0;
-      if (sharing === 'time-slicing') virtualGpus += slots;
+      if (sharing === 'timeslicing') virtualGpus += slots;
       if (sharing !== 'mps' || slots === 0) continue;
-      for (const { resources } of this.pods.on(name)) mpsClients += resources[SHARED_GPU] ?? 0;
+      for (const { resources } of this.#pods.on(name)) mpsClients += resources[SHARED_GPU] ?? 0;
     }
     return { mpsClients, virtualGpus };
   }
 
-  async stop(): Promise<void> {
-    clearTimeout(this.#timer);
-    await this.#loop.stop();
+  stop(): Promise<void> {
+    return this.#queue.stop();
+  }
+
+  #follow(name: string, node: ObservedNode | undefined): void {
+    const before = this.#inTransition.size;
+    if (node?.transition) this.#inTransition.add(name);
+    else this.#inTransition.delete(name);
+    const { size } = this.#inTransition;
+    if (size === before) return;
+    this.#options.metrics.inTransition.set(size);
+    // Also of a node that is gone, and its transition with it.
+    if (size < before) this.#nextInQueue();
   }
 
   #look(node: string): void {
-    this.#due.add(node);
-    this.#loop.trigger();
+    this.#queue.addAfter(node, this.#options.settleMs ?? 100);
   }
 
   #nextInQueue(): void {
@@ -149,62 +161,45 @@ export class Reconciler {
     this.#queued.clear();
   }
 
-  #wake(node: string, ms: number): void {
-    this.#wakes.set(node, this.#options.now() + ms);
+  #node(name: string): ObservedNode | undefined {
+    return this.#options.state.nodes.get(name)?.observed;
   }
 
-  async #work(): Promise<void> {
-    const { lease, now, log } = this.#options;
-    if (!this.#ready) return;
-    for (const [node, at] of this.#wakes) {
-      if (at > now()) continue;
-      this.#wakes.delete(node);
-      this.#due.add(node);
+  /** Whether anything is wanted of the node, or under way on it. */
+  #matters(node: string): boolean {
+    return this.configs.of(node).length > 0 || this.#inTransition.has(node);
+  }
+
+  async #work(node: string): Promise<void> {
+    if (!this.#matters(node)) return;
+    if (await this.#leads()) await this.#reconcile(node);
+    else this.#queue.addAfter(node, RETRY_MS);
+  }
+
+  async #collect(): Promise<void> {
+    this.#queue.addAfter(COLLECT, this.#keys.collectMs);
+    if (this.#keys.mayCollect && (await this.#leads())) await this.#keys.collect();
+  }
+
+  /** Whether this controller is the one that acts. */
+  async #leads(): Promise<boolean> {
+    const { lease, log } = this.#options;
+    try {
+      await holding(lease);
+      this.#isFollower = false;
+      return true;
+    } catch (error) {
+      if (!(error instanceof LeaseError)) throw error;
+      if (!this.#isFollower) log.info({ why: error.message }, 'partitions are not changed by this controller');
+      this.#isFollower = true;
+      return false;
     }
-    const matters = (node: string) =>
-      this.configs.of(node).length > 0 || this.nodes.get(node)?.transition !== undefined;
-    if (this.#keys.mayCollect || [...this.#due].some(matters)) {
-      try {
-        await holding(lease);
-        this.#follower = false;
-      } catch (error) {
-        if (!(error instanceof LeaseError)) throw error;
-        if (!this.#follower) log.info({ why: error.message }, 'partitions are not changed by this controller');
-        this.#follower = true;
-        this.#setTimer(RETRY_MS);
-        return;
-      }
-    }
-    const due = [...this.#due].filter(matters);
-    this.#due.clear();
-    const queue = due.values();
-    let failure: Error | undefined;
-    const worker = async () => {
-      for (const node of queue) {
-        this.#wakes.delete(node);
-        await this.#dealWith(node).catch((error: Error) => {
-          this.#wake(node, RETRY_MS);
-          failure = error;
-        });
-      }
-    };
-    await Promise.all(Array.from({ length: CONCURRENCY }, worker));
-    await this.#keys.collect();
-    const next = Math.min(...this.#wakes.values());
-    if (next < Number.POSITIVE_INFINITY) this.#setTimer(Math.max(1, next - now()));
-    if (failure) log.warn({ error: failure.message }, 'partitions: a step failed, it is tried again');
   }
 
-  #setTimer(ms: number): void {
-    clearTimeout(this.#timer);
-    // A longer time than a timer takes would be none at all.
-    this.#timer = setTimeout(() => this.#loop.trigger(), Math.min(ms, 2 ** 31 - 1));
-    this.#timer.unref();
-  }
-
-  async #dealWith(name: string): Promise<void> {
-    const { settings, now } = this.#options;
-    const node = this.nodes.get(name);
+  async #reconcile(name: string): Promise<void> {
+    const { settings, clock, state } = this.#options;
+    const now = clock.monotonic();
+    const node = this.#node(name);
     const [config, ...others] = this.configs.of(name);
     for (const other of others) await this.#reports.report(other, conflict(other, config));
     if (!node) {
@@ -218,61 +213,61 @@ export class Reconciler {
       if (config) await this.#reports.report(config, SWITCHED_OFF);
       return;
     }
-    const wish = enabled && config ? desiredStateOf(config, node, defaultProfile) : undefined;
+    const wanted = enabled && config ? desiredStateOf(config, node, defaultProfile) : undefined;
     const phase = phaseOf(node);
     const memory = this.#phases.get(name);
-    const since = memory?.phase === phase ? memory.since : now();
+    const since = memory?.phase === phase ? memory.since : now;
     if (memory?.phase !== phase) this.#phases.set(name, { phase, since });
-    const marked = new Set([...this.nodes.inTransition, ...this.#beginning]);
+    const changing = new Set([...this.#inTransition, ...this.#beginning]);
     const step = nextStep({
       node,
-      desired: wish?.desired,
-      gpuPods: this.pods.on(name),
-      elapsed: now() - since,
+      desired: wanted?.desired,
+      gpuPods: this.#pods.on(name),
+      elapsed: now - since,
       age: this.#keys.ages(),
-      mayBegin: marked.has(name) || marked.size < most(this.nodes.size),
+      mayBegin: changing.has(name) || changing.size < most(state.nodes.size),
       drainGivenUp: this.#hasGivenUp(name, config, times.retry),
       times,
     });
-    const phaseStatus = step.phaseStatus ?? wish?.phaseStatus;
-    const more = await this.#carryOut(name, config, step);
-    // What follows at once is told at once: only where it comes to a rest does anybody read it.
+    const phaseStatus = step.phaseStatus ?? wanted?.phaseStatus;
+    const more = await this.#perform(name, config, step);
+    // What follows at once is reported at once: people only read where it comes to a rest.
     if (config && phaseStatus && (step.do === 'nothing' || step.do === 'evict')) {
       const message = more === undefined ? phaseStatus.message : `${phaseStatus.message}; ${more}`;
-      await this.#reports.report(config, wish?.phaseStatus ?? { ...phaseStatus, message }, wish?.rejection);
+      await this.#reports.report(config, wanted?.phaseStatus ?? { ...phaseStatus, message }, wanted?.rejection);
     }
   }
 
   #hasGivenUp(name: string, config: NodeConfig | undefined, ms: number): boolean {
     const last = this.#drainsGivenUp.get(name);
-    return last !== undefined && last.wish === wishKey(config) && this.#options.now() - last.at < ms;
+    return last !== undefined && last.desired === desiredKey(config) && this.#options.clock.monotonic() - last.at < ms;
   }
 
-  /** What is to be said besides the step's own sentence. */
-  async #carryOut(name: string, config: NodeConfig | undefined, step: Step): Promise<string | undefined> {
+  /** Does the step; what is to be said besides its own sentence. */
+  async #perform(name: string, config: NodeConfig | undefined, step: Step): Promise<string | undefined> {
     const { client, lease, settings } = this.#options;
     if (step.phaseStatus?.reason === 'Queued') this.#queued.add(name);
     switch (step.do) {
       case 'nothing':
-        if (step.wakeMs !== undefined) this.#wake(name, step.wakeMs);
+        if (step.wakeMs !== undefined) this.#queue.addAfter(name, step.wakeMs);
         return undefined;
       case 'write-keys': {
         try {
           await this.#keys.add(step.plugin, step.mig);
         } catch (error) {
           if (!(error instanceof ConfigMapStoreError) && !isForGood(error)) throw error;
-          const phase = this.nodes.get(name)?.transition ? 'Configuring' : 'Pending';
+          const phase = this.#node(name)?.transition ? 'Configuring' : 'Pending';
           const { namespace, configMaps } = settings();
           const message = `${(error as Error).message} (ConfigMaps ${configMaps.plugin} and ${configMaps.mig} in ${namespace})`;
           if (config) await this.#reports.report(config, { phase, reason: 'ConfigMapUnusable', message });
-          this.#wake(name, settings().times.evict);
+          this.#queue.addAfter(name, settings().times.evict);
           return undefined;
         }
         this.#look(name);
         return undefined;
       }
       case 'evict': {
-        this.#wake(name, step.wakeMs);
+        this.#queue.addAfter(name, step.wakeMs);
         const refusals = new Set<string>();
         for (const pod of step.pods) {
           const refused = await evict(client, pod, () => lease.isHeld);
@@ -281,15 +276,15 @@ export class Reconciler {
         return [...refusals].sort()[0];
       }
       case 'patch': {
-        const mark = this.nodes.get(name)?.transition;
-        if (step.doing === 'tell' && mark && !(await this.#keys.has(mark))) this.#look(name);
+        const transition = this.#node(name)?.transition;
+        if (step.doing === 'tell' && transition && !(await this.#keys.has(transition))) this.#look(name);
         else await this.#patch(name, config, step.doing, step.patch, step.phaseStatus);
         return undefined;
       }
     }
   }
 
-  /** One request, on the very object that the step was found for: if that has changed, it is found anew. */
+  /** One request, on the very object that the step was found for: if that has changed, it is found again. */
   async #patch(
     name: string,
     config: NodeConfig | undefined,
@@ -297,27 +292,28 @@ export class Reconciler {
     { unschedulable, ...metadata }: NodePatch,
     phaseStatus: PhaseStatus | undefined,
   ): Promise<void> {
-    const { client, lease, log, metrics, now, settings } = this.#options;
+    const { client, lease, log, metrics, clock, settings, state } = this.#options;
     if (doing === 'begin') this.#beginning.add(name);
     try {
-      const resourceVersion = this.nodes.versionOf(name);
+      const resourceVersion = state.nodes.versionOf(name);
       const body = {
         metadata: { ...metadata, resourceVersion },
         ...(unschedulable !== undefined && { spec: { unschedulable } }),
       };
       const path = `/api/v1/nodes/${encodeURIComponent(name)}`;
       const reply = await client.json('PATCH', path, { body, contentType: MERGE, maySend: () => lease.isHeld });
-      this.nodes.feed.changed(reply);
+      state.nodes.accept(reply);
     } catch (error) {
       // Others have waited for it.
       if (doing === 'begin') this.#nextInQueue();
       if (!(error instanceof KubeError) || (error.status !== 409 && error.status !== 404)) throw error;
-      this.#wake(name, AGAIN_MS);
+      this.#queue.addAfter(name, AGAIN_MS);
       return;
     } finally {
       this.#beginning.delete(name);
     }
-    if (phaseStatus?.reason === 'DrainTimeout') this.#drainsGivenUp.set(name, { at: now(), wish: wishKey(config) });
+    if (phaseStatus?.reason === 'DrainTimeout')
+      this.#drainsGivenUp.set(name, { at: clock.monotonic(), desired: desiredKey(config) });
     const message =
       phaseStatus?.message ?? (settings().enabled ? 'nothing is wanted of it any more' : SWITCHED_OFF.message);
     log.info(
@@ -325,7 +321,7 @@ export class Reconciler {
       `partition of ${name}: ${message}`,
     );
     const news = NEWS[doing];
-    if (doing === 'repair') metrics.repairs.inc({ reason: reasonOfLast(this.nodes.get(name)?.transition?.repairs) });
+    if (doing === 'repair') metrics.repairs.inc({ reason: reasonOfLast(this.#node(name)?.transition?.repairs) });
     if (news?.result) {
       metrics.transitions.inc({ result: news.result });
     }
@@ -348,7 +344,7 @@ function reasonOfLast(repairs: readonly string[] | undefined): string {
   return repairs?.at(-1)?.split(': ')[0] ?? 'unknown';
 }
 
-function wishKey(config: NodeConfig | undefined): string {
+function desiredKey(config: NodeConfig | undefined): string {
   return `${config?.uid} ${config?.generation}`;
 }
 

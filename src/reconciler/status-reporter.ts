@@ -6,8 +6,8 @@ import type { Rejection } from '../core/partitioning/desired-partition.ts';
 import { type EventContent, EventRecorder } from '../kube/event-recorder.ts';
 import { type KubeClient, KubeError } from '../kube/kube-client.ts';
 import type { Lease } from '../kube/lease.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
 import type { GpuPods } from '../state/gpu-pods.ts';
-import type { NodeConfigStore, NodeStore } from '../state/node-config-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ReconcilerMetrics } from '../telemetry/metrics.ts';
 import { nodeConfigStatus } from './node-config-status.ts';
@@ -16,8 +16,7 @@ import type { PhaseStatus } from './step.ts';
 export interface StatusReporterOptions {
   readonly client: Pick<KubeClient, 'json'>;
   readonly lease: Pick<Lease, 'isHeld'>;
-  readonly nodes: NodeStore;
-  readonly configs: NodeConfigStore;
+  readonly state: Pick<ClusterState, 'nodes' | 'nodeConfigs'>;
   readonly pods: GpuPods;
   /** Of the planner, by node. */
   readonly recommendations: ReadonlyMap<string, string>;
@@ -50,12 +49,12 @@ export class StatusReporter {
 
   /** @throws KubeError */
   async report(config: NodeConfig, phaseStatus: PhaseStatus, rejection?: Rejection): Promise<void> {
-    const { client, lease, nodes, configs, pods, recommendations, date, metrics, log } = this.#options;
+    const { client, lease, state, pods, recommendations, date, metrics, log } = this.#options;
     // Another look may have written it in the meantime.
-    const current = configs.get(config.name);
+    const current = state.nodeConfigs.get(config.name);
     if (!current) return;
     const name = current.nodeName ?? '';
-    const node = nodes.get(name);
+    const node = state.nodes.get(name)?.observed;
     const recommendation = recommendations.get(name);
     const facts = { config: current, phaseStatus, rejection, node, gpuPods: pods.on(name), recommendation };
     const status = nodeConfigStatus(facts, date());
@@ -65,7 +64,7 @@ export class StatusReporter {
     try {
       const contentType = 'application/json-patch+json';
       const reply = await client.json('PATCH', path, { body, contentType, maySend: () => lease.isHeld });
-      configs.feed.changed(reply);
+      state.nodeConfigs.accept(reply);
       metrics.statusWrites.inc();
     } catch (error) {
       if (error instanceof KubeError && error.status === 404) return;

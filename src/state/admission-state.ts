@@ -1,152 +1,71 @@
-/** What the API server says of nodes, policies and namespaces, as admission sees it. Fed by reflectors, read by `evaluateAdmission`. */
+/** The cluster in the eyes of admission: views on its state, under the configuration in force. Read by `evaluateAdmission`. */
 
-import { z } from 'zod';
 import type { AdmissionConfiguration } from '../api/admission-settings.ts';
-import { formatIssues, nodeSchema } from '../api/kubernetes.ts';
-import { type Guard, parseLimitRange, parseQuota } from '../api/namespace-guards.ts';
-import { parseSharingPolicy } from '../api/sharing-policy.ts';
 import { byPrecedence } from '../core/admission/policies.ts';
 import type { SharingPolicy } from '../core/admission/policy.ts';
-import { type OfferingNode, SlotIndex } from '../core/admission/slot-index.ts';
-import type { Labels } from '../core/label-selector.ts';
-import type { Feed, OnInvalidObject } from './cluster-state.ts';
+import { SlotIndex } from '../core/admission/slot-index.ts';
+import type { ClusterState, NamespacedRecord } from './cluster-state.ts';
 import type { AdmissionView, HistoryOf } from './evaluate-admission.ts';
-import { projectNode } from './projection.ts';
-import { recordFeed } from './record-feed.ts';
-
-const namespaceSchema = z.object({
-  metadata: z.object({ name: z.string(), labels: z.record(z.string(), z.string()).nullish() }),
-});
-const namedSchema = z.object({ metadata: z.object({ name: z.string() }) });
+import type { Store } from './store.ts';
 
 export class AdmissionState {
-  readonly nodes: Feed;
-  readonly policies: Feed;
-  readonly namespaces: Feed;
-  readonly limitRanges: Feed;
-  readonly quotas: Feed;
-  readonly #book: SlotIndex;
-  readonly #policies = new Map<string, SharingPolicy>();
-  readonly #namespaces = new Map<string, Labels>();
-  readonly #limitRanges = new Guards<boolean>();
-  readonly #quotas = new Guards<readonly string[]>();
+  readonly #cluster: ClusterState;
+  readonly #slots: SlotIndex;
+  readonly #limitRanges: (namespace: string) => readonly boolean[];
+  readonly #quotas: (namespace: string) => readonly (readonly string[])[];
   #configuration: AdmissionConfiguration;
   #inOrder: readonly SharingPolicy[] | undefined;
 
-  /** @param changed told after each change */
-  constructor(configuration: AdmissionConfiguration, complain: OnInvalidObject, changed: () => void = () => {}) {
+  constructor(cluster: ClusterState, configuration: AdmissionConfiguration) {
+    this.#cluster = cluster;
     this.#configuration = configuration;
-    this.#book = new SlotIndex(configuration.offers);
-    this.nodes = recordFeed<OfferingNode>({
-      read: (object) => {
-        const parsed = nodeSchema.safeParse(object);
-        if (!parsed.success) {
-          complain('a node cannot be read and is left out', { faults: formatIssues(parsed.error) });
-          const named = namedSchema.safeParse(object);
-          return named.success ? { key: named.data.metadata.name, record: undefined } : undefined;
-        }
-        const { metadata } = parsed.data;
-        const inventory = projectNode(parsed.data, this.#configuration.oversubscribe);
-        return { key: metadata.name, record: inventory && { inventory, labels: metadata.labels ?? {} } };
-      },
-      set: (_name, node) => {
-        this.#book.set(node);
-        changed();
-      },
-      delete: (name) => {
-        this.#book.delete(name);
-        changed();
-      },
+    this.#slots = new SlotIndex(configuration.offers);
+    cluster.nodes.follow(({ key, before, after }) => {
+      if (!after?.inventory) this.#slots.delete(key);
+      else if (after.inventory !== before?.inventory || after.labels !== before.labels) {
+        this.#slots.set({ inventory: after.inventory, labels: after.labels });
+      }
     });
-    this.policies = recordFeed<SharingPolicy>({
-      read: (object) => {
-        const named = namedSchema.safeParse(object);
-        if (!named.success) return undefined;
-        const { name } = named.data.metadata;
-        const parsed = parseSharingPolicy(object);
-        // Its status says so as well: whoever wrote it looks there.
-        if (!parsed.ok) complain('a GPUSharingPolicy cannot be read and is left out', { name, faults: parsed.reason });
-        return { key: name, record: parsed.ok ? parsed.value : undefined };
-      },
-      set: (name, policy) => {
-        this.#policies.set(name, policy);
-        this.#inOrder = undefined;
-        changed();
-      },
-      delete: (name) => {
-        this.#policies.delete(name);
-        this.#inOrder = undefined;
-        changed();
-      },
+    cluster.policies.subscribe(() => {
+      this.#inOrder = undefined;
     });
-    this.namespaces = recordFeed<Labels>({
-      read: (object) => {
-        const parsed = namespaceSchema.safeParse(object);
-        return parsed.success
-          ? { key: parsed.data.metadata.name, record: parsed.data.metadata.labels ?? {} }
-          : undefined;
-      },
-      set: (name, labels) => {
-        this.#namespaces.set(name, labels);
-        changed();
-      },
-      delete: (name) => {
-        this.#namespaces.delete(name);
-        changed();
-      },
-    });
-    this.limitRanges = this.#limitRanges.feed(parseLimitRange);
-    this.quotas = this.#quotas.feed(parseQuota);
+    this.#limitRanges = byNamespace(cluster.limitRanges);
+    this.#quotas = byNamespace(cluster.quotas);
   }
 
-  /** Takes another configuration from now on. @returns whether all nodes have to be told of again */
-  configure(configuration: AdmissionConfiguration): boolean {
-    const otherNodes = configuration.oversubscribe !== this.#configuration.oversubscribe;
+  /** Takes another configuration from now on. */
+  configure(configuration: AdmissionConfiguration): void {
     this.#configuration = configuration;
-    this.#book.setOptions(configuration.offers);
-    return otherNodes;
+    this.#slots.setOptions(configuration.offers);
   }
 
+  /** What a decision is made from, as of now. */
   view(historyOf: HistoryOf = () => undefined): AdmissionView {
-    this.#inOrder ??= byPrecedence(this.#policies.values());
+    this.#inOrder ??= byPrecedence(this.#readable());
     return {
       settings: this.#configuration.settings,
-      offers: (placement) => this.#book.offers(placement),
+      offers: (constraints) => this.#slots.offers(constraints),
       policies: this.#inOrder,
       guardsOf: (namespace) => ({
-        limited: this.#limitRanges.of(namespace).some(Boolean),
-        counted: new Set(this.#quotas.of(namespace).flat()),
+        limited: this.#limitRanges(namespace).some(Boolean),
+        counted: new Set(this.#quotas(namespace).flat()),
       }),
-      namespaceLabels: (namespace) => this.#namespaces.get(namespace),
+      namespaceLabels: (namespace) => this.#cluster.namespaces.get(namespace),
       historyOf,
     };
   }
+
+  *#readable(): Iterable<SharingPolicy> {
+    for (const { parsed } of this.#cluster.policies.values()) if (parsed.ok) yield parsed.value;
+  }
 }
 
-/** Objects of a namespace, by it and by their names. */
-class Guards<T> {
-  readonly #byNamespace = new Map<string, Map<string, T>>();
-
-  feed(parse: (object: unknown) => Guard<T> | undefined): Feed {
-    return recordFeed<Guard<T>>({
-      read: (object) => {
-        const guard = parse(object);
-        return guard && { key: guard.key, record: guard };
-      },
-      set: (key, { namespace, value }) => {
-        const here = this.#byNamespace.get(namespace) ?? new Map<string, T>();
-        this.#byNamespace.set(namespace, here.set(key, value));
-      },
-      delete: (key) => {
-        const namespace = key.slice(0, key.indexOf('/'));
-        const here = this.#byNamespace.get(namespace);
-        here?.delete(key);
-        if (here?.size === 0) this.#byNamespace.delete(namespace);
-      },
-    });
-  }
-
-  of(namespace: string): T[] {
-    return [...(this.#byNamespace.get(namespace)?.values() ?? [])];
-  }
+/** What the objects of each namespace say. */
+function byNamespace<T>(store: Store<NamespacedRecord<T>>): (namespace: string) => readonly T[] {
+  const all = new Map<string, Map<string, T>>();
+  store.follow(({ key, before, after }) => {
+    if (before) all.get(before.namespace)?.delete(key);
+    if (after) all.set(after.namespace, (all.get(after.namespace) ?? new Map()).set(key, after.value));
+  });
+  return (namespace) => [...(all.get(namespace)?.values() ?? [])];
 }

@@ -1,16 +1,15 @@
 /**
  * Compares the ledger with what the API server says now, as kube-scheduler's cache comparer does. Lists
  * and watches cannot disagree for long, unless something is wrong with one of them, or with us: what
- * is found twice is told, counted and healed.
+ * is found twice is reported, counted and mended by a resync.
  */
 
 import { setImmediate as turn } from 'node:timers/promises';
-import { toApiError } from '../api/errors.ts';
-import { nodeSchema, podSchema } from '../api/kubernetes.ts';
-import type { Allocation, Ledger } from '../core/ledger.ts';
+import type { Allocation } from '../core/ledger.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { listPages } from '../kube/list.ts';
-import { projectNode, projectPod } from './projection.ts';
+import type { ClusterState } from './cluster-state.ts';
+import { sameData } from './same-data.ts';
 
 export interface Difference {
   /**
@@ -28,9 +27,9 @@ export interface Difference {
 
 export interface CacheComparerOptions {
   readonly client: Pick<KubeClient, 'json'>;
-  readonly ledger: Ledger;
+  readonly state: Pick<ClusterState, 'ledger' | 'nodes' | 'pods'>;
   /** Lists once more: after it the ledger says what the API server says. */
-  readonly relist: () => void;
+  readonly resync: () => void;
   /** Waits between two looks, so that the watch can catch up; rejects when it is time to end. */
   readonly pause: () => Promise<void>;
   readonly signal: AbortSignal;
@@ -48,7 +47,7 @@ export class CacheComparer {
   }
 
   /**
-   * What differs, healed by now or as soon as the next list is in; whoever asks while a comparison is under way gets its result.
+   * What differs, mended by now or as soon as the next list is in; whoever asks while a comparison is under way gets its result.
    * @throws KubeError if the API server cannot be asked
    */
   compare(): Promise<readonly Difference[]> {
@@ -65,13 +64,13 @@ export class CacheComparer {
     await this.#options.pause();
     const second = await this.#look();
     const lasting = [...second].filter(([key]) => first.has(key)).map(([, difference]) => difference);
-    this.#heal(lasting);
+    this.#resync(lasting);
     return lasting;
   }
 
-  #heal(differences: readonly Difference[]): void {
-    for (const { kind, name } of differences) if (kind === 'slots') this.#options.ledger.placeAgain(name);
-    if (differences.some(({ kind }) => kind !== 'slots')) this.#options.relist();
+  #resync(differences: readonly Difference[]): void {
+    for (const { kind, name } of differences) if (kind === 'slots') this.#options.state.ledger.placeAgain(name);
+    if (differences.some(({ kind }) => kind !== 'slots')) this.#options.resync();
   }
 
   async #look(): Promise<Map<string, Difference>> {
@@ -84,18 +83,20 @@ export class CacheComparer {
   }
 
   async #lookAtNodes(note: (difference: Difference) => void): Promise<void> {
-    const { client, ledger, signal } = this.#options;
+    const { client, state, signal } = this.#options;
+    const { ledger } = state;
     const seen = new Set<string>();
     for await (const { items } of listPages({ client, path: '/api/v1/nodes', signal })) {
       for (const item of items) {
-        const node = nodeSchema.safeParse(item).data;
-        const inventory = node && projectNode(node);
+        // Read as the watch's are, by the settings in force.
+        const inventory = state.nodes.peek(item)?.inventory;
         if (!inventory) continue;
         const { name } = inventory;
         seen.add(name);
         const known = ledger.find(name)?.inventory;
+        if (sameData(inventory, known)) continue;
         const [truth, ours] = [inventory, known].map((each) => JSON.stringify(each) ?? NOTHING) as [string, string];
-        if (truth !== ours) note({ kind: known ? 'different' : 'missing', object: 'node', name, truth, ledger: ours });
+        note({ kind: known ? 'different' : 'missing', object: 'node', name, truth, ledger: ours });
       }
       await turn();
     }
@@ -105,18 +106,26 @@ export class CacheComparer {
   }
 
   async #lookAtPods(note: (difference: Difference) => void): Promise<void> {
-    const { client, ledger, signal } = this.#options;
+    const { client, state, signal } = this.#options;
+    const { ledger } = state;
     const seen = new Set<string>();
     for await (const { items } of listPages({ client, path: '/api/v1/pods', signal })) {
       for (const item of items) {
-        const pod = readPod(item);
-        if (!pod || pod.node === undefined || pod.finished || pod.request.resources.length === 0) continue;
+        const pod = state.pods.peek(item);
+        const request = pod?.gpu?.request;
+        if (!request || pod.node === undefined || pod.finished) continue;
         seen.add(pod.uid);
         const known = ledger.allocationOf(pod.uid);
-        const truth = describe(pod.node, pod.request.resources);
+        const truth = describe(pod.node, request.resources);
         const ours = known ? describe(known.node, known.holdings) : NOTHING;
         if (truth !== ours)
-          note({ kind: known ? 'different' : 'missing', object: 'pod', name: pod.key, truth, ledger: ours });
+          note({
+            kind: known ? 'different' : 'missing',
+            object: 'pod',
+            name: `${pod.namespace}/${pod.name}`,
+            truth,
+            ledger: ours,
+          });
       }
       await turn();
     }
@@ -128,7 +137,7 @@ export class CacheComparer {
   }
 
   async #lookAtSums(note: (difference: Difference) => void): Promise<void> {
-    const { ledger } = this.#options;
+    const { ledger } = this.#options.state;
     let looks = 0;
     for (const { name, pools } of [...ledger.nodes()]) {
       for (const { resource, slots } of pools) {
@@ -153,17 +162,6 @@ export class CacheComparer {
 }
 
 const NOTHING = 'nothing';
-
-function readPod(item: unknown) {
-  const pod = podSchema.safeParse(item).data;
-  try {
-    return pod && projectPod(pod);
-  } catch (error) {
-    // Left out of the ledger as well, where it is told.
-    if (toApiError(error).code !== 'InvalidQuantity') throw error;
-    return undefined;
-  }
-}
 
 function describe(node: string, parts: readonly Pick<Allocation['holdings'][number], 'resource' | 'count'>[]): string {
   return `${parts.map(({ resource, count }) => `${count} ${resource}`).join(' + ')} on ${node}`;

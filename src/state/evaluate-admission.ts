@@ -3,7 +3,13 @@
  * missed pods all ask here.
  */
 
-import { admissionPodSchema, isPinned, nodeConstraintsOf, workloadSignals } from '../api/admission-pod.ts';
+import {
+  type AdmissionPod,
+  admissionPodSchema,
+  isPinned,
+  nodeConstraintsOf,
+  workloadSignals,
+} from '../api/admission-pod.ts';
 import { toApiError } from '../api/errors.ts';
 import { formatIssues } from '../api/kubernetes.ts';
 import { parsePodOptions } from '../api/pod-options.ts';
@@ -21,7 +27,7 @@ import type { NodeConstraints } from '../core/admission/slot-index.ts';
 import type { SlotOffer } from '../core/admission/slot-offer.ts';
 import { inferWorkloadType } from '../core/admission/workload-type.ts';
 import { equalTo, type Labels } from '../core/label-selector.ts';
-import { requestOf } from './projection.ts';
+import { requestOf } from './gpu-request.ts';
 
 /** What a decision is made from besides the pod, as of now. */
 export interface AdmissionView {
@@ -66,12 +72,17 @@ export function evaluateAdmission(
 ): AdmissionResult {
   const parsed = admissionPodSchema.safeParse(object);
   if (!parsed.success) return { ok: false, pod: '', faults: [formatIssues(parsed.error)], unreadable: true };
-  const { metadata, spec } = parsed.data;
+  return evaluatePod(parsed.data, namespace, view);
+}
+
+/** The same for a pod that has been parsed. */
+export function evaluatePod(parsed: AdmissionPod, namespace: string | undefined, view: AdmissionView): AdmissionResult {
+  const { metadata, spec } = parsed;
   const home = namespace ?? metadata.namespace ?? '';
   const pod = `${home}/${metadata.name ?? `${metadata.generateName ?? ''}*`}`;
   let requested: Map<string, number>;
   try {
-    requested = new Map(requestOf(parsed.data).map(({ resource, count }) => [resource, count]));
+    requested = new Map(requestOf(parsed).map(({ resource, count }) => [resource, count]));
   } catch (error) {
     return { ok: false, pod, faults: [toApiError(error).message], unreadable: true };
   }
@@ -83,8 +94,8 @@ export function evaluateAdmission(
     return { ok: false, pod, faults: wishFaults, unreadable: false };
   }
 
-  const workload = workloadOf(parsed.data, home);
-  const placement = nodeConstraintsOf(parsed.data);
+  const workload = workloadOf(parsed, home);
+  const constraints = nodeConstraintsOf(parsed);
   const past = view.historyOf(workload);
   const decision = decide({
     pod: {
@@ -93,16 +104,16 @@ export function evaluateAdmission(
       labels: metadata.labels ?? {},
       requested,
       schedulerName: spec.schedulerName || 'default-scheduler',
-      pinned: isPinned(parsed.data),
+      pinned: isPinned(parsed),
       priority: spec.priority ?? 0,
     },
     namespaceLabels,
     guards: view.guardsOf(home),
     policies: view.policies,
-    offersOn: (nodeSelector) => view.offers(confine(placement, nodeSelector)),
+    offersOn: (nodeSelector) => view.offers(confine(constraints, nodeSelector)),
     history: past?.known ? past.history : undefined,
     ...(past && !past.known && { noHistory: past.why }),
-    inferred: inferWorkloadType(workloadSignals(parsed.data)),
+    inferred: inferWorkloadType(workloadSignals(parsed)),
     settings: view.settings,
   });
   return { ok: true, pod, workload, decision, requested };

@@ -1,23 +1,18 @@
 /** A GPU node as its API object shows it: what NVIDIA's components say of it, and what we have written there. */
 
 import { z } from 'zod';
-import { GFD, NODE, PAUSED, TRIGGERS } from '../api/keys.ts';
-import { nodeSchema } from '../api/kubernetes.ts';
-import { gpuModelOf, productOf } from '../core/gpu-catalog.ts';
+import { MAX_GPUS_PER_NODE } from '../core/inventory.ts';
 import type { NodeGpus } from '../core/partitioning/desired-partition.ts';
 import { allocatableOf, type Partition, wholeGpus } from '../core/partitioning/partition.ts';
-import { isGpuResource, migProfileOf, migResource } from '../core/resources.ts';
-import { parseCount } from '../core/units.ts';
-
-/** Far above any machine. */
-const MAX_GPUS = 1024;
+import { migResource } from '../core/resources.ts';
+import type { ReplicaMode } from '../core/sharing-mode.ts';
 
 const layout = z.record(z.string(), z.int().min(1));
 const partitionSchema = z.object({
   /** null where MIG is off: JSON knows no undefined. */
   layouts: z
     .array(layout.nullable())
-    .max(MAX_GPUS)
+    .max(MAX_GPUS_PER_NODE)
     .transform((layouts) => layouts.map((each) => each ?? undefined)),
   sharing: z
     .object({ mode: z.enum(['mps', 'timeslicing']), replicas: z.int().min(2) })
@@ -67,59 +62,14 @@ export interface ObservedNode {
   readonly paused: readonly string[];
   /** GPU resources that are there at all, at 0 too. */
   readonly allocatable: Readonly<Record<string, number>>;
-  /** What GPU Feature Discovery says. */
-  readonly sharing: string | undefined;
+  /** How GPUs without MIG are shared, as the node says. */
+  readonly sharing: ReplicaMode | undefined;
   readonly replicas: number;
-  readonly migStrategy: string | undefined;
   /** Instances, by resource. */
   readonly migCounts: Readonly<Record<string, number>>;
   readonly cordoned: boolean;
   readonly transition: Transition | undefined;
   readonly lastApplied: LastApplied | undefined;
-}
-
-const withCordon = nodeSchema.extend({
-  spec: z.object({ unschedulable: z.boolean().nullish() }).nullish(),
-});
-
-/** Undefined for a node without GPUs, and for what is no node. */
-export function observe(object: unknown): ObservedNode | undefined {
-  const parsed = withCordon.safeParse(object);
-  if (!parsed.success) return undefined;
-  const { metadata, spec, status } = parsed.data;
-  const labels = metadata.labels ?? {};
-  const annotations = metadata.annotations ?? {};
-  const allocatable: Record<string, number> = {};
-  for (const [resource, text] of Object.entries(status?.allocatable ?? {})) {
-    const count = isGpuResource(resource) ? parseCount(text) : undefined;
-    if (count?.ok) allocatable[resource] = count.value;
-  }
-  const mark = parseJson(transitionSchema, annotations[NODE.transition]);
-  const gpus = gpusOf(labels);
-  // A mark that nobody can read still keeps pods away: it must not be overlooked.
-  if (!gpus && Object.keys(allocatable).length === 0 && annotations[NODE.transition] === undefined) return undefined;
-  const migCounts: Record<string, number> = {};
-  for (const [key, text] of Object.entries(labels)) {
-    const resource = key.endsWith('.count') ? key.slice(0, -'.count'.length) : '';
-    if (migProfileOf(resource) && /^\d{1,4}$/.test(text)) migCounts[resource] = Number(text);
-  }
-  return {
-    name: metadata.name,
-    gpus,
-    plugin: labels[TRIGGERS.plugin],
-    mig: labels[TRIGGERS.mig],
-    migState: labels[GFD.migConfigState],
-    paused: Object.keys(labels).filter((key) => key.startsWith(PAUSED.prefix) && labels[key] === PAUSED.value),
-    allocatable,
-    sharing: labels[GFD.sharingStrategy],
-    // It says 0 where MIG has every GPU. Source: k8s-device-plugin 0.20, `internal/lm`.
-    replicas: Math.max(1, Number(/^\d{1,4}$/.exec(labels[GFD.replicas] ?? '')?.[0] ?? 1)),
-    migStrategy: labels[GFD.migStrategy],
-    migCounts,
-    cordoned: spec?.unschedulable ?? false,
-    transition: mark ?? (annotations[NODE.transition] === undefined ? undefined : UNREADABLE),
-    lastApplied: parseJson(lastAppliedSchema, annotations[NODE.partition]),
-  };
 }
 
 /** Of a mark that somebody has written by hand: it is taken away. */
@@ -133,11 +83,14 @@ export const UNREADABLE: Transition = {
   cordoned: false,
 };
 
-function gpusOf(labels: Readonly<Record<string, string>>): NodeGpus | undefined {
-  const product = productOf(labels[GFD.product] ?? '');
-  const gpus = Number(/^\d{1,4}$/.exec(labels[GFD.count] ?? '')?.[0] ?? 0);
-  const memoryMiB = Number(/^\d{1,9}$/.exec(labels[GFD.memory] ?? '')?.[0] ?? gpuModelOf(product)?.memoryMiB ?? 0);
-  return product && gpus > 0 && gpus <= MAX_GPUS ? { product, gpus, memoryMiB } : undefined;
+/** The annotation `gpu-autoscaler.io/transition`; `UNREADABLE` if somebody has garbled it. */
+export function parseTransition(text: string | undefined): Transition | undefined {
+  return text === undefined ? undefined : (parseJson(transitionSchema, text) ?? UNREADABLE);
+}
+
+/** The annotation `gpu-autoscaler.io/partition`; undefined if it is absent, or cannot be read. */
+export function parseLastApplied(text: string | undefined): LastApplied | undefined {
+  return parseJson(lastAppliedSchema, text);
 }
 
 function parseJson<T>(schema: z.ZodType<T>, text: string | undefined): T | undefined {
@@ -176,8 +129,7 @@ function labelsAgree(node: ObservedNode, { layouts, sharing }: Partition): boole
   for (const layout of layouts) {
     for (const profile of Object.keys(layout ?? {})) if (!(migResource(profile) in node.migCounts)) return false;
   }
-  const strategy = sharing && (sharing.mode === 'mps' ? 'mps' : 'time-slicing');
-  if ((node.sharing ?? 'none') !== (strategy ?? 'none')) return false;
+  if (node.sharing !== sharing?.mode) return false;
   return node.replicas === (sharing?.replicas ?? 1);
 }
 

@@ -1,72 +1,34 @@
 /** GPU pods that kube-scheduler could not place for want of GPUs: what the planner answers. */
 
-import { z } from 'zod';
-import { admissionPodSchema, nodeConstraintsOf } from '../api/admission-pod.ts';
-import { WRITTEN } from '../api/keys.ts';
-import { hasFinished, type Toleration } from '../api/kubernetes.ts';
-import { type Workload, workloadOf } from '../api/workload.ts';
-import type { NodeConstraints } from '../core/admission/slot-index.ts';
 import type { GpuRequest } from '../core/request.ts';
-import type { Feed } from './cluster-state.ts';
-import { type Resources, resourcesOf } from './node-resource-usage.ts';
-import { projectPod } from './projection.ts';
-import { recordFeed } from './record-feed.ts';
+import type { PendingDetails, PodRecord } from './pod-record.ts';
+import type { Resources } from './resources.ts';
+import { sameData } from './same-data.ts';
+import type { Store } from './store.ts';
 
-export interface PendingPod {
+export interface PendingPod extends PendingDetails {
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
-  readonly priority: number;
-  /** ms since the epoch. */
-  readonly createdAt: number;
   readonly request: GpuRequest;
-  readonly placement: NodeConstraints;
-  readonly tolerations: readonly Toleration[];
+  /** cpu and memory that it asks for. */
   readonly size: Resources;
   /** The GPUSharingPolicy that governs it. */
   readonly policy: string | undefined;
-  readonly workload: Workload;
 }
 
-const pendingSchema = admissionPodSchema.extend({
-  metadata: admissionPodSchema.shape.metadata.extend({ uid: z.string().min(1) }),
-  spec: admissionPodSchema.shape.spec.extend({ schedulingGates: z.array(z.unknown()).nullish() }),
-  status: z
-    .object({
-      phase: z.string().nullish(),
-      conditions: z
-        .array(
-          z.object({
-            type: z.string(),
-            status: z.string(),
-            reason: z.string().nullish(),
-            message: z.string().nullish(),
-          }),
-        )
-        .nullish(),
-    })
-    .nullish(),
-});
-
 export class PendingPods {
-  readonly feed: Feed;
   readonly #pods = new Map<string, PendingPod>();
 
-  /** @param changed told after each change */
-  constructor(changed: () => void) {
-    this.feed = recordFeed<PendingPod>({
-      read: (object) => {
-        const parsed = pendingSchema.safeParse(object);
-        return parsed.success ? { key: parsed.data.metadata.uid, record: pending(parsed.data) } : undefined;
-      },
-      set: (uid, pod) => {
-        this.#pods.set(uid, pod);
-        changed();
-      },
-      delete: (uid) => {
-        this.#pods.delete(uid);
-        changed();
-      },
+  /** @param changed called after each change of a pod that waits, and when one begins or ends to wait */
+  constructor(pods: Store<PodRecord>, changed: () => void) {
+    pods.follow(({ key, before, after }) => {
+      if (before === after) return;
+      const pending = after && pendingPodOf(after);
+      if (sameData(pending, this.#pods.get(key))) return;
+      if (pending) this.#pods.set(key, pending);
+      else this.#pods.delete(key);
+      changed();
     });
   }
 
@@ -86,43 +48,11 @@ export class PendingPods {
   }
 }
 
+function pendingPodOf({ uid, namespace, name, resources: size, gpu }: PodRecord): PendingPod | undefined {
+  if (!gpu?.pending || !gpu.request) return undefined;
+  return { uid, namespace, name, size, request: gpu.request, policy: gpu.policy, ...gpu.pending };
+}
+
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** Undefined for a pod that is placed, over, on its way out, kept back by others, or waits for something else. */
-function pending(pod: z.infer<typeof pendingSchema>): PendingPod | undefined {
-  const { metadata, spec, status } = pod;
-  if (spec.nodeName || metadata.deletionTimestamp || (spec.schedulingGates?.length ?? 0) > 0) return undefined;
-  if (hasFinished(pod)) return undefined;
-  const verdict = status?.conditions?.find(({ type, status: is }) => type === 'PodScheduled' && is === 'False');
-  if (verdict?.reason !== 'Unschedulable' || !isForWantOfGpus(verdict.message ?? '')) return undefined;
-  let request: GpuRequest;
-  try {
-    ({ request } = projectPod(pod));
-  } catch {
-    return undefined;
-  }
-  if (request.resources.length === 0) return undefined;
-  return {
-    uid: metadata.uid,
-    namespace: metadata.namespace ?? '',
-    name: metadata.name ?? '',
-    priority: spec.priority ?? 0,
-    createdAt: Date.parse(metadata.creationTimestamp ?? '') || 0,
-    request,
-    placement: nodeConstraintsOf(pod),
-    tolerations: spec.tolerations ?? [],
-    size: resourcesOf(pod),
-    policy: metadata.annotations?.[WRITTEN.policy],
-    workload: workloadOf(pod, metadata.namespace ?? ''),
-  };
-}
-
-/**
- * Whether more slots, or other ones, would help on at least one node: kube-scheduler counts too few of a resource, or our
- * extender has refused nodes for what their GPUs are (sentences of `core/fit.ts`).
- */
-function isForWantOfGpus(message: string): boolean {
-  return /Insufficient nvidia\.com\/|nvidia\.com\/(gpu|mig-)|the pod was admitted for |MIG instance|GPU/.test(message);
 }

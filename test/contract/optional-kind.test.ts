@@ -7,6 +7,7 @@ import { SHARING_POLICIES } from '#src/api/custom-resources.ts';
 import { API_GROUP } from '#src/api/keys.ts';
 import { Reflector } from '#src/kube/reflector.ts';
 import { AdmissionState } from '#src/state/admission-state.ts';
+import { ClusterState } from '#src/state/cluster-state.ts';
 import { createCustom, installDefinitions, pathOf } from '../cluster/custom-resources.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { waitFor } from '../cluster/wait.ts';
@@ -16,11 +17,12 @@ tap.test('policies before their definition, with it, and after it', async (t) =>
   if (!cluster) return;
   const { client } = cluster;
   const configuration = admissionConfigurationOf(configurationSchema.parse({}), 'gpu-autoscaler-system');
-  const state = new AdmissionState(configuration, (why) => t.fail(why));
+  const state = new ClusterState((why) => t.fail(why));
+  const admission = new AdmissionState(state, configuration);
   const reflector = new Reflector({
     client,
     path: pathOf(SHARING_POLICIES),
-    ...state.policies,
+    store: state.policies,
     optional: true,
     absentMs: 200,
     random: () => 0.5,
@@ -28,7 +30,7 @@ tap.test('policies before their definition, with it, and after it', async (t) =>
   });
   t.teardown(() => reflector.stop());
   const names = () =>
-    state
+    admission
       .view()
       .policies.map(({ name }) => name)
       .join();

@@ -10,6 +10,7 @@ import { Binder } from '#src/extender/bind.ts';
 import { EquivalenceCache } from '#src/extender/equivalence-cache.ts';
 import { Requeuer } from '#src/extender/requeuer.ts';
 import { createExtenderServer } from '#src/extender/server.ts';
+import { systemClock } from '#src/kube/clock.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
 import { type ClusterFigures, createRegistry, extenderMetrics } from '#src/telemetry/metrics.ts';
 import { takeList } from './listing.ts';
@@ -72,7 +73,7 @@ export function makeExtender(options: MakeOptions = {}): Made {
     lease: () => true,
   });
   const log = pino({ level: 'silent' });
-  const requeuer = new Requeuer({ ledger: state.ledger, equivalenceCache, client, log, metrics, signal });
+  const requeuer = new Requeuer({ ledger: state.ledger, equivalenceCache, client, log, metrics, clock: systemClock });
   const server = createExtenderServer({
     log,
     registry,

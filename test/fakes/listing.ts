@@ -1,9 +1,9 @@
 /** A list that is at hand as a whole. */
 
-import type { Feed } from '#src/state/cluster-state.ts';
+import type { ReflectorStore } from '#src/kube/reflector.ts';
 
-export function takeList({ listing }: Feed, objects: readonly unknown[]): void {
-  const list = listing();
-  list.page(objects);
-  list.done();
+export function takeList(store: ReflectorStore, objects: readonly unknown[], resourceVersion = ''): void {
+  const list = store.replace();
+  list.add(objects);
+  list.finish(resourceVersion);
 }

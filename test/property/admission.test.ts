@@ -24,7 +24,7 @@ interface Container {
 
 function viewOf({ nodes, policies, configuration, history }: Omit<Case, 'pod' | 'namespace'>) {
   const world: World = { nodes, policies, configuration, namespaces: { staging: { environment: 'staging' } } };
-  return stateOf(world).state.view(() => history && { known: true, history });
+  return stateOf(world).admission.view(() => history && { known: true, history });
 }
 
 /** What the webhook says, and the pod as the API server would go on with it. */

@@ -148,8 +148,8 @@ class World {
   #tell(): void {
     if (this.#listing) return;
     const change = this.#untold.shift();
-    if (change?.type === 'DELETED') this.state.pods.deleted(change.object);
-    else if (change) this.state.pods.changed(change.object);
+    if (change?.type === 'DELETED') this.state.pods.delete(change.object);
+    else if (change) this.state.pods.update(change.object);
   }
 
   async #do(deed: Deed): Promise<void> {

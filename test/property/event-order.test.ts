@@ -53,14 +53,14 @@ tap.test('events in any order end in the state of a list, which then changes not
       const present = new Map<number, object>();
       const progress = lives.map((life) => life.values());
       for (const [step, i] of turns.entries()) {
-        if (step === nodesAt) for (const node of nodes) state.nodes.changed(node);
+        if (step === nodesAt) for (const node of nodes) state.nodes.update(node);
         const next = progress[i]?.next().value;
         if (next === 'gone') {
-          state.pods.deleted(present.get(i));
+          state.pods.delete(present.get(i));
           present.delete(i);
         } else {
           present.set(i, pod(`pod-${i}`, next));
-          state.pods.changed(present.get(i));
+          state.pods.update(present.get(i));
         }
       }
       takeList(state.nodes, nodes);

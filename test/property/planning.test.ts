@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import tap from 'tap';
 import { fit } from '#src/core/fit.ts';
-import type { NodeInventory, SharingMode } from '#src/core/inventory.ts';
+import type { NodeInventory } from '#src/core/inventory.ts';
 import { Ledger } from '#src/core/ledger.ts';
 import { cooldownOf, HOLD_MS } from '#src/core/partitioning/cooldown.ts';
 import {
@@ -18,6 +18,7 @@ import {
 import { plan } from '#src/core/partitioning/plan.ts';
 import type { Plan, PlanningInput, PlanningNode, PodDemand } from '#src/core/partitioning/plan-input.ts';
 import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
+import type { SharingMode } from '#src/core/sharing-mode.ts';
 import { node as inventoryOfFacts } from '../unit/make.ts';
 
 const RUNS = { numRuns: 1_000 };

@@ -9,7 +9,7 @@ import { allocatableOf, describePartition, type Partition, samePartition } from 
 import { seededRandom } from '#src/core/random.ts';
 import { nextStep, phaseOf } from '#src/reconciler/next-step.ts';
 import type { DesiredState, NodeSituation, PhaseStatus, Step } from '#src/reconciler/step.ts';
-import { observe } from '#src/state/observed-node.ts';
+import { observe } from '../objects/records.ts';
 import {
   MIG,
   MIXED,

@@ -13,7 +13,7 @@ export function nodeFacts(facts: Partial<NodeFacts> = {}): NodeFacts {
     gpus: 8,
     gpuMiB: 40_960,
     replicas: 1,
-    sharing: 'none',
+    sharing: undefined,
     allocatable: new Map([[WHOLE_GPU, 8]]),
     migMiB: new Map(),
     ...facts,

@@ -5,13 +5,13 @@ import { CONFIG_MAP, CUSTOM_RESOURCES } from '../../api/keys.ts';
 import { parseSharingPolicy } from '../../api/sharing-policy.ts';
 import { type KubeClient, KubeError } from '../../kube/kube-client.ts';
 import { listPages } from '../../kube/list.ts';
-import type { AdmissionState } from '../../state/admission-state.ts';
-import type { Feed } from '../../state/cluster-state.ts';
+import type { ReflectorStore } from '../../kube/reflector.ts';
+import type { ClusterState } from '../../state/cluster-state.ts';
 import { InputError } from '../input-error.ts';
 import type { Manifest } from './manifests.ts';
 
 /** @throws KubeError */
-export async function listCluster(state: AdmissionState, client: KubeClient): Promise<void> {
+export async function listCluster(state: ClusterState, client: KubeClient): Promise<void> {
   await Promise.all([
     takeAll(state.nodes, client, '/api/v1/nodes'),
     takeAll(state.namespaces, client, '/api/v1/namespaces'),
@@ -24,30 +24,34 @@ export async function listCluster(state: AdmissionState, client: KubeClient): Pr
   ]);
 }
 
-async function takeAll(feed: Feed, client: KubeClient, path: string): Promise<void> {
-  const list = feed.listing();
-  for await (const { items } of listPages({ client, path })) list.page(items);
-  list.done();
+async function takeAll(store: ReflectorStore, client: KubeClient, path: string): Promise<void> {
+  const list = store.replace();
+  let version = '';
+  for await (const { items, resourceVersion } of listPages({ client, path })) {
+    list.add(items);
+    version = resourceVersion;
+  }
+  list.finish(version);
 }
 
 /**
  * Takes what a snapshot, or a manifest beside the pods, tells of the cluster; the objects that say nothing of it.
  * @throws InputError for a policy that cannot be read: whoever wrote it is asking
  */
-export function takeManifests(state: AdmissionState, manifests: readonly Manifest[]): Manifest[] {
+export function takeManifests(state: ClusterState, manifests: readonly Manifest[]): Manifest[] {
   return manifests.filter(({ object, at }) => {
     if (object.kind === 'GPUSharingPolicy') {
       const parsed = parseSharingPolicy(object);
       if (!parsed.ok)
         throw new InputError(`${at()}: GPUSharingPolicy ${object.metadata?.name ?? ''}: ${parsed.reason}`);
     }
-    const feed = feedOf(state, object.kind);
-    feed?.changed(object);
-    return !feed;
+    const store = storeOf(state, object.kind);
+    store?.update(object);
+    return !store;
   });
 }
 
-function feedOf(state: AdmissionState, kind: string): Feed | undefined {
+function storeOf(state: ClusterState, kind: string): ReflectorStore | undefined {
   if (kind === 'Node') return state.nodes;
   if (kind === 'Namespace') return state.namespaces;
   if (kind === 'GPUSharingPolicy') return state.policies;

@@ -9,6 +9,7 @@ import { parseConfiguration } from '../../api/configuration-file.ts';
 import { CONFIG_MAP, SYSTEM_NAMESPACE } from '../../api/keys.ts';
 import { KubeClient } from '../../kube/kube-client.ts';
 import { AdmissionState } from '../../state/admission-state.ts';
+import { ClusterState } from '../../state/cluster-state.ts';
 import { type AdmissionView, evaluateAdmission } from '../../state/evaluate-admission.ts';
 import { HistoryProvider } from '../../telemetry/history/history-provider.ts';
 import { createLogger } from '../../telemetry/logger.ts';
@@ -71,15 +72,16 @@ async function decide(flags: Flags, { kubeConfig, now }: DecideDependencies): Pr
   const client = snapshots ? undefined : await clientOf(flags, kubeConfig);
   try {
     const configuration = await configurationOf(flags, client);
-    const state = new AdmissionState(admissionConfigurationOf(configuration, flags.systemNamespace), (why, details) =>
-      say(`${why}: ${JSON.stringify(details)}`),
-    );
+    const { oversubscribe } = configuration.sharing.timeSlicing;
+    const warn = (why: string, details: object) => say(`${why}: ${JSON.stringify(details)}`);
+    const state = new ClusterState(warn, { oversubscribe });
+    const admission = new AdmissionState(state, admissionConfigurationOf(configuration, flags.systemNamespace));
     if (client) await listCluster(state, client);
     takeManifests(state, snapshots ?? []);
     // Policies before pods: the order of files does not matter.
     const rest = takeManifests(state, given);
     const history = await historyOf(configuration);
-    const view = state.view((workload) => history?.of(workload));
+    const view = admission.view((workload) => history?.of(workload));
     const reports = rest.flatMap((manifest) => report(manifest, flags, view, now));
     if (reports.length === 0)
       throw new InputError('there is no pod, and nothing that makes pods, in what was given by -f');

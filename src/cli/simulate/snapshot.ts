@@ -17,8 +17,12 @@ import { effectiveAmount, type ResourceRequest } from '../../core/request.ts';
 import type { NodeSize, PackingDemand } from '../../core/scoring/packing-node.ts';
 import type { Workload } from '../../core/simulation/synthetic.ts';
 import { parseQuantity } from '../../core/units.ts';
-import { projectNode, requestOf } from '../../state/projection.ts';
+import { requestOf } from '../../state/gpu-request.ts';
+import { readNode } from '../../state/node-record.ts';
 import { InputError } from '../input-error.ts';
+
+/** As the extender reads nodes by default. */
+const READING = { oversubscribe: false };
 
 const listSchema = z.object({ kind: z.string(), items: z.array(z.looseObject({ kind: z.string() })) });
 
@@ -40,7 +44,12 @@ export function readSnapshot(file: SnapshotFile): Workload {
   for (const [i, item] of items.entries()) {
     if (item.kind === 'Node') {
       const node = read(nodeSchema, item, file, i);
-      const inventory = projectNode(node);
+      const inventory = readNode(
+        item,
+        READING,
+        () => undefined,
+        () => {},
+      )?.record?.inventory;
       if (nodes.some((other) => other.node.metadata.name === node.metadata.name)) {
         throw new InputError(`${file.name}: items.${i}: node ${JSON.stringify(node.metadata.name)} is listed twice`);
       }

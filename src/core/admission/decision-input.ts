@@ -1,8 +1,8 @@
 /** What a sharing decision is made from, and what comes out. Pure data; parsed and trusted. */
 
-import type { SharingMode } from '../inventory.ts';
 import type { LabelSelector, Labels } from '../label-selector.ts';
 import type { MigProfile } from '../mig/profile.ts';
+import type { SharingMode } from '../sharing-mode.ts';
 import type { MpsLimits } from './mps-limits.ts';
 import type { MpsConfig, SharingPolicy, TimeSlicingConfig } from './policy.ts';
 import type { SlotOffer } from './slot-offer.ts';

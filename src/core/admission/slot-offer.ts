@@ -1,9 +1,10 @@
 /** The kinds of slots that nodes offer, or could be configured to offer. */
 
 import { migClassOf, migProfiles, mostMpsClients } from '../gpu-catalog.ts';
-import type { NodeInventory, SharingMode } from '../inventory.ts';
+import { type NodeInventory, replicaMiB } from '../inventory.ts';
 import { compareMigProfiles, instanceMilli, type MigProfile, namedMiB, parseMigProfile } from '../mig/profile.ts';
 import { migProfileOf, migResource, SHARED_GPU } from '../resources.ts';
+import type { SharingMode } from '../sharing-mode.ts';
 import { usualReplicas } from './replicas.ts';
 
 export interface SlotOffer {
@@ -73,12 +74,12 @@ function possibleInstances({ product, gpuMiB }: NodeInventory): SlotOffer[] {
   });
 }
 
-function possibleSlots({ gpuMiB }: NodeInventory, mode: 'mps' | 'timeslicing', most: number): SlotOffer[] {
+function possibleSlots(node: NodeInventory, mode: 'mps' | 'timeslicing', most: number): SlotOffer[] {
   return usualReplicas(most).map((replicas) => ({
     mode,
     resource: SHARED_GPU,
     profile: undefined,
-    slotMiB: gpuMiB === undefined ? undefined : Math.floor(gpuMiB / replicas),
+    slotMiB: replicaMiB(mode, replicas, node),
     slotMilli: Math.floor(1000 / replicas),
     nodes: 0,
     possible: 1,

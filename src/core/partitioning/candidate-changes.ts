@@ -1,8 +1,8 @@
 /** Changes of one node, weighed by what they make room for. */
 
 import { fit } from '../fit.ts';
-import type { SharingMode } from '../inventory.ts';
 import { SHARED_GPU } from '../resources.ts';
+import type { SharingMode } from '../sharing-mode.ts';
 import { scaledRoom } from './candidate-node.ts';
 import { type DemandClass, mostReplicasOn } from './demand-class.ts';
 import type { NodeClass } from './node-class.ts';

@@ -1,10 +1,11 @@
 /** Demands as the planner works with them: weighed, and in the order in which they are served. */
 
 import { usualReplicas } from '../admission/replicas.ts';
-import type { SharingMode } from '../inventory.ts';
+import { replicaMiB } from '../inventory.ts';
 import { instanceMilli } from '../mig/profile.ts';
 import type { GpuRequest } from '../request.ts';
 import { migProfileOf, SHARED_GPU, WHOLE_GPU } from '../resources.ts';
+import type { SharingMode } from '../sharing-mode.ts';
 import { type GpuType, kindOf } from './gpu-type.ts';
 import type { Sharing } from './partition.ts';
 import type { PodDemand } from './plan-input.ts';
@@ -55,18 +56,14 @@ function weightOf({ resource, count, slotMilli, mostReplicas }: PodDemand, types
 }
 
 /** The most slots of one GPU, shared in that mode, that still suit such pods; undefined if it cannot be. */
-export function mostReplicasOn(
-  { demand }: DemandClass,
-  mode: Sharing['mode'],
-  { gpuMiB, mpsClients }: GpuType,
-): number | undefined {
+export function mostReplicasOn({ demand }: DemandClass, mode: Sharing['mode'], type: GpuType): number | undefined {
   const { resource, count, largestContainer = count, slotMiB = 0, slotMilli = 0 } = demand;
   if (resource !== SHARED_GPU || (demand.mode !== undefined && demand.mode !== mode)) return undefined;
   if (mode === 'mps' && largestContainer > 1) return undefined;
-  const most = mode === 'mps' ? Math.min(demand.mostReplicas, mpsClients) : demand.mostReplicas;
+  const most = mode === 'mps' ? Math.min(demand.mostReplicas, type.mpsClients) : demand.mostReplicas;
   const enough = (replicas: number) =>
     replicas >= 2 &&
-    Math.floor((gpuMiB ?? Number.POSITIVE_INFINITY) / replicas) >= slotMiB &&
+    (replicaMiB(mode, replicas, type) ?? Number.POSITIVE_INFINITY) >= slotMiB &&
     Math.floor(1000 / replicas) >= slotMilli;
   const replicas = Math.max(0, ...usualReplicas(most).filter(enough));
   return replicas > 0 ? replicas : undefined;

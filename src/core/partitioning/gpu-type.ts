@@ -23,6 +23,8 @@ export interface GpuType {
   readonly product: string;
   /** Memory of one GPU; undefined if nobody knows. */
   readonly gpuMiB: number | undefined;
+  /** A time-slice may use the memory of the whole GPU. */
+  readonly oversubscribe: boolean;
   /** Clients that MPS takes on one of them. */
   readonly mpsClients: number;
   /** undefined: it has none. */
@@ -118,15 +120,15 @@ function sum(layouts: readonly Multiset[], zero: Multiset): Multiset {
 export class GpuTypes {
   readonly #types = new Map<string, GpuType>();
 
-  of({ product, gpuMiB: told }: NodeInventory): GpuType {
-    const key = `${product} ${told}`;
+  of({ product, gpuMiB: told, oversubscribe = false }: NodeInventory): GpuType {
+    const key = `${product} ${told} ${oversubscribe}`;
     let type = this.#types.get(key);
     if (!type) {
       const model = gpuModelOf(product);
       const gpuMiB = told ?? model?.memoryMiB;
       const migClass = gpuMiB === undefined ? undefined : model?.migClass;
       const mig = migClass && gpuMiB !== undefined ? new MigType(new MigGeometry(migClass), gpuMiB) : undefined;
-      type = { product, gpuMiB, mpsClients: mostMpsClients(product), mig };
+      type = { product, gpuMiB, oversubscribe, mpsClients: mostMpsClients(product), mig };
       this.#types.set(key, type);
     }
     return type;

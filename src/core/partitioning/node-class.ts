@@ -1,7 +1,7 @@
 /** Nodes that are alike for a plan: whatever is thought out for one of them is so for all. */
 
-import type { SharingMode } from '../inventory.ts';
 import { migResource, SHARED_GPU, WHOLE_GPU } from '../resources.ts';
+import type { SharingMode } from '../sharing-mode.ts';
 import { type CandidateNode, inFixedOrder } from './candidate-node.ts';
 import { type DemandClass, modesFor, mostPods } from './demand-class.ts';
 import type { Partition } from './partition.ts';

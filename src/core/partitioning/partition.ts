@@ -101,7 +101,7 @@ export function allocatableOf({ layouts, sharing }: Partition): ReadonlyMap<stri
 
 /** The node as it will be, once it is done with. */
 export function inventoryWith(node: NodeInventory, partition: Partition): NodeInventory {
-  const { name, createdAt, product, gpus, gpuMiB } = node;
+  const { name, createdAt, product, gpus, gpuMiB, oversubscribe = false } = node;
   const after = inventoryOf({
     name,
     createdAt,
@@ -109,9 +109,10 @@ export function inventoryWith(node: NodeInventory, partition: Partition): NodeIn
     gpus,
     gpuMiB,
     replicas: partition.sharing?.replicas ?? 1,
-    sharing: partition.sharing?.mode ?? 'none',
+    sharing: partition.sharing?.mode,
     allocatable: allocatableOf(partition),
     migMiB: new Map(),
+    oversubscribe,
   });
   return after ?? { ...node, pools: [], inTransition: false };
 }

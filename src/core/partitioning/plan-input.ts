@@ -1,6 +1,7 @@
 /** What the planner is told, and what it answers. Data only. */
 
-import type { NodeInventory, SharingMode } from '../inventory.ts';
+import type { NodeInventory } from '../inventory.ts';
+import type { SharingMode } from '../sharing-mode.ts';
 import type { Partition } from './partition.ts';
 
 /** Pods that ask for the same, may go to the same nodes, and may share in the same way. */

@@ -1,6 +1,6 @@
 /** Why pods find no room: of all nodes, the one that comes nearest tells. */
 
-import type { SharingMode } from '../inventory.ts';
+import type { SharingMode } from '../sharing-mode.ts';
 import type { CandidateNode } from './candidate-node.ts';
 import { type DemandClass, modesFor } from './demand-class.ts';
 import type { GpuType } from './gpu-type.ts';

@@ -4,10 +4,10 @@ import { z } from 'zod';
 import { hasFinished, podSchema } from '../../api/kubernetes.ts';
 import { seededRandom } from '../../core/random.ts';
 import { type KubeClient, KubeError } from '../../kube/kube-client.ts';
-import { Reflector } from '../../kube/reflector.ts';
+import { Reflector, type ReflectorStore } from '../../kube/reflector.ts';
 import { Reflectors } from '../../kube/reflectors.ts';
-import { requestOf } from '../../state/projection.ts';
-import { recordFeed } from '../../state/record-feed.ts';
+import { requestOf } from '../../state/gpu-request.ts';
+import { Store } from '../../state/store.ts';
 import { type Faults, GpuNode, type GpuNodeSpec, type NodeIo, type PodOnNode } from './node.ts';
 import { type Clock, type Timing, within } from './timing.ts';
 import { Volumes } from './volumes.ts';
@@ -70,12 +70,12 @@ export class GpuFleet {
     for (const spec of options.nodes) {
       this.#nodes.set(spec.name, new GpuNode({ spec, io: this.#io(spec.name), clock, timing, random: this.#random }));
     }
-    const reflect = (path: string, feed: ReturnType<typeof recordFeed>) =>
-      new Reflector({ client, path, ...feed, random: Math.random, log: options.log });
+    const reflect = (path: string, store: ReflectorStore) =>
+      new Reflector({ client, path, store, random: Math.random, log: options.log });
     this.#reflectors = new Reflectors({
-      nodes: reflect('/api/v1/nodes', this.#nodeFeed()),
-      pods: reflect('/api/v1/pods', this.#podFeed()),
-      configMaps: reflect('/api/v1/configmaps', this.#configMapFeed()),
+      nodes: reflect('/api/v1/nodes', this.#nodeStore()),
+      pods: reflect('/api/v1/pods', this.#podStore()),
+      configMaps: reflect('/api/v1/configmaps', this.#configMapStore()),
     });
   }
 
@@ -133,35 +133,43 @@ export class GpuFleet {
     await this.#reflectors.stop();
   }
 
-  #nodeFeed() {
-    return recordFeed<Record<string, string>>({
+  #nodeStore() {
+    const store = new Store<Record<string, string>>({
       read: (object) => {
         const parsed = nodeSchema.safeParse(object);
         return parsed.success
-          ? { key: parsed.data.metadata.name, record: parsed.data.metadata.labels ?? {} }
+          ? { ...identity(object), key: parsed.data.metadata.name, record: parsed.data.metadata.labels ?? {} }
           : undefined;
       },
-      set: (name, labels) => this.#nodes.get(name)?.labelled(labels),
-      delete: () => {},
+      keyOf: (object) => identity(object).name,
     });
+    store.subscribe(({ key, before, after }) => {
+      if (after && after !== before) this.#nodes.get(key)?.labelled(after);
+    });
+    return store;
   }
 
-  #podFeed() {
-    return recordFeed<StoredPod>({
+  #podStore() {
+    const store = new Store<StoredPod>({
       read: (object) => {
         const parsed = storedPodSchema.safeParse(object);
         if (!parsed.success) return undefined;
         const { metadata, spec } = parsed.data;
         const { uid, namespace = '', name = '' } = metadata;
         const node = spec.nodeName;
-        if (!node) return { key: uid, record: undefined };
+        const { resourceVersion } = identity(object);
+        if (!node) return { key: uid, resourceVersion, record: undefined };
         const amounts = requestOf(parsed.data).map(({ resource, count }) => [resource, count] as const);
         const finished = hasFinished(parsed.data);
         const terminating = Boolean(metadata.deletionTimestamp);
         const pod = { uid, namespace, name, node, amounts, devices: new Map(amounts), finished, terminating };
-        return { key: uid, record: pod };
+        return { key: uid, resourceVersion, record: pod };
       },
-      set: (uid, pod) => {
+      keyOf: (object) => identity(object).uid,
+    });
+    store.subscribe(({ key: uid, before, after: pod }) => {
+      if (pod === before) return;
+      if (pod) {
         const node = this.#nodes.get(pod.node);
         if (!node) return;
         this.#homes.set(uid, pod.node);
@@ -170,12 +178,12 @@ export class GpuFleet {
           if (this.#stopping.signal.aborted) return;
           this.#options.log('a pod could not be told of', { pod: pod.name, error: error.message });
         });
-      },
-      delete: (uid) => {
-        this.#nodes.get(this.#homes.get(uid) ?? '')?.gone(uid);
-        this.#homes.delete(uid);
-      },
+        return;
+      }
+      this.#nodes.get(this.#homes.get(uid) ?? '')?.gone(uid);
+      this.#homes.delete(uid);
     });
+    return store;
   }
 
   /** Its containers end; then it holds nothing any more, and goes unless somebody else keeps it by a finalizer. */
@@ -187,17 +195,26 @@ export class GpuFleet {
     await client.json('DELETE', `/api/v1/namespaces/${namespace}/pods/${name}`, { body }).catch(unlessGone);
   }
 
-  #configMapFeed() {
-    return recordFeed<Record<string, string>>({
+  #configMapStore() {
+    const store = new Store<Record<string, string>>({
       read: (object) => {
         const parsed = configMapSchema.safeParse(object);
         if (!parsed.success) return undefined;
         const { metadata, data } = parsed.data;
-        return { key: `${metadata.namespace}/${metadata.name}`, record: data ?? {} };
+        const key = `${metadata.namespace}/${metadata.name}`;
+        return { key, resourceVersion: identity(object).resourceVersion, record: data ?? {} };
       },
-      set: (key, data) => this.#volumes.set(key, data),
-      delete: (key) => this.#volumes.delete(key),
+      keyOf: (object) => {
+        const { namespace, name } = identity(object);
+        return `${namespace}/${name}`;
+      },
     });
+    store.subscribe(({ key, before, after }) => {
+      if (after === before) return;
+      if (after) this.#volumes.set(key, after);
+      else this.#volumes.delete(key);
+    });
+    return store;
   }
 
   #io(name: string): NodeIo {
@@ -223,6 +240,22 @@ export class GpuFleet {
       log: (message, details = {}) => log(message, { node: name, ...details }),
     };
   }
+}
+
+const identitySchema = z.object({
+  metadata: z.object({
+    namespace: z.string().optional(),
+    name: z.string().optional(),
+    uid: z.string().optional(),
+    resourceVersion: z.string().optional(),
+  }),
+});
+
+function identity(
+  object: unknown,
+): z.infer<typeof identitySchema>['metadata'] & { resourceVersion: string | undefined } {
+  const { resourceVersion, ...rest } = identitySchema.safeParse(object).data?.metadata ?? {};
+  return { ...rest, resourceVersion };
 }
 
 /** The pod has gone in the meantime; another of its name may have come, whose uid differs. */

@@ -2,14 +2,16 @@
 
 import tap from 'tap';
 import { audit } from '#src/audit/audit.ts';
-import { GpuPodIndex } from '#src/state/gpu-pod-index.ts';
+import { UnmutatedPods } from '#src/state/unmutated-pods.ts';
 import { takeList } from '../../fakes/listing.ts';
+import { quietState } from '../../objects/records.ts';
 import { storedPod, viewOf } from './make.ts';
 
 function missed(metadata: object = {}, configuration: unknown = {}) {
-  const notes = new GpuPodIndex(() => {});
-  takeList(notes.feed, [storedPod({ uid: 'pod-1', nodeName: 'node', metadata })]);
-  return audit(notes, viewOf(configuration)).missed;
+  const { pods } = quietState();
+  const unmutated = new UnmutatedPods(pods, () => {});
+  takeList(pods, [storedPod({ uid: 'pod-1', nodeName: 'node', metadata })]);
+  return audit(unmutated.all(), viewOf(configuration)).missed;
 }
 
 const owner = (kind: string, name: string) => ({
@@ -68,17 +70,18 @@ for (const [what, metadata, configuration] of FINE) {
 tap.test(
   'a pod whose wishes cannot be read is told of as such: its author may never have seen the warning',
   async (t) => {
-    const notes = new GpuPodIndex(() => {});
+    const { pods } = quietState();
+    const unmutated = new UnmutatedPods(pods, () => {});
     const metadata = {
       annotations: { 'gpu-autoscaler.io/sharing-mode': 'magic', 'gpu-autoscaler.io/gpu-memory': 'much' },
     };
-    takeList(notes.feed, [storedPod({ uid: 'a', metadata }), storedPod({ uid: 'b' })]);
-    t.match(audit(notes, viewOf()).unclear, [
+    takeList(pods, [storedPod({ uid: 'a', metadata }), storedPod({ uid: 'b' })]);
+    t.match(audit(unmutated.all(), viewOf()).unclear, [
       { uid: 'a', namespace: 'team', name: 'a', faults: [/sharing-mode: "magic" is not one of/, /gpu-memory: "much"/] },
     ]);
-    t.equal(audit(notes, viewOf()).unclear.length, 1);
+    t.equal(audit(unmutated.all(), viewOf()).unclear.length, 1);
     const exempt = viewOf({ admissionWebhook: { exemptNamespaces: ['team'] } });
-    t.strictSame(audit(notes, exempt).unclear, [], 'but not in an exempt namespace');
+    t.strictSame(audit(unmutated.all(), exempt).unclear, [], 'but not in an exempt namespace');
   },
 );
 

@@ -3,6 +3,7 @@
 import { admissionConfigurationOf } from '#src/api/admission-settings.ts';
 import { configurationSchema } from '#src/api/configuration.ts';
 import { AdmissionState } from '#src/state/admission-state.ts';
+import { ClusterState } from '#src/state/cluster-state.ts';
 import type { AdmissionView } from '#src/state/evaluate-admission.ts';
 import { mpsNode } from '../../cluster/gpu-nodes.ts';
 import { gpuPod } from '../../cluster/pods.ts';
@@ -13,11 +14,11 @@ export const NOW = new Date('2026-01-02T03:04:05.678Z');
 /** Of a node with MPS; `configuration` as the file has it. */
 export function viewOf(configuration: unknown = {}): AdmissionView {
   const settings = admissionConfigurationOf(configurationSchema.parse(configuration), 'gpu-autoscaler-system');
-  const state = new AdmissionState(settings, (why) => {
+  const state = new ClusterState((why) => {
     throw new Error(why);
   });
   takeList(state.nodes, [mpsNode({ name: 'mps', gpus: 1, replicas: 8 })]);
-  return state.view();
+  return new AdmissionState(state, settings).view();
 }
 
 export interface StoredPodOptions {

@@ -2,12 +2,13 @@
 
 import tap from 'tap';
 import { parseSharingPolicy } from '#src/api/sharing-policy.ts';
-import { policyStatus, type StoredPolicy } from '#src/audit/policy-status.ts';
+import { policyStatus } from '#src/audit/policy-status.ts';
+import type { PolicyRecord } from '#src/state/policy-record.ts';
 import { NOW, viewOf } from './make.ts';
 
 const LATER = new Date(NOW.getTime() + 60_000);
 
-function stored(spec: object, more: Partial<StoredPolicy> = {}): StoredPolicy {
+function stored(spec: object, more: Partial<PolicyRecord> = {}): PolicyRecord {
   const parsed = parseSharingPolicy({ metadata: { name: 'p' }, spec });
   return { name: 'p', generation: 1, parsed, status: undefined, ...more };
 }

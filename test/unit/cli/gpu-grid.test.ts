@@ -23,7 +23,7 @@ tap.test('one line for each node and kind of slot: who shares how, and how full 
     ],
   });
   const bind = (name: string, nodeName: string, resources: Record<string, number>) =>
-    state.pods.changed(livePod(gpuPod({ name, resources }), name, { nodeName }));
+    state.pods.update(livePod(gpuPod({ name, resources }), name, { nodeName }));
   for (let i = 0; i < 9; i += 1) bind(`m${i}`, 'mps', { [SHARED]: 1 });
   bind('w', 'whole', { 'nvidia.com/gpu': 2 });
   bind('i', 'mig', { 'nvidia.com/mig-1g.5gb': 1 });
@@ -43,7 +43,7 @@ tap.test('one line for each node and kind of slot: who shares how, and how full 
 tap.test('any use shows, and only a full GPU looks full', async (t) => {
   const { state } = makeExtender({ nodes: [timeSlicingNode({ name: 'many', gpus: 1, replicas: 48 })] });
   const hold = (count: number) =>
-    state.pods.changed(
+    state.pods.update(
       livePod(gpuPod({ name: 'p', resources: { [SHARED]: count } }), `uid-${count}`, { nodeName: 'many' }),
     );
   hold(1);

@@ -192,7 +192,7 @@ const anyFacts: fc.Arbitrary<NodeFacts> = fc.record({
   gpus: fc.option(fc.integer({ min: 1, max: 1_024 }), { nil: undefined }),
   gpuMiB: fc.option(fc.integer({ min: 1, max: 200_000 }), { nil: undefined }),
   replicas: fc.nat({ max: 1_024 }),
-  sharing: fc.constantFrom('none', 'mps', 'timeslicing'),
+  sharing: fc.constantFrom(undefined, 'mps' as const, 'timeslicing' as const),
   allocatable: fc
     .array(fc.tuple(fc.constantFrom(WHOLE_GPU, SHARED_GPU, MIG_1G, MIG_3G), anyCount), { maxLength: 4 })
     .map((entries) => new Map(entries)),

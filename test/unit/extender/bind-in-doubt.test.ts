@@ -68,7 +68,7 @@ tap.test('told that the pod is bound here, it keeps the slot, and says so', asyn
   t.strictSame(await bind('a'), BOUND);
   t.strictSame(api.calls, ['GET a']);
   watch('a');
-  state.pods.deleted(podManifest('a'));
+  state.pods.delete(podManifest('a'));
   t.equal(free(), 1);
 });
 
@@ -101,7 +101,7 @@ tap.test(
   'if the watch tells that the pod is gone, its slot is free, and what was in doubt frees nothing else',
   async (t) => {
     const { state, api, bind, wake, free } = await setUp(t, 'lost reply');
-    state.pods.deleted(podManifest('a'));
+    state.pods.delete(podManifest('a'));
     t.equal(free(), 1);
     t.match(await bind('a'), { result: 'refused', why: /not known yet/ });
     api.store.remove('pods', 'team/a');

@@ -46,7 +46,7 @@ tap.test('a pod that the watch has shown is not asked for', async (t) => {
   t.equal(free(), 0);
   t.strictSame(api.calls, ['POST a']);
   t.strictSame(naps, [5_000]);
-  state.pods.deleted(podManifest('a'));
+  state.pods.delete(podManifest('a'));
   t.equal(free(), 1);
 });
 

@@ -181,9 +181,9 @@ tap.test('a pod that neither watch nor filter knows is read once', async (t) => 
 
   await t.test('and what the watch tells of it meanwhile counts', async (t) => {
     const { state, api, bind } = setUp(t, { remembered: false });
-    api.pass = async () => state.pods.changed(podManifest('a', 'a', { spec: { nodeName: NODE } }));
+    api.pass = async () => state.pods.update(podManifest('a', 'a', { spec: { nodeName: NODE } }));
     t.strictSame(await bind('a'), BOUND);
-    api.pass = async () => state.pods.changed(podManifest('b', 'b', { spec: { nodeName: NODE } }));
+    api.pass = async () => state.pods.update(podManifest('b', 'b', { spec: { nodeName: NODE } }));
     api.store.put('pods', podManifest('b'));
     t.strictSame(await bind('b', OTHER), { result: 'refused', why: `the pod is bound to ${NODE}` });
     t.strictSame(api.bindings, []);
@@ -192,7 +192,7 @@ tap.test('a pod that neither watch nor filter knows is read once', async (t) => 
 
 tap.test('a pod that has finished is refused: nothing would be told of it that ends a reservation', async (t) => {
   const { state, api, bind, free } = setUp(t);
-  state.pods.changed({ ...podManifest('a', 'a', { spec: { nodeName: NODE } }), status: { phase: 'Succeeded' } });
+  state.pods.update({ ...podManifest('a', 'a', { spec: { nodeName: NODE } }), status: { phase: 'Succeeded' } });
   t.strictSame(await bind('a'), { result: 'refused', why: 'the pod has finished' });
   t.strictSame(api.calls, []);
   t.equal(free(), 1);

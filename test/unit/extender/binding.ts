@@ -72,7 +72,7 @@ export function setUp(t: Test, { gpus = 1, pods = ['a'], remembered = true, asle
   const nodeOf = (name: string) => api.store.get('pods', `team/${name}`)?.spec?.nodeName;
   const free = (node = NODE) => state.ledger.freeSlots(node, WHOLE_GPU);
   /** What the watch would tell of the pod now. */
-  const watch = (name: string) => state.pods.changed(api.store.get('pods', `team/${name}`));
+  const watch = (name: string) => state.pods.update(api.store.get('pods', `team/${name}`));
   /** All delays are over, and what follows them has happened. */
   const wake = async () => {
     for (const resolve of sleepers.splice(0)) resolve();

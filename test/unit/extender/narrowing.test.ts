@@ -27,7 +27,7 @@ function extender(nodes: readonly object[] = NODES, narrowing = true) {
 tap.test('the best node alone, and whoever has no room with the reason', async (t) => {
   const mps = mpsNode({ name: 'mps', gpus: 1, replicas: 4 });
   const { state, ask } = extender([...NODES, mps]);
-  state.pods.changed(livePod(gpuPod({ name: 'p', gpus: 2 }), 'uid', { nodeName: 'node-b' }));
+  state.pods.update(livePod(gpuPod({ name: 'p', gpus: 2 }), 'uid', { nodeName: 'node-b' }));
   t.match(await ask(gpuPod({ name: 'q', gpus: 1 }), [...NAMES, 'mps', 'nobody']), {
     NodeNames: ['node-b'],
     FailedNodes: {},
@@ -55,11 +55,11 @@ tap.test('so does one that some node would rather not have', async (t) => {
   const tolerations = [{ key: 'spot', operator: 'Exists' }];
   t.match(await ask(gpuPod({ name: 'q', gpus: 1 })), { NodeNames: NAMES });
   t.match(await ask(gpuPod({ name: 'q', gpus: 1, spec: { tolerations } })), { NodeNames: ['node-a'] });
-  state.nodes.changed(NODES[0]);
+  state.nodes.update(NODES[0]);
   t.match(await ask(gpuPod({ name: 'q', gpus: 1 })), { NodeNames: [/^node-/] }, 'the taint has gone');
-  state.nodes.changed({ ...NODES[1], ...soft });
+  state.nodes.update({ ...NODES[1], ...soft });
   t.match(await ask(gpuPod({ name: 'q', gpus: 1 })), { NodeNames: NAMES });
-  state.nodes.deleted({ ...NODES[1], ...soft });
+  state.nodes.delete({ ...NODES[1], ...soft });
   t.match(await ask(gpuPod({ name: 'q', gpus: 1 }), ['node-a', 'node-c']), { NodeNames: [/^node-/] }, 'the node has');
 });
 

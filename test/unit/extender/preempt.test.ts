@@ -25,7 +25,7 @@ async function left(pod: object, full: readonly string[] = []): Promise<object> 
   const { server, state } = makeExtender({ nodes: NODES });
   for (const nodeName of full) {
     const holder = gpuPod({ name: `on-${nodeName}`, resources: { 'nvidia.com/gpu.shared': 8 } });
-    state.pods.changed(livePod(holder, `uid-${nodeName}`, { nodeName }));
+    state.pods.update(livePod(holder, `uid-${nodeName}`, { nodeName }));
   }
   const payload = { Pod: pod, NodeNameToVictims: null, NodeNameToMetaVictims: CANDIDATES };
   const reply = await server.inject({ method: 'POST', url: '/preempt', payload });

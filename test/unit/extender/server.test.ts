@@ -78,7 +78,7 @@ tap.test('filter answers with names that fit, and a reason for each that does no
 
 tap.test('a node that is full now, but not for ever, is left to preemption', async (t) => {
   const { server, state } = makeExtender({ nodes: NODES });
-  state.pods.changed(livePod(gpuPod({ name: 'old', gpus: 2 }), 'uid-old', { nodeName: 'whole' }));
+  state.pods.update(livePod(gpuPod({ name: 'old', gpus: 2 }), 'uid-old', { nodeName: 'whole' }));
   const reply = await server.inject({ method: 'POST', url: '/filter', payload: { Pod: POD, NodeNames: ['whole'] } });
   t.match(reply.json(), {
     NodeNames: [],

@@ -11,13 +11,15 @@ export const LIST = /^GET .*limit=/;
 export const WATCH = /^GET .*watch=/;
 export const ALWAYS = Number.POSITIVE_INFINITY;
 
-export interface SetUpOptions extends Partial<ReflectorOptions> {
+export interface SetUpOptions extends Partial<Omit<ReflectorOptions, 'store'>> {
+  /** In place of taking note. */
+  readonly changed?: (object: unknown) => void;
   /** How long the client bears silence, whatever the reflector asks for. */
   readonly idleMs?: number;
 }
 
 /** Three nodes in pages of two, and a reflector that keeps a copy of them, not started. */
-export async function setUp(t: Test, { idleMs = 5_000, ...options }: SetUpOptions = {}) {
+export async function setUp(t: Test, { idleMs = 5_000, changed, ...options }: SetUpOptions = {}) {
   const server = await FakeApiServer.start(t);
   const raw = new KubeClient(server.kubeConfig);
   const client: ReflectorOptions['client'] = {
@@ -33,26 +35,30 @@ export async function setUp(t: Test, { idleMs = 5_000, ...options }: SetUpOption
   const reflector = new Reflector({
     client,
     path: '/api/v1/nodes',
-    listing: () => {
-      const listed: [string, string][] = [];
-      return {
-        page: (objects) => {
-          for (const object of objects) listed.push([meta(object).name, meta(object).resourceVersion]);
-        },
-        done: () => {
-          told.push(`[${listed.length}]`);
-          copy.clear();
-          for (const [name, version] of listed) copy.set(name, version);
-        },
-      };
-    },
-    changed: (object) => {
-      told.push(`${meta(object).name}@${meta(object).resourceVersion}`);
-      copy.set(meta(object).name, meta(object).resourceVersion);
-    },
-    deleted: (object) => {
-      told.push(`-${meta(object).name}@${meta(object).resourceVersion}`);
-      copy.delete(meta(object).name);
+    store: {
+      replace: () => {
+        const listed: [string, string][] = [];
+        return {
+          add: (objects) => {
+            for (const object of objects) listed.push([meta(object).name, meta(object).resourceVersion]);
+          },
+          finish: () => {
+            told.push(`[${listed.length}]`);
+            copy.clear();
+            for (const [name, version] of listed) copy.set(name, version);
+          },
+        };
+      },
+      update: (object) => {
+        if (changed) return changed(object);
+        told.push(`${meta(object).name}@${meta(object).resourceVersion}`);
+        copy.set(meta(object).name, meta(object).resourceVersion);
+      },
+      delete: (object) => {
+        told.push(`-${meta(object).name}@${meta(object).resourceVersion}`);
+        copy.delete(meta(object).name);
+      },
+      forgetVersions: () => void told.push('versions forgotten'),
     },
     log: (_message, details) => void logged.push(details),
     random: () => 0.5,

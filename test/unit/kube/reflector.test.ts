@@ -245,7 +245,7 @@ tap.test('unless it stays that old: then a backup has been restored', async (t) 
   server.meet(LIST, { body: page(103, ['a', 'b']) }, 6);
   reflector.listAgain();
   await waitFor('the old list', () => told.includes('[2]'));
-  t.strictSame(told.slice(0, 3), ['[3]', 'd@104', '[2]']);
+  t.strictSame(told.slice(0, 4), ['[3]', 'd@104', 'versions forgotten', '[2]']);
 });
 
 tap.test('asked to list again, it does so at once, and watches from there', async (t) => {

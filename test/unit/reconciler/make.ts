@@ -5,7 +5,8 @@ import { wholeGpus } from '#src/core/partitioning/partition.ts';
 import { migConfig, pluginConfig } from '#src/reconciler/named-config.ts';
 import type { DesiredState, NodeSituation, Times } from '#src/reconciler/step.ts';
 import type { GpuPod } from '#src/state/gpu-pods.ts';
-import { type LastApplied, type ObservedNode, observe, type Transition } from '#src/state/observed-node.ts';
+import type { LastApplied, ObservedNode, Transition } from '#src/state/observed-node.ts';
+import { observe } from '../../objects/records.ts';
 
 export const PRODUCT = 'NVIDIA-A100-SXM4-40GB';
 export const GPU = 'nvidia.com/gpu';

@@ -5,6 +5,7 @@ import { Registry } from 'prom-client';
 import tap, { type Test } from 'tap';
 import { configurationSchema } from '#src/api/configuration.ts';
 import type { Partition } from '#src/core/partitioning/partition.ts';
+import { systemClock } from '#src/kube/clock.ts';
 import { KubeError } from '#src/kube/kube-client.ts';
 import { LeaseError } from '#src/kube/lease.ts';
 import { Reconciler } from '#src/reconciler/reconciler.ts';
@@ -12,6 +13,7 @@ import { reconcilerSettingsOf } from '#src/reconciler/settings.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
 import { reconcilerMetrics } from '#src/telemetry/metrics.ts';
 import { waitFor } from '../../cluster/wait.ts';
+import { quietState } from '../../objects/records.ts';
 import { FakeApi } from './fake-api.ts';
 import {
   GPU,
@@ -29,6 +31,7 @@ import {
 const NODES = '/api/v1/nodes';
 const CONFIGS = '/apis/gpuautoscaler.io/v1alpha1/gpunodeconfigs';
 const MINUTE = 60_000;
+const STORES = { nodes: 'nodes', configs: 'nodeConfigs' } as const;
 
 interface Status {
   readonly phase: string;
@@ -36,10 +39,11 @@ interface Status {
   readonly conditions: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
 }
 
-/** A reconciler whose clock stands still until it is moved; told of every change of the API server's objects. */
+/** A reconciler whose clock can be moved on; told of every change of the API server's objects. */
 async function setUp(t: Test, configuration: object = {}) {
   const api = new FakeApi();
   const clock = { ms: 1_000_000, asked: 0 };
+  const state = quietState();
   const warnings: string[] = [];
   const log = createLogger('test', 'silent');
   log.warn = (...said: unknown[]) => void warnings.push(JSON.stringify(said));
@@ -50,24 +54,29 @@ async function setUp(t: Test, configuration: object = {}) {
   let settings = reconcilerSettingsOf(configurationSchema.parse({ reconciler: configuration }));
   const reconciler = new Reconciler({
     client: api,
+    state,
     lease,
     settings: () => settings,
     log,
     metrics: reconcilerMetrics(new Registry(), () => reconciler.figures()),
-    now: () => {
-      clock.asked += 1;
-      return clock.ms;
+    clock: {
+      now: () => new Date('2026-01-01T00:00:00Z'),
+      monotonic: () => {
+        clock.asked += 1;
+        return clock.ms + performance.now();
+      },
+      sleep: systemClock.sleep,
     },
-    date: () => new Date('2026-01-01T00:00:00Z'),
     settleMs: 1,
   });
   t.teardown(() => reconciler.stop());
   const path = (kind: 'nodes' | 'configs', name: string) => `${kind === 'nodes' ? NODES : CONFIGS}/${name}`;
   const put = (kind: 'nodes' | 'configs', object: { metadata: { name: string } }) =>
-    reconciler[kind].feed.changed(api.put(path(kind, object.metadata.name), object));
+    state[STORES[kind]].update(api.put(path(kind, object.metadata.name), object));
   const is = {
     api,
     clock,
+    state,
     lease,
     warnings,
     reconciler,
@@ -100,7 +109,7 @@ async function setUp(t: Test, configuration: object = {}) {
     remove: (kind: 'nodes' | 'configs', name: string) => {
       const object = api.get(path(kind, name));
       api.objects.delete(path(kind, name));
-      reconciler[kind].feed.deleted(object);
+      state[STORES[kind]].delete(object);
     },
     metadata: (name: string) =>
       api.get(path('nodes', name))?.metadata as { labels: Record<string, string>; annotations: Record<string, string> },
@@ -184,7 +193,7 @@ tap.test('somebody else was quicker: it is tried anew, on what is there then', a
   await until('it is refused', () => is.api.count(/^PATCH .*nodes\/a$/) >= 1);
   await aWhile();
   t.notOk(is.isMarked('a'));
-  is.reconciler.nodes.feed.changed(is.api.get(`${NODES}/a`));
+  is.state.nodes.update(is.api.get(`${NODES}/a`));
   is.pass(1_000);
   await is.says('c', 'Propagating');
   t.equal(is.metadata('a').labels.theirs, 'x');
@@ -400,8 +409,8 @@ tap.test('pods are evicted, and only those of nodes that somebody wants somethin
   });
   is.node('a');
   is.node('b');
-  is.reconciler.pods.feed.changed(pod('p', 'a'));
-  is.reconciler.pods.feed.changed(pod('q', 'b'));
+  is.state.pods.update(pod('p', 'a'));
+  is.state.pods.update(pod('q', 'b'));
   is.config('c', 'a', { mpsEnabled: true, mpsMaxClients: 8, whenBusy: 'Drain' });
   is.reconciler.begin();
   await is.says('c', 'Draining');
@@ -412,7 +421,7 @@ tap.test('pods are evicted, and only those of nodes that somebody wants somethin
     ['/api/v1/namespaces/team/pods/p/eviction'],
   );
   t.match(evictions[0]?.body, { kind: 'Eviction', deleteOptions: { preconditions: { uid: 'p' } } });
-  is.reconciler.pods.feed.deleted(pod('p', 'a'));
+  is.state.pods.delete(pod('p', 'a'));
   await is.says('c', 'Propagating');
   is.remove('configs', 'c');
   await until('the node is given back', () => !is.isMarked('a'));

@@ -34,8 +34,8 @@ function setUp(t: Test, whileWaiting: (made: { state: ClusterState; truth: Truth
         return { metadata: { resourceVersion: '1' }, items };
       },
     },
-    ledger: state.ledger,
-    relist: () => {
+    state,
+    resync: () => {
       relists += 1;
       relist();
     },
@@ -107,7 +107,7 @@ const LOST: readonly [what: string, spoil: (made: Made) => void, expected: objec
   ],
   [
     'a node that has gone',
-    ({ state }) => state.nodes.changed(exclusiveNode({ name: 'old', gpus: 1 })),
+    ({ state }) => state.nodes.update(exclusiveNode({ name: 'old', gpus: 1 })),
     { kind: 'leftover', object: 'node', name: 'old', truth: 'nothing' },
   ],
   [
@@ -130,7 +130,7 @@ for (const [what, spoil, expected] of LOST) {
 
 tap.test('what the watch brings in the meantime is no difference', async (t) => {
   const late = pod('c', { node: NODE });
-  const { comparer, truth, counts } = setUp(t, ({ state }) => state.pods.changed(late));
+  const { comparer, truth, counts } = setUp(t, ({ state }) => state.pods.update(late));
   truth.pods.push(late);
   t.strictSame(await comparer.compare(), []);
   t.strictSame(counts(), { lists: 4, pauses: 1, relists: 0 });
@@ -138,7 +138,7 @@ tap.test('what the watch brings in the meantime is no difference', async (t) => 
 
 tap.test('nor is one that differs at the second look only', async (t) => {
   const { comparer, state, counts } = setUp(t, ({ state, truth }) => {
-    state.pods.changed(pod('b', { node: NODE }));
+    takeList(state.pods, truth.pods);
     truth.pods.push(pod('c', { node: NODE }));
   });
   state.ledger.release('b');
@@ -155,7 +155,7 @@ tap.test('whoever asks while it looks gets the same answer', async (t) => {
 
 tap.test('an API server that cannot be asked is an error, and the next comparison asks again', async (t) => {
   let calls = 0;
-  const { ledger } = new ClusterState(() => {});
+  const state = new ClusterState(() => {});
   const comparer = new CacheComparer({
     client: {
       async json() {
@@ -163,8 +163,8 @@ tap.test('an API server that cannot be asked is an error, and the next compariso
         throw new KubeError('no', 500);
       },
     },
-    ledger,
-    relist: () => t.fail(),
+    state,
+    resync: () => t.fail(),
     pause: async () => {},
     signal: new AbortController().signal,
   });

@@ -220,8 +220,11 @@ tap.test('a wish that cannot be read is nobody’s business where nobody reads i
 tap.test('the namespace is that of the request, which the pod itself may lack', async (t) => {
   const pod = podOf({ ...INFERENCE, metadata: { namespace: 'kube-system', name: undefined, generateName: 'web-' } });
   t.match(judged(pod, {}, 'team'), { pod: 'team/web-*', becomes: 'mps gpu.shared' });
-  const { state } = stateOf();
-  t.match(evaluateAdmission(pod, undefined, state.view()), { pod: 'kube-system/web-*', decision: { action: 'leave' } });
+  const { admission } = stateOf();
+  t.match(evaluateAdmission(pod, undefined, admission.view()), {
+    pod: 'kube-system/web-*',
+    decision: { action: 'leave' },
+  });
 });
 
 tap.test('history is asked for the workload, not for the pod', async (t) => {

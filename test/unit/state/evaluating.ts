@@ -3,6 +3,7 @@
 import { admissionConfigurationOf } from '#src/api/admission-settings.ts';
 import { configurationSchema } from '#src/api/configuration.ts';
 import { AdmissionState } from '#src/state/admission-state.ts';
+import { ClusterState } from '#src/state/cluster-state.ts';
 import { evaluateAdmission, type HistoryOf } from '#src/state/evaluate-admission.ts';
 import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
 import { takeList } from '../../fakes/listing.ts';
@@ -36,10 +37,12 @@ export interface World {
 
 export function stateOf({ nodes = NODES, policies = {}, namespaces = {}, configuration = {} }: World = {}) {
   const complaints: string[] = [];
-  const state = new AdmissionState(
-    admissionConfigurationOf(configurationSchema.parse(configuration), 'gpu-autoscaler-system'),
-    (message, details) => void complaints.push(`${message}: ${JSON.stringify(details)}`),
-  );
+  const parsed = configurationSchema.parse(configuration);
+  const { oversubscribe } = parsed.sharing.timeSlicing;
+  const state = new ClusterState((message, details) => void complaints.push(`${message}: ${JSON.stringify(details)}`), {
+    oversubscribe,
+  });
+  const admission = new AdmissionState(state, admissionConfigurationOf(parsed, 'gpu-autoscaler-system'));
   takeList(state.nodes, nodes);
   takeList(
     state.namespaces,
@@ -49,7 +52,7 @@ export function stateOf({ nodes = NODES, policies = {}, namespaces = {}, configu
     state.policies,
     Object.entries(policies).map(([name, spec]) => ({ metadata: { name }, spec })),
   );
-  return { state, complaints };
+  return { state, admission, complaints };
 }
 
 export interface PodParts {
@@ -83,8 +86,8 @@ export function podOf({ labels = {}, annotations = {}, metadata, spec, gpus = 1 
 
 /** What becomes of the pod, in short, and the trail. */
 export function judged(pod: unknown, world: World = {}, namespace: string | undefined = 'team') {
-  const { state } = stateOf(world);
-  const result = evaluateAdmission(pod, namespace, state.view(world.historyOf));
+  const { admission } = stateOf(world);
+  const result = evaluateAdmission(pod, namespace, admission.view(world.historyOf));
   if (!result.ok) return { becomes: 'error', reasons: [], warnings: result.faults, pod: result.pod };
   const { decision } = result;
   return { becomes: short(decision), reasons: decision.reasons, warnings: decision.warnings, pod: result.pod };

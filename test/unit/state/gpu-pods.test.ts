@@ -3,6 +3,7 @@
 import tap from 'tap';
 import { GpuPods } from '#src/state/gpu-pods.ts';
 import { takeList } from '../../fakes/listing.ts';
+import { quietState } from '../../objects/records.ts';
 
 const GPU = 'nvidia.com/gpu';
 
@@ -38,8 +39,9 @@ const owned = (kind: string, controller = true) => ({ ownerReferences: [{ kind, 
 
 function setUp() {
   const changed: string[] = [];
-  const pods = new GpuPods((node) => changed.push(node));
-  return { pods, changed, told: () => changed.splice(0) };
+  const store = quietState().pods;
+  const pods = new GpuPods(store, (node) => changed.push(node));
+  return { store, pods, changed, told: () => changed.splice(0) };
 }
 
 tap.test('which pods hold GPUs', async (t) => {
@@ -58,13 +60,13 @@ tap.test('which pods hold GPUs', async (t) => {
     ['what nobody can read may be anything', { limits: { 'nvidia.com/gpu.shared': 'x' } }, { '*': 1 }],
   ];
   for (const [says, parts, resources] of cases) {
-    const { pods } = setUp();
-    pods.feed.changed(pod(parts));
+    const { store, pods } = setUp();
+    store.update(pod(parts));
     t.strictSame(pods.on('a')[0]?.resources, resources, says);
   }
-  const { pods } = setUp();
+  const { store, pods } = setUp();
   for (const rubbish of [undefined, {}, { metadata: {} }, { ...pod(), spec: {} }, pod({ uid: '' })])
-    pods.feed.changed(rubbish);
+    store.update(rubbish);
   t.strictSame(pods.on('a'), []);
 });
 
@@ -72,9 +74,9 @@ tap.test('which of them stay, as kubectl drain has it', async (t) => {
   const cases: readonly [says: string, metadata: object, stays: RegExp | undefined][] = [
     ['of a ReplicaSet', owned('ReplicaSet'), undefined],
     ['of a Job', owned('Job'), undefined],
-    ['a bare pod', {}, /^has no controller that would make it anew elsewhere: delete it yourself$/],
+    ['a bare pod', {}, /^has no controller that would make it again elsewhere: delete it yourself$/],
     ['owned, but not controlled', owned('ReplicaSet', false), /^has no controller/],
-    ['of a DaemonSet', owned('DaemonSet'), /^belongs to DaemonSet o, which would make it anew on the node$/],
+    ['of a DaemonSet', owned('DaemonSet'), /^belongs to DaemonSet o, which would make it again on the node$/],
     [
       'a static pod',
       { ...owned('Node'), annotations: { 'kubernetes.io/config.mirror': '' } },
@@ -82,8 +84,8 @@ tap.test('which of them stay, as kubectl drain has it', async (t) => {
     ],
   ];
   for (const [says, metadata, stays] of cases) {
-    const { pods } = setUp();
-    pods.feed.changed(pod({ metadata }));
+    const { store, pods } = setUp();
+    store.update(pod({ metadata }));
     t.match(pods.on('a')[0], { uid: 'u', namespace: 'team', name: 'p', terminating: false }, says);
     t.match(pods.on('a')[0]?.nonEvictableReason, stays ?? undefined, says);
     if (!stays) t.equal(pods.on('a')[0]?.nonEvictableReason, undefined, says);
@@ -91,26 +93,26 @@ tap.test('which of them stay, as kubectl drain has it', async (t) => {
 });
 
 tap.test('a node is told of whenever its holders change, and only then', async (t) => {
-  const { pods, told } = setUp();
-  pods.feed.changed(pod());
+  const { store, pods, told } = setUp();
+  store.update(pod());
   t.strictSame(told(), ['a']);
-  pods.feed.changed(pod({ metadata: { annotations: { seen: 'now' }, resourceVersion: '2' } }));
+  store.update(pod({ metadata: { annotations: { seen: 'now' }, resourceVersion: '2' } }));
   t.strictSame(told(), [], 'what others write there is none of its business');
-  pods.feed.changed(pod({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } }));
+  store.update(pod({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } }));
   t.strictSame(told(), ['a']);
   t.ok(pods.on('a')[0]?.terminating);
-  pods.feed.changed(pod({ phase: 'Failed' }));
+  store.update(pod({ phase: 'Failed' }));
   t.strictSame(told(), ['a']);
   t.strictSame(pods.on('a'), []);
-  pods.feed.deleted(pod({ phase: 'Failed' }));
+  store.delete(pod({ phase: 'Failed' }));
   t.strictSame(told(), [], 'it had gone before');
 });
 
 tap.test('another pod of the same name is another', async (t) => {
-  const { pods } = setUp();
-  pods.feed.changed(pod({ uid: 'u' }));
-  pods.feed.changed(pod({ uid: 'v', node: 'b' }));
-  pods.feed.deleted(pod({ uid: 'u' }));
+  const { store, pods } = setUp();
+  store.update(pod({ uid: 'u' }));
+  store.update(pod({ uid: 'v', node: 'b' }));
+  store.delete(pod({ uid: 'u' }));
   t.strictSame(pods.on('a'), []);
   t.strictSame(
     pods.on('b').map(({ uid }) => uid),
@@ -119,10 +121,10 @@ tap.test('another pod of the same name is another', async (t) => {
 });
 
 tap.test('a list takes away what it does not hold', async (t) => {
-  const { pods, told } = setUp();
-  takeList(pods.feed, [pod({ uid: 'u' }), pod({ uid: 'v' }), pod({ uid: 'w', node: 'b' })]);
+  const { store, pods, told } = setUp();
+  takeList(store, [pod({ uid: 'u' }), pod({ uid: 'v' }), pod({ uid: 'w', node: 'b' })]);
   told();
-  takeList(pods.feed, [pod({ uid: 'v' }), pod({ uid: 'w', node: 'b' })]);
+  takeList(store, [pod({ uid: 'v' }), pod({ uid: 'w', node: 'b' })]);
   t.strictSame(told(), ['a']);
   t.equal(pods.on('a').length, 1);
   t.strictSame(pods.on('c'), []);

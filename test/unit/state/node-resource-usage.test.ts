@@ -1,13 +1,12 @@
 /** What besides GPUs decides whether a pod can go to a node. */
 
 import tap from 'tap';
-import { podSchema } from '#src/api/kubernetes.ts';
-import { NodeResourceUsage, resourcesOf } from '#src/state/node-resource-usage.ts';
 import { takeList } from '../../fakes/listing.ts';
+import { quietState } from '../../objects/records.ts';
 
 const READY = [{ type: 'Ready', status: 'True' }];
 const node = (name: string, more: { spec?: object; status?: object; labels?: Record<string, string> } = {}) => ({
-  metadata: { name, labels: more.labels ?? {} },
+  metadata: { name, labels: { 'nvidia.com/gpu.count': '1', ...more.labels } },
   spec: more.spec ?? {},
   status: { allocatable: { cpu: '8', memory: '16Gi', pods: '10' }, conditions: READY, ...more.status },
 });
@@ -39,42 +38,33 @@ const ROOMS: readonly [sentence: string, node: object, pods: object[], size: typ
 ];
 for (const [sentence, object, pods, size, room] of ROOMS) {
   tap.test(sentence, async (t) => {
-    const hosts = new NodeResourceUsage();
-    takeList(hosts.nodes, [object]);
-    takeList(hosts.pods, pods);
-    t.equal(hosts.roomOn('n', size, []), room);
+    const { usage, nodes, pods: store } = quietState();
+    takeList(nodes, [object]);
+    takeList(store, pods);
+    t.equal(usage.roomOn('n', size, []), room);
   });
 }
 
 tap.test('taints keep pods off that do not tolerate them; those that only prefer do not', async (t) => {
-  const hosts = new NodeResourceUsage();
+  const { usage, nodes, pods } = quietState();
   const taint = { key: 'nvidia.com/gpu', value: 'present', effect: 'NoSchedule' };
-  takeList(hosts.nodes, [
+  takeList(nodes, [
     node('tainted', { spec: { taints: [taint] } }),
     node('shy', { spec: { taints: [{ ...taint, effect: 'PreferNoSchedule' }] } }),
   ]);
-  t.equal(hosts.roomOn('tainted', SMALL, []), 0);
-  t.equal(hosts.roomOn('tainted', SMALL, [{ key: 'nvidia.com/gpu', operator: 'Exists' }]), 8);
-  t.equal(hosts.roomOn('shy', SMALL, []), 8);
-  t.equal(hosts.roomOn('unknown', SMALL, []), 0);
+  t.equal(usage.roomOn('tainted', SMALL, []), 0);
+  t.equal(usage.roomOn('tainted', SMALL, [{ key: 'nvidia.com/gpu', operator: 'Exists' }]), 8);
+  t.equal(usage.roomOn('shy', SMALL, []), 8);
+  t.equal(usage.roomOn('unknown', SMALL, []), 0);
 });
 
 tap.test('pods that come, move and go are counted once', async (t) => {
-  const hosts = new NodeResourceUsage();
-  takeList(hosts.nodes, [node('n')]);
-  hosts.pods.changed(pod('a', 'n', { cpu: '4' }));
-  hosts.pods.changed(pod('a', 'n', { cpu: '2' }));
-  t.equal(hosts.roomOn('n', SMALL, []), 6);
-  hosts.pods.deleted(pod('a', 'n', { cpu: '2' }));
-  hosts.pods.deleted(pod('a', 'n', { cpu: '2' }));
-  t.equal(hosts.roomOn('n', SMALL, []), 8);
-});
-
-tap.test('the effective request: init containers peak, sidecars stay; a limit alone is a request', async (t) => {
-  const container = (cpu: string, more: object = {}) => ({ name: 'c', resources: { requests: { cpu } }, ...more });
-  const spec = {
-    initContainers: [container('3'), container('500m', { restartPolicy: 'Always' })],
-    containers: [container('1'), { name: 'd', resources: { limits: { cpu: '1', memory: '2Gi' } } }],
-  };
-  t.same(resourcesOf(podSchema.parse({ metadata: {}, spec })), { cpu: 3_000, memory: 2_048, pods: 1 });
+  const { usage, nodes, pods } = quietState();
+  takeList(nodes, [node('n')]);
+  pods.update(pod('a', 'n', { cpu: '4' }));
+  pods.update(pod('a', 'n', { cpu: '2' }));
+  t.equal(usage.roomOn('n', SMALL, []), 6);
+  pods.delete(pod('a', 'n', { cpu: '2' }));
+  pods.delete(pod('a', 'n', { cpu: '2' }));
+  t.equal(usage.roomOn('n', SMALL, []), 8);
 });

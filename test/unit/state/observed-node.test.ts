@@ -3,7 +3,8 @@
 import tap from 'tap';
 import type { Partition } from '#src/core/partitioning/partition.ts';
 import { nextStep } from '#src/reconciler/next-step.ts';
-import { agreement, currentPartition, observe, offers, UNREADABLE } from '#src/state/observed-node.ts';
+import { agreement, currentPartition, offers, UNREADABLE } from '#src/state/observed-node.ts';
+import { observe } from '../../objects/records.ts';
 import {
   DISCOVERED,
   GPU,
@@ -58,13 +59,12 @@ tap.test('a node as it shows itself', async (t) => {
     migState: 'pending',
     paused: [PAUSED],
     allocatable: { [SEVENTHS]: 14, [GPU]: 0 },
-    sharing: 'none',
+    sharing: undefined,
     replicas: 1,
-    migStrategy: 'mixed',
     migCounts: { [SEVENTHS]: 14 },
     cordoned: true,
-    mark: JSON.parse(JSON.stringify(mark(SEVEN, { attempt: 1 }))),
-    told: JSON.parse(JSON.stringify(record)),
+    transition: JSON.parse(JSON.stringify(mark(SEVEN, { attempt: 1 }))),
+    lastApplied: JSON.parse(JSON.stringify(record)),
   });
 });
 

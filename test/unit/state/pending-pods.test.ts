@@ -2,6 +2,7 @@
 
 import tap from 'tap';
 import { PendingPods } from '#src/state/pending-pods.ts';
+import { quietState } from '../../objects/records.ts';
 
 const WANT = '0/3 nodes are available: 3 Insufficient nvidia.com/gpu.shared.';
 interface Made {
@@ -45,6 +46,16 @@ const CASES: readonly [sentence: string, answered: boolean, made: Made][] = [
     true,
     { message: '0/4 nodes are available: 1 Insufficient cpu, 3 Insufficient nvidia.com/gpu.shared.' },
   ],
+  [
+    'nodes that are not ours mention a GPU',
+    false,
+    { message: '0/2 nodes are available: 2 node(s) had untolerated taint {reserved: GPU-team}.' },
+  ],
+  [
+    'another plugin speaks of a GPU',
+    false,
+    { message: '0/1 nodes are available: 1 node(s) did not have enough GPU bandwidth.' },
+  ],
   ['cpu alone', false, { message: '0/3 nodes are available: 3 Insufficient cpu.' }],
   ['a volume', false, { message: '0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims.' }],
   ['a selector', false, { message: "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector." }],
@@ -58,19 +69,21 @@ const CASES: readonly [sentence: string, answered: boolean, made: Made][] = [
 ];
 for (const [sentence, answered, made] of CASES) {
   tap.test(`${answered ? 'answered' : 'left alone'}: ${sentence}`, async (t) => {
-    const pending = new PendingPods(() => {});
-    pending.feed.changed(pod('a', made));
+    const { pods } = quietState();
+    const pending = new PendingPods(pods, () => {});
+    pods.update(pod('a', made));
     t.equal(pending.size, answered ? 1 : 0);
   });
 }
 
 tap.test('in the order of priority, then age, then name', async (t) => {
-  const pending = new PendingPods(() => {});
+  const { pods } = quietState();
+  const pending = new PendingPods(pods, () => {});
   const at = (creationTimestamp: string) => ({ metadata: { creationTimestamp } });
-  pending.feed.changed(pod('young', at('2026-01-03T00:00:00Z')));
-  pending.feed.changed(pod('b', at('2026-01-01T00:00:00Z')));
-  pending.feed.changed(pod('a', at('2026-01-01T00:00:00Z')));
-  pending.feed.changed(pod('urgent', { ...at('2026-01-04T00:00:00Z'), spec: { priority: 10 } }));
+  pods.update(pod('young', at('2026-01-03T00:00:00Z')));
+  pods.update(pod('b', at('2026-01-01T00:00:00Z')));
+  pods.update(pod('a', at('2026-01-01T00:00:00Z')));
+  pods.update(pod('urgent', { ...at('2026-01-04T00:00:00Z'), spec: { priority: 10 } }));
   t.strictSame(
     pending.inOrder().map(({ name }) => name),
     ['urgent', 'a', 'b', 'young'],
@@ -79,13 +92,14 @@ tap.test('in the order of priority, then age, then name', async (t) => {
 
 tap.test('another try in vain is no change, and wakes nobody', async (t) => {
   let changes = 0;
-  const pending = new PendingPods(() => {
+  const { pods } = quietState();
+  const pending = new PendingPods(pods, () => {
     changes += 1;
   });
-  pending.feed.changed(pod('a'));
-  pending.feed.changed(pod('a', { message: '0/4 nodes are available: 4 Insufficient nvidia.com/gpu.shared.' }));
+  pods.update(pod('a'));
+  pods.update(pod('a', { message: '0/4 nodes are available: 4 Insufficient nvidia.com/gpu.shared.' }));
   t.equal(changes, 1);
-  pending.feed.changed(pod('a', { spec: { nodeName: 'n' } }));
+  pods.update(pod('a', { spec: { nodeName: 'n' } }));
   t.equal(changes, 2);
   t.equal(pending.size, 0);
 });

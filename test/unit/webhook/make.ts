@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { admissionConfigurationOf } from '#src/api/admission-settings.ts';
 import { configurationSchema } from '#src/api/configuration.ts';
 import { AdmissionState } from '#src/state/admission-state.ts';
+import { ClusterState } from '#src/state/cluster-state.ts';
 import { createRegistry, webhookMetrics } from '#src/telemetry/metrics.ts';
 import type { ReviewContext } from '#src/webhook/review.ts';
 import { createWebhookServer } from '#src/webhook/server.ts';
@@ -25,13 +26,14 @@ const NODES = [
   }),
 ];
 
+const CLUSTER = new ClusterState((why) => {
+  throw new Error(why);
+});
 const STATE = new AdmissionState(
+  CLUSTER,
   admissionConfigurationOf(configurationSchema.parse({}), 'gpu-autoscaler-system'),
-  (why) => {
-    throw new Error(why);
-  },
 );
-takeList(STATE.nodes, NODES);
+takeList(CLUSTER.nodes, NODES);
 
 /** All four ways of sharing are on offer. */
 export function context(): ReviewContext {

@@ -1,8 +1,8 @@
 /** Nodes and pending pods for tests of the planner: valid defaults, and what the test is about on top. */
 
-import type { SharingMode } from '#src/core/inventory.ts';
 import { inventoryWith, type Partition, wholeGpus } from '#src/core/partitioning/partition.ts';
 import type { PlanningNode, PodDemand } from '#src/core/partitioning/plan-input.ts';
+import type { SharingMode } from '#src/core/sharing-mode.ts';
 import { node } from '../../make.ts';
 
 const MODES: readonly SharingMode[] = ['exclusive', 'mig', 'mps', 'timeslicing'];

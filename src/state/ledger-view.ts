@@ -1,0 +1,57 @@
+/** The ledger: who holds what, by what the API server says of nodes and pods. */
+
+import { Ledger } from '../core/ledger.ts';
+import type { NodeRecord } from './node-record.ts';
+import type { PodRecord } from './pod-record.ts';
+import type { Store } from './store.ts';
+
+/** A ledger that follows the stores. Reservations are made in it by whoever binds. */
+export function ledgerOf(nodes: Store<NodeRecord>, pods: Store<PodRecord>): Ledger {
+  const ledger = new Ledger();
+  /** Nodes that pods have left without being seen to, until the list that showed it has been taken as a whole. */
+  const left = new Set<string>();
+
+  nodes.follow(({ key, before, after }) => {
+    const inventory = after?.inventory;
+    // Heartbeats change nothing that matters here: the node's version must not move for them.
+    if (inventory && inventory === before?.inventory && ledger.find(key)?.inventory === inventory) return;
+    if (inventory) ledger.setNode(inventory);
+    else ledger.removeNode(key);
+  });
+
+  pods.follow(({ key: uid, before, after }) => {
+    const request = after?.gpu?.request;
+    if (!after || !request || after.finished) {
+      const node = before && ledger.allocationOf(uid)?.node;
+      if (node !== undefined) left.add(node);
+      ledger.release(uid);
+    } else if (after.node !== undefined) {
+      const expected = new Map(expectations(after));
+      const pod = `${after.namespace}/${after.name}`;
+      ledger.allocate({ uid, pod, node: after.node, state: 'confirmed', resources: request.resources, expected });
+    } else if (ledger.allocationOf(uid)?.state === 'confirmed') {
+      // A pod never leaves its node but by going: if it was held as bound, that was wrong.
+      ledger.release(uid);
+    }
+  });
+
+  pods.onReplaced(() => {
+    for (const { uid, state, node } of ledger.allocations()) {
+      // A reservation of a pod that was never seen stays: the list may be from before the pod.
+      if (state === 'reserved' || pods.get(uid)) continue;
+      left.add(node);
+      ledger.release(uid);
+    }
+    // Whoever took their place expects their GPU.
+    for (const node of left) ledger.placeAgain(node);
+    left.clear();
+  });
+  return ledger;
+}
+
+/** The GPUs that the allocation record expects, by resource; nothing if it was made for another node. */
+function* expectations({ gpu, node }: PodRecord): Iterable<[string, readonly number[]]> {
+  const record = gpu?.allocation;
+  if (!record || record.node !== node) return;
+  for (const { resource, gpus } of [record, ...(record.others ?? [])]) yield [resource, gpus];
+}

@@ -1,0 +1,183 @@
+/** A GPU node, read once from its API object: what it offers, how it is partitioned, and what keeps pods off. */
+
+import { GFD, NODE, PAUSED, TRIGGERS } from '../api/keys.ts';
+import { formatIssues, type Taint } from '../api/kubernetes.ts';
+import { namedSchema, type StoredNode, storedNodeSchema } from '../api/stored-objects.ts';
+import { gpuModelOf } from '../core/gpu-catalog.ts';
+import { inventoryOf, type NodeFacts, type NodeInventory } from '../core/inventory.ts';
+import type { Labels } from '../core/label-selector.ts';
+import { isGpuResource } from '../core/resources.ts';
+import { parseCount } from '../core/units.ts';
+import type { GpuReading } from './dialects/dialect.ts';
+import { readGpus } from './dialects/registry.ts';
+import { type ObservedNode, parseLastApplied, parseTransition } from './observed-node.ts';
+import { allocatableResources, type Resources } from './resources.ts';
+import { sameData } from './same-data.ts';
+import type { OnInvalidObject, Reading } from './store.ts';
+
+/** Settings that change how a node is read; the same for everyone who reads. */
+export interface NodeReadingOptions {
+  /** Whether a time-slice may use the memory of the whole GPU, which nobody divides. */
+  readonly oversubscribe: boolean;
+}
+
+export interface NodeRecord {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly taints: readonly Taint[];
+  /** cpu, memory and number of pods that it has room for in all. */
+  readonly allocatable: Resources;
+  /** False while its kubelet does not say that it is ready. */
+  readonly ready: boolean;
+  /** What the node says of its GPUs, in any dialect. */
+  readonly facts: NodeFacts;
+  /** What it offers; undefined if that is nothing of a GPU. */
+  readonly inventory: NodeInventory | undefined;
+  readonly observed: ObservedNode;
+  /** What the record was made from: while that is the same, so is the record. */
+  readonly sources: Sources;
+}
+
+interface Sources {
+  readonly labels: Labels;
+  readonly taints: readonly Taint[];
+  readonly allocatable: Readonly<Record<string, string>>;
+  readonly transition: string | undefined;
+  readonly partition: string | undefined;
+  readonly createdAt: string;
+  readonly cordoned: boolean;
+  readonly ready: boolean;
+}
+
+/**
+ * Reads a Node; a node without GPUs has no record.
+ * @param before what is known of it: the parts that are the same are the same objects
+ */
+export function readNode(
+  object: unknown,
+  options: NodeReadingOptions,
+  before: (name: string) => NodeRecord | undefined,
+  warn: OnInvalidObject,
+): Reading<NodeRecord> | undefined {
+  const parsed = storedNodeSchema.safeParse(object);
+  if (!parsed.success) {
+    warn('a node cannot be read and is left out', { faults: formatIssues(parsed.error) });
+    const named = namedSchema.safeParse(object);
+    return named.success ? { key: named.data.metadata.name, resourceVersion: undefined, record: undefined } : undefined;
+  }
+  const node = parsed.data;
+  const { name, resourceVersion } = node.metadata;
+  return { key: name, resourceVersion, record: recordOf(node, options, before(name)) };
+}
+
+function recordOf(
+  node: StoredNode,
+  options: NodeReadingOptions,
+  before: NodeRecord | undefined,
+): NodeRecord | undefined {
+  const { name } = node.metadata;
+  const sources = sourcesOf(node);
+  // A heartbeat: most events of nodes are.
+  if (before && sameData(before.sources, sources)) return before;
+  const gpus = readGpus(node);
+  const counts = gpuCounts(sources.allocatable);
+  const facts = factsOf(name, sources, gpus, counts, options);
+  const inventory = before && sameData(before.facts, facts) ? before.inventory : inventoryOf(facts);
+  const observed = observedOf(name, sources, gpus, counts);
+  // A transition that cannot be read still keeps pods away: it must not be overlooked.
+  if (!inventory && !observed.gpus && counts.size === 0 && !observed.transition) return undefined;
+  const { labels, taints, allocatable, ready } = sources;
+  return {
+    name,
+    labels: before && sameData(before.labels, labels) ? before.labels : labels,
+    taints,
+    allocatable: allocatableResources(allocatable),
+    ready,
+    facts,
+    inventory,
+    observed,
+    sources,
+  };
+}
+
+function sourcesOf({ metadata, spec, status }: StoredNode): Sources {
+  return {
+    labels: metadata.labels ?? {},
+    taints: spec?.taints ?? [],
+    allocatable: status?.allocatable ?? {},
+    transition: metadata.annotations?.[NODE.transition],
+    partition: metadata.annotations?.[NODE.partition],
+    createdAt: metadata.creationTimestamp ?? '',
+    cordoned: spec?.unschedulable ?? false,
+    ready: (status?.conditions ?? []).some(({ type, status: is }) => type === 'Ready' && is === 'True'),
+  };
+}
+
+/** The record as it is read under other settings. */
+export function withReadingOptions(record: NodeRecord, { oversubscribe }: NodeReadingOptions): NodeRecord {
+  const facts = { ...record.facts, oversubscribe };
+  return { ...record, facts, inventory: inventoryOf(facts) };
+}
+
+/** GPU resources that are there at all, at 0 too; one whose quantity cannot be read counts as 0. */
+function gpuCounts(allocatable: Sources['allocatable']): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const resource in allocatable) {
+    if (!isGpuResource(resource)) continue;
+    const count = parseCount(allocatable[resource] ?? '');
+    counts.set(resource, count.ok ? count.value : 0);
+  }
+  return counts;
+}
+
+/** States of mig-manager in which instances may vanish; `failed` leaves things as they are. */
+const IN_TRANSITION: ReadonlySet<string> = new Set(['pending', 'rebooting']);
+
+function factsOf(
+  name: string,
+  { labels, transition, createdAt }: Sources,
+  { product, gpus, gpuMiB, replicas, sharing, migMiB }: GpuReading,
+  allocatable: ReadonlyMap<string, number>,
+  { oversubscribe }: NodeReadingOptions,
+): NodeFacts {
+  return {
+    name,
+    createdAt: Date.parse(createdAt) || 0,
+    product,
+    gpus,
+    gpuMiB,
+    replicas,
+    sharing,
+    allocatable,
+    migMiB,
+    oversubscribe,
+    // By our annotation, which comes before anything is changed, or by mig-manager's word.
+    inTransition: transition !== undefined || IN_TRANSITION.has(labels[GFD.migConfigState] ?? ''),
+  };
+}
+
+function observedOf(
+  name: string,
+  { labels, cordoned, transition, partition }: Sources,
+  { product, gpus, gpuMiB, replicas, sharing, migCounts }: GpuReading,
+  counts: ReadonlyMap<string, number>,
+): ObservedNode {
+  const memoryMiB = gpuMiB ?? gpuModelOf(product)?.memoryMiB ?? 0;
+  const paused: string[] = [];
+  for (const key in labels) if (labels[key] === PAUSED.value && key.startsWith(PAUSED.prefix)) paused.push(key);
+  return {
+    name,
+    gpus: product && gpus !== undefined ? { product, gpus, memoryMiB } : undefined,
+    plugin: labels[TRIGGERS.plugin],
+    mig: labels[TRIGGERS.mig],
+    migState: labels[GFD.migConfigState],
+    paused,
+    allocatable: Object.fromEntries(counts),
+    sharing,
+    replicas,
+    migCounts,
+    cordoned,
+    transition: parseTransition(transition),
+    lastApplied: parseLastApplied(partition),
+  };
+}

@@ -1,0 +1,234 @@
+/** A pod, read once from its API object: what it holds or asks for, where it is, and what keeps it there. */
+
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import { type AdmissionPod, admissionPodSchema, nodeConstraintsOf } from '../api/admission-pod.ts';
+import { type AllocationRecord, parseAllocationRecord } from '../api/allocation-record.ts';
+import { toApiError } from '../api/errors.ts';
+import { WRITTEN } from '../api/keys.ts';
+import { formatIssues, hasFinished, type Toleration } from '../api/kubernetes.ts';
+import { parsePodOptions } from '../api/pod-options.ts';
+import { type StoredPod, storedPodSchema } from '../api/stored-objects.ts';
+import { type Workload, workloadOf } from '../api/workload.ts';
+import type { NodeConstraints } from '../core/admission/slot-index.ts';
+import { FIT_CODES } from '../core/fit.ts';
+import { classOf, type GpuRequest, type ResourceRequest } from '../core/request.ts';
+import { gpuRequest, requestOf } from './gpu-request.ts';
+import { type Resources, requestedResources } from './resources.ts';
+import type { OnInvalidObject, Reading } from './store.ts';
+
+export interface PodRecord {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** The node that it is bound to. */
+  readonly node: string | undefined;
+  /** Succeeded or Failed: what it held is free again. A terminating pod is not finished. */
+  readonly finished: boolean;
+  /** It is on its way out. */
+  readonly terminating: boolean;
+  /** cpu and memory that it asks for. */
+  readonly resources: Resources;
+  /** Undefined for a pod that asks for no GPU. */
+  readonly gpu: PodGpus | undefined;
+}
+
+/** The GPU side of a pod. */
+export interface PodGpus {
+  /** Undefined if a quantity cannot be read: once such a pod is bound it may hold anything. */
+  readonly request: GpuRequest | undefined;
+  /** What our Binding wrote down. */
+  readonly allocation: AllocationRecord | undefined;
+  /** The GPUSharingPolicy that governed its admission. */
+  readonly policy: string | undefined;
+  /** Why it must not be evicted; undefined if it may. */
+  readonly nonEvictableReason: string | undefined;
+  /** The pod as it was created, where the webhook has left no mark. */
+  readonly unmutated: AdmissionPod | undefined;
+  /** What it waits for, where kube-scheduler could not place it for want of GPUs. */
+  readonly pending: PendingDetails | undefined;
+}
+
+export interface PendingDetails {
+  readonly priority: number;
+  /** ms since the epoch. */
+  readonly createdAt: number;
+  readonly nodeConstraints: NodeConstraints;
+  readonly tolerations: readonly Toleration[];
+  readonly workload: Workload;
+}
+
+export interface PodReaderOptions {
+  /** Whether pods that ask for no GPU are kept: where their cpu and memory count. */
+  readonly podsWithoutGpus: boolean;
+}
+
+/** Kinds of requests and of resources that are kept as one object each; a cluster has few. */
+const MAX_KINDS = 1_000;
+/** Allocation records: a pod that has just been bound changes several times in its first seconds. */
+const MAX_ALLOCATIONS = 2_000;
+
+export class PodReader {
+  readonly #options: PodReaderOptions;
+  readonly #warn: OnInvalidObject;
+  readonly #requests = new LRUCache<string, GpuRequest>({ max: MAX_KINDS });
+  readonly #resources = new LRUCache<string, Resources>({ max: MAX_KINDS });
+  readonly #allocations = new LRUCache<string, AllocationRecord>({ max: MAX_ALLOCATIONS });
+
+  constructor(options: PodReaderOptions, warn: OnInvalidObject) {
+    this.#options = options;
+    this.#warn = warn;
+  }
+
+  /** Undefined for what cannot be read: what a pod holds by what was known of it before, it holds. */
+  read(object: unknown): Reading<PodRecord> | undefined {
+    const parsed = storedPodSchema.safeParse(object);
+    if (!parsed.success) {
+      this.#warn('an object cannot be read and is left out', { faults: formatIssues(parsed.error) });
+      return undefined;
+    }
+    const { uid, resourceVersion } = parsed.data.metadata;
+    return { key: uid, resourceVersion, record: this.#record(parsed.data, object) };
+  }
+
+  #record(pod: StoredPod, object: unknown): PodRecord | undefined {
+    const { metadata, spec } = pod;
+    const gpu = this.#gpus(pod, object);
+    if (!gpu && !this.#options.podsWithoutGpus) return undefined;
+    return {
+      uid: metadata.uid,
+      namespace: metadata.namespace ?? '',
+      name: metadata.name ?? '',
+      node: spec.nodeName || undefined,
+      finished: hasFinished(pod),
+      terminating: Boolean(metadata.deletionTimestamp),
+      resources: this.#sharedResources(requestedResources(pod)),
+      gpu,
+    };
+  }
+
+  #gpus(pod: StoredPod, object: unknown): PodGpus | undefined {
+    let resources: ResourceRequest[] | undefined;
+    try {
+      resources = requestOf(pod);
+    } catch (error) {
+      const { namespace, name, uid } = pod.metadata;
+      const why = toApiError(error).message;
+      this.#warn('a pod cannot be read and is left out', { pod: { namespace, name, uid }, error: why });
+    }
+    if (resources?.length === 0) return undefined;
+    const { labels, annotations } = pod.metadata;
+    const isOver = hasFinished(pod) || Boolean(pod.metadata.deletionTimestamp);
+    return {
+      request: resources && this.#sharedRequest(gpuRequest(resources, parsePodOptions(labels, annotations))),
+      allocation: this.#allocation(annotations?.[WRITTEN.allocation]),
+      policy: annotations?.[WRITTEN.policy],
+      nonEvictableReason: nonEvictableReason(pod.metadata),
+      unmutated: annotations?.[WRITTEN.optimized] === undefined && !isOver ? asCreated(object) : undefined,
+      pending: resources && !isOver && !pod.spec.nodeName ? pendingDetails(object) : undefined,
+    };
+  }
+
+  #allocation(text: string | undefined): AllocationRecord | undefined {
+    if (text === undefined) return undefined;
+    const known = this.#allocations.get(text) ?? parseAllocationRecord(text);
+    if (known) this.#allocations.set(text, known);
+    return known;
+  }
+
+  #sharedRequest(request: GpuRequest): GpuRequest {
+    return shared(this.#requests, classOf(request), request);
+  }
+
+  #sharedResources(resources: Resources): Resources {
+    return shared(this.#resources, `${resources.cpu} ${resources.memory}`, resources);
+  }
+}
+
+function shared<T extends object>(known: LRUCache<string, T>, key: string, value: T): T {
+  const same = known.get(key);
+  if (same) return same;
+  known.set(key, value);
+  return value;
+}
+
+/** A static pod, as its kubelet shows it to the API server. */
+const MIRROR = 'kubernetes.io/config.mirror';
+
+/** As `kubectl drain` refuses them without --force. */
+function nonEvictableReason({ annotations, ownerReferences }: StoredPod['metadata']): string | undefined {
+  if (annotations?.[MIRROR] !== undefined) return 'is a static pod of its kubelet';
+  const owner = ownerReferences?.find(({ controller }) => controller);
+  if (!owner) return 'has no controller that would make it again elsewhere: delete it yourself';
+  if (owner.kind === 'DaemonSet') return `belongs to DaemonSet ${owner.name}, which would make it again on the node`;
+  return undefined;
+}
+
+/** Who wrote which field: `nodeName` is in there only if the pod was created with it; a Binding leaves no trace. */
+const managedSchema = z.object({
+  metadata: z.object({
+    managedFields: z.array(z.object({ fieldsV1: z.record(z.string(), z.unknown()).nullish() })).nullish(),
+  }),
+});
+
+/** The pod as the webhook would have seen it: not placed yet, unless its author had; undefined if it cannot be read. */
+function asCreated(object: unknown): AdmissionPod | undefined {
+  const parsed = admissionPodSchema.safeParse(object);
+  if (!parsed.success) return undefined;
+  const { metadata, spec } = parsed.data;
+  if (!spec.nodeName || isPinned(object)) return { metadata, spec };
+  const { nodeName: _, ...rest } = spec;
+  return { metadata, spec: rest };
+}
+
+function isPinned(object: unknown): boolean {
+  const managed = managedSchema.safeParse(object).data?.metadata.managedFields ?? [];
+  return managed.some(({ fieldsV1 }) => Object.hasOwn((fieldsV1?.['f:spec'] ?? {}) as object, 'f:nodeName'));
+}
+
+const verdictSchema = z.object({
+  spec: z.object({ schedulingGates: z.array(z.unknown()).nullish() }),
+  status: z
+    .object({
+      conditions: z
+        .array(
+          z.object({
+            type: z.string(),
+            status: z.string(),
+            reason: z.string().nullish(),
+            message: z.string().nullish(),
+          }),
+        )
+        .nullish(),
+    })
+    .nullish(),
+});
+
+/** Undefined for a pod that others keep back, that was not tried yet, or that waits for something other than GPUs. */
+function pendingDetails(object: unknown): PendingDetails | undefined {
+  const { spec: gates, status } = verdictSchema.safeParse(object).data ?? {};
+  if (!gates || (gates.schedulingGates?.length ?? 0) > 0) return undefined;
+  const verdict = status?.conditions?.find(({ type, status: is }) => type === 'PodScheduled' && is === 'False');
+  if (verdict?.reason !== 'Unschedulable' || !wantsGpus(verdict.message ?? '')) return undefined;
+  const parsed = admissionPodSchema.safeParse(object);
+  if (!parsed.success) return undefined;
+  const { metadata, spec } = parsed.data;
+  return {
+    priority: spec.priority ?? 0,
+    createdAt: Date.parse(metadata.creationTimestamp ?? '') || 0,
+    nodeConstraints: nodeConstraintsOf(parsed.data),
+    tolerations: spec.tolerations ?? [],
+    workload: workloadOf(parsed.data, metadata.namespace ?? ''),
+  };
+}
+
+/** kube-scheduler counts too few of a resource, or our extender has refused nodes for what their GPUs are. */
+const WANTS_GPUS = new RegExp(`\\bInsufficient nvidia\\.com/|\\b(?:${FIT_CODES.join('|')}): `);
+
+/**
+ * Whether more slots, or other ones, would help on at least one node.
+ * @param message of the pod's PodScheduled condition
+ */
+function wantsGpus(message: string): boolean {
+  return WANTS_GPUS.test(message);
+}

@@ -1,0 +1,36 @@
+/** GPU pods on which the webhook has left no mark, as they were created. */
+
+import type { AdmissionPod } from '../api/admission-pod.ts';
+import type { PodRecord } from './pod-record.ts';
+import { sameData } from './same-data.ts';
+import type { Store } from './store.ts';
+
+export interface UnmutatedPod {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** The pod as the webhook would have seen it. */
+  readonly created: AdmissionPod;
+}
+
+export class UnmutatedPods {
+  readonly #pods = new Map<string, UnmutatedPod>();
+
+  /** @param changed called after each change of one of them, and when there is one more or less */
+  constructor(pods: Store<PodRecord>, changed: () => void) {
+    pods.follow(({ key, before, after }) => {
+      if (before === after) return;
+      const created = after?.gpu?.unmutated;
+      if (sameData(created, this.#pods.get(key)?.created)) return;
+      if (after && created) {
+        const { uid, namespace, name } = after;
+        this.#pods.set(key, { uid, namespace, name, created });
+      } else this.#pods.delete(key);
+      changed();
+    });
+  }
+
+  all(): Iterable<UnmutatedPod> {
+    return this.#pods.values();
+  }
+}

@@ -1,0 +1,76 @@
+/** A pod as it is read from its API object. */
+
+import tap from 'tap';
+import { podRecord } from '../../objects/records.ts';
+
+const GPU = 'nvidia.com/gpu';
+const SHARED = 'nvidia.com/gpu.shared';
+
+interface Parts {
+  readonly metadata?: object;
+  readonly spec?: object;
+  readonly phase?: string;
+  readonly requests?: Record<string, string>;
+}
+
+function pod({ metadata, spec, phase, requests = { [GPU]: '1' } }: Parts = {}): object {
+  return {
+    metadata: { name: 'job', namespace: 'team', uid: 'uid-1', ...metadata },
+    spec: { containers: [{ name: 'main', resources: { requests } }], ...spec },
+    ...(phase !== undefined && { status: { phase } }),
+  };
+}
+
+tap.test('a pod is its identity, its node, and what it asks for', async (t) => {
+  t.match(podRecord(pod({ spec: { nodeName: 'n' }, phase: 'Running', requests: { [SHARED]: '1', cpu: '2' } })), {
+    uid: 'uid-1',
+    namespace: 'team',
+    name: 'job',
+    node: 'n',
+    finished: false,
+    terminating: false,
+    resources: { cpu: 2_000, memory: 0, pods: 1 },
+    gpu: { request: { resources: [{ resource: SHARED, count: 1 }] } },
+  });
+});
+
+tap.test('GPUs are free again when the pod has finished, and not before', async (t) => {
+  const phases = { Succeeded: true, Failed: true, Running: false, Pending: false, Unknown: false, '': false };
+  for (const [phase, finished] of Object.entries(phases)) t.equal(podRecord(pod({ phase }))?.finished, finished, phase);
+  const leaving = podRecord(pod({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' }, phase: 'Running' }));
+  t.match(leaving, { finished: false, terminating: true }, 'a terminating pod still computes');
+});
+
+tap.test('a pod without a node has none, however that is written', async (t) => {
+  for (const nodeName of [undefined, null, '']) t.equal(podRecord(pod({ spec: { nodeName } }))?.node, undefined);
+});
+
+tap.test('the allocation record is read; a broken one is none', async (t) => {
+  const record = {
+    v: 1,
+    node: 'n',
+    strategy: 'bestfit',
+    mode: 'mps',
+    resource: SHARED,
+    count: 1,
+    milliGpu: 250,
+    gpus: [3],
+  };
+  const carrying = (text: string) =>
+    podRecord(pod({ metadata: { annotations: { 'gpu-autoscaler.io/allocation': text } } }))?.gpu?.allocation;
+  t.strictSame(carrying(JSON.stringify(record)), record);
+  t.equal(carrying('{'), undefined);
+});
+
+tap.test('a pod that asks for no GPU has its cpu and memory alone', async (t) => {
+  t.match(podRecord(pod({ requests: { cpu: '1', memory: '1Gi' } })), {
+    resources: { cpu: 1_000, memory: 1_024 },
+    gpu: undefined,
+  });
+});
+
+tap.test('a GPU quantity that cannot be read: the pod asks for something that is not known', async (t) => {
+  const record = podRecord(pod({ requests: { [GPU]: 'two' } }));
+  t.ok(record?.gpu);
+  t.equal(record?.gpu?.request, undefined);
+});
