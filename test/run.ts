@@ -28,7 +28,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => ch
 const exit = once(child, 'exit');
 const { passed, failed, skipped } = await report(child.stdout, console.log);
 const [code] = await exit;
-const faults = failed === 0 && code !== 0 ? 1 : failed;
+const faults = failed === 0 && (code !== 0 || passed + skipped === 0) ? 1 : failed;
 console.log(`${passed} passed, ${faults} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
 process.exitCode = faults > 0 ? 1 : 0;
 
