@@ -25,16 +25,17 @@ tap.test(
       tap.test('outer', async (t) => {
         t.ok(true);
         t.test('inner', async (u) => u.ok(true));
-      });`,
+      });
+      tap.test('throws nothing', async () => {});`,
       'skips.test.ts': `import tap from 'tap';
       tap.test('cluster', { skip: 'no control plane' }, async () => {});
       tap.test('part', async (t) => { t.skip('a piece'); t.ok(false, 'later', { todo: true }); });`,
     });
-    t.match(said, /^ok {3}\S+passes\.test\.ts · 3 assertions · \d+\.\d s$/m);
+    t.match(said, /^ok {3}\S+passes\.test\.ts · 4 assertions · \d+\.\d s$/m);
     t.match(said, /^ {5}skipped: cluster \(no control plane\)$/m);
     t.match(said, /^ {5}skipped: part > a piece$/m);
     t.match(said, /^ {5}skipped: part > later$/m);
-    t.match(said, /^3 passed, 0 failed, 3 skipped\n$/m);
+    t.match(said, /^4 passed, 0 failed, 3 skipped\n$/m);
     t.equal(code, 0);
   },
 );
