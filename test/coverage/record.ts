@@ -5,6 +5,7 @@
  * packages. Property tests are not measured: they take minutes, and counting would double that.
  */
 
+import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { join, resolve } from 'node:path';
@@ -23,7 +24,8 @@ if (dir && process.argv[1]?.startsWith(join(root, 'test/unit/'))) {
     session.post('Profiler.takePreciseCoverage', (error, coverage) => {
       if (error) throw error;
       const ours = coverage.result.filter(({ url }) => url.startsWith(sources));
-      writeFileSync(join(dir, `${process.pid}.json`), JSON.stringify(ours));
+      // Threads of one process write as well.
+      writeFileSync(join(dir, `${randomUUID()}.json`), JSON.stringify(ours));
     });
   });
 }
