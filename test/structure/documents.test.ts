@@ -151,7 +151,7 @@ tap.test('every dependency has its line in docs/dependencies.md, and no line is 
 });
 
 tap.test('links between documents lead somewhere', async (t) => {
-  const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...globSync('docs/**/*.md', { cwd: root })];
+  const documents = globSync(['*.md', 'docs/**/*.md'], { cwd: root });
   t.ok(documents.length > 10);
   for (const document of documents) {
     for (const [, target = ''] of read(document).matchAll(/\]\(([^)#]+)[^)]*\)/g)) {

@@ -46,7 +46,7 @@ for (const [sentence, object, pods, size, room] of ROOMS) {
 }
 
 tap.test('taints keep pods off that do not tolerate them; those that only prefer do not', async (t) => {
-  const { usage, nodes, pods } = quietState();
+  const { usage, nodes } = quietState();
   const taint = { key: 'nvidia.com/gpu', value: 'present', effect: 'NoSchedule' };
   takeList(nodes, [
     node('tainted', { spec: { taints: [taint] } }),
