@@ -156,6 +156,7 @@ async function start(
       ...(schedulerName !== undefined && { schedulerName }),
       ...(config !== undefined && { configurationFile: config }),
       log: createLogger(name, logLevel),
+      logOf: (role) => createLogger(role, logLevel),
       random: Math.random,
       clock: systemClock,
     },

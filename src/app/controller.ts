@@ -9,6 +9,7 @@ import { Lease } from '../kube/lease.ts';
 import { Planner } from '../planner/planner.ts';
 import { Reconciler } from '../reconciler/reconciler.ts';
 import { reconcilerSettingsOf } from '../reconciler/settings.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import { controllerMetrics, plannerMetrics, reconcilerMetrics } from '../telemetry/metrics.ts';
 import { createServer } from '../telemetry/server.ts';
 import { type Role, type RunningRole, startRole } from './roles.ts';
@@ -42,7 +43,12 @@ const KINDS: readonly Kind[] = [
 ];
 
 export function controllerRole(options: ControllerRoleOptions): Role<RunningController> {
-  return { kinds: KINDS, podsWithoutGpus: true, start: (runtime) => start(runtime, options) };
+  return {
+    name: 'controller',
+    kinds: KINDS,
+    podsWithoutGpus: true,
+    start: (runtime, log) => start(runtime, log, options),
+  };
 }
 
 /** The controller alone. @throws ConfigurationError */
@@ -53,8 +59,8 @@ export function startController({
   return startRole({ ...options, clock: { ...systemClock, now } }, controllerRole(options));
 }
 
-async function start(runtime: Runtime, options: ControllerRoleOptions): Promise<RunningController> {
-  const { client, state, registry, reflectors, log, clock, signal, history } = runtime;
+async function start(runtime: Runtime, log: Logger, options: ControllerRoleOptions): Promise<RunningController> {
+  const { client, state, registry, reflectors, clock, signal, history } = runtime;
   const { host, port, leaseNamespace: namespace, identity, speed, settleMs = SETTLE_MS } = options;
   const now = () => clock.monotonic();
   const date = () => clock.now();
@@ -67,7 +73,7 @@ async function start(runtime: Runtime, options: ControllerRoleOptions): Promise<
     identity,
     holder: 'controller',
     takeOver: () => reflectors.listAgain(),
-    log: runtime.warn,
+    log: (message, details) => log.warn(details, message),
     now,
     date,
   });

@@ -15,6 +15,7 @@ import { systemClock } from '../kube/clock.ts';
 import { Lease } from '../kube/lease.ts';
 import { CacheComparer } from '../state/cache-comparer.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import { extenderMetrics } from '../telemetry/metrics.ts';
 import { type Role, type RunningRole, startRole } from './roles.ts';
 import type { Kind, Runtime, RuntimeOptions } from './runtime.ts';
@@ -47,7 +48,7 @@ const CATCH_UP_MS = 3_000;
 const KINDS: readonly Kind[] = ['nodes', 'pods'];
 
 export function extenderRole(options: ExtenderRoleOptions): Role<RunningExtender> {
-  return { kinds: KINDS, start: (runtime) => start(runtime, options) };
+  return { name: 'extender', kinds: KINDS, start: (runtime, log) => start(runtime, log, options) };
 }
 
 /** The extender alone. @throws ConfigurationError */
@@ -57,8 +58,8 @@ export function startExtender(
   return startRole({ clock: systemClock, ...options }, extenderRole(options));
 }
 
-async function start(runtime: Runtime, options: ExtenderRoleOptions): Promise<RunningExtender> {
-  const { client, state, registry, reflectors, log, clock, signal } = runtime;
+async function start(runtime: Runtime, log: Logger, options: ExtenderRoleOptions): Promise<RunningExtender> {
+  const { client, state, registry, reflectors, clock, signal } = runtime;
   const { host, port, compareMs = 0, identity, leaseNamespace: namespace = 'kube-system' } = options;
   const { ledger } = state;
   const live = new LiveStrategy(strategyOf(runtime.configuration, options.strategy), ledger);

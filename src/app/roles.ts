@@ -1,5 +1,6 @@
 /** Roles, put together in one process: they share one runtime, and end together. */
 
+import type { Logger } from '../telemetry/logger.ts';
 import { type Kind, Runtime, type RuntimeOptions } from './runtime.ts';
 
 export interface RunningRole {
@@ -13,20 +14,23 @@ export interface RunningRole {
 
 /** A role before it runs. */
 export interface Role<Running extends RunningRole = RunningRole> {
+  /** What it is called in its lines of the log. */
+  readonly name: string;
   /** Kinds of objects that it follows. */
   readonly kinds: readonly Kind[];
   /** Whether it counts the cpu and memory of pods without GPUs. */
   readonly podsWithoutGpus?: boolean;
   /** Follows the runtime's state, and listens; nothing has been listed yet. */
-  start(runtime: Runtime): Promise<Running>;
+  start(runtime: Runtime, log: Logger): Promise<Running>;
 }
 
 /**
  * Runs roles on one runtime.
+ * @param options with `logOf`, each role writes to a log of its own; what concerns all of them goes to `log`
  * @throws ConfigurationError, CertificateSettingsError, KubeError, Error of the network if an address is taken
  */
 export async function startRoles<Running extends readonly RunningRole[]>(
-  options: RuntimeOptions,
+  options: RuntimeOptions & { readonly logOf?: (role: string) => Logger },
   ...roles: { readonly [Index in keyof Running]: Role<Running[Index]> }
 ): Promise<{ readonly running: Running; close(): Promise<void> }> {
   const all: readonly Role[] = roles;
@@ -39,7 +43,7 @@ export async function startRoles<Running extends readonly RunningRole[]>(
     await runtime.stop();
   };
   try {
-    for (const role of all) running.push(await role.start(runtime));
+    for (const role of all) running.push(await role.start(runtime, options.logOf?.(role.name) ?? options.log));
   } catch (error) {
     await close();
     throw error;

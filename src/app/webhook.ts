@@ -2,6 +2,7 @@
 
 import { Server } from 'node:https';
 import { systemClock } from '../kube/clock.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import { webhookMetrics } from '../telemetry/metrics.ts';
 import { type CertificateSource, createKeeper } from '../webhook/certificates/source.ts';
 import { createWebhookServer } from '../webhook/server.ts';
@@ -21,7 +22,7 @@ export type RunningWebhook = RunningRole;
 const KINDS: readonly Kind[] = ['nodes', 'namespaces', 'limitranges', 'resourcequotas', 'policies'];
 
 export function webhookRole(options: WebhookRoleOptions): Role<RunningWebhook> {
-  return { kinds: KINDS, start: (runtime) => start(runtime, options) };
+  return { name: 'webhook', kinds: KINDS, start: (runtime, log) => start(runtime, log, options) };
 }
 
 /** The webhook alone. @throws ConfigurationError, CertificateSettingsError */
@@ -32,8 +33,12 @@ export function startWebhook({
   return startRole({ ...options, clock: { ...systemClock, now } }, webhookRole(options));
 }
 
-async function start(runtime: Runtime, { host, port, certificates }: WebhookRoleOptions): Promise<RunningWebhook> {
-  const { client, registry, log, random, clock, reflectors } = runtime;
+async function start(
+  runtime: Runtime,
+  log: Logger,
+  { host, port, certificates }: WebhookRoleOptions,
+): Promise<RunningWebhook> {
+  const { client, registry, random, clock, reflectors } = runtime;
   const now = () => clock.now();
   // Views follow from the first object on.
   runtime.admissionView();
