@@ -15,6 +15,7 @@ import { decisionCost } from './scenarios/decision-cost.ts';
 import { filterLatency } from './scenarios/filter-latency.ts';
 import { historyRefresh } from './scenarios/history-refresh.ts';
 import { jsonCost } from './scenarios/json-cost.ts';
+import { ledgerClone } from './scenarios/ledger-clone.ts';
 import { migLayout } from './scenarios/mig-layout.ts';
 import { openb } from './scenarios/openb.ts';
 import { partitionLatency } from './scenarios/partition-latency.ts';
@@ -32,6 +33,7 @@ const SCENARIOS: readonly Scenario[] = [
   partitionLatency,
   openb,
   decisionCost,
+  ledgerClone,
   historyRefresh,
 ];
 const RESULTS = join(import.meta.dirname, 'results');

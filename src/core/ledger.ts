@@ -1,13 +1,15 @@
 /**
  * Who holds what: the slots that each pod holds on each node, reserved by us or confirmed by the
- * API server. Built from nodes and pods alone, in any order; every operation costs O(GPUs of one
- * node) at most. Which GPU serves a slot is expected to be what the pod's record says, else what
+ * API server (kube-scheduler's cache says assumed for reserved). Built from nodes and pods alone, in
+ * any order; every operation costs O(GPUs of one node) at most, and a clone for a what-if costs what
+ * is changed on it. Which GPU serves a slot is expected to be what the pod's record says, else what
  * the device plugin would choose (`pool-use.ts`).
  */
 
 import type { NodeInventory, Pool } from './inventory.ts';
 import { PoolUse } from './pool-use.ts';
 import type { ResourceRequest } from './request.ts';
+import { SharedMap } from './shared-map.ts';
 import { SlotView } from './slot-view.ts';
 
 export type PodUid = string;
@@ -53,16 +55,38 @@ export interface LedgerNode {
   readonly version: number;
 }
 
-interface NodeState extends LedgerNode {
+/** A node in one ledger; `use` and `pods` may be shared with clones. */
+class NodeState implements LedgerNode {
+  readonly name: string;
+  readonly index: number;
   inventory: NodeInventory | undefined;
-  readonly use: Map<string, PoolUse>;
-  readonly pods: Map<PodUid, Allocation>;
-  heldMilli: number;
+  /** By resource. */
+  use: Map<string, PoolUse>;
+  pods: Map<PodUid, Allocation>;
+  /** The token of the ledger that `use` and `pods` belong to: any other copies them before it changes them. */
+  owner: object;
+  heldMilli = 0;
   version: number;
   /** No longer in the ledger, though somebody may still point here. */
-  gone: boolean;
+  gone = false;
   /** Who came next in the last list of names. */
-  next: NodeState | undefined;
+  next: NodeState | undefined = undefined;
+
+  constructor(name: string, index: number, version: number, owner: object, of?: NodeState) {
+    this.name = name;
+    this.index = index;
+    this.version = version;
+    this.inventory = of?.inventory;
+    this.use = of ? of.use : new Map();
+    this.pods = of ? of.pods : new Map();
+    this.owner = of ? of.owner : owner;
+    if (of) this.heldMilli = of.heldMilli;
+  }
+
+  /** The same node in another ledger, which shares what it holds until one of them changes it. */
+  clone(): NodeState {
+    return new NodeState(this.name, this.index, this.version, this.owner, this);
+  }
 }
 
 export interface AllocateOptions {
@@ -77,13 +101,31 @@ export interface AllocateOptions {
 
 export class Ledger {
   readonly #nodes = new Map<string, NodeState>();
-  readonly #byPod = new Map<PodUid, Allocation>();
+  #byPod = new SharedMap<Allocation>();
+  /** Renewed with each clone: what was ours alone until then is shared from then on. */
+  #token = {};
   /** Counts the changes of all nodes: a node that comes back must not repeat a version. */
   #changes = 0;
   /** Indices of nodes that have gone, free for others. */
   readonly #vacant: number[] = [];
   #offering = 0;
   #offersVersion = 0;
+
+  /**
+   * A copy that changes apart from this one, for a what-if: O(nodes) small objects, and after that each change copies no
+   * more than the node and the pods that it touches.
+   */
+  clone(): Ledger {
+    const copy = new Ledger();
+    for (const [name, state] of this.#nodes) copy.#nodes.set(name, state.clone());
+    copy.#byPod = this.#byPod.clone();
+    copy.#changes = this.#changes;
+    copy.#vacant.push(...this.#vacant);
+    copy.#offering = this.#offering;
+    copy.#offersVersion = this.#offersVersion;
+    this.#token = {};
+    return copy;
+  }
 
   /** Adds a node or replaces what is known of it; the pods on it keep what they hold. */
   setNode(inventory: NodeInventory): void {
@@ -118,11 +160,11 @@ export class Ledger {
       if (earlier.state === options.state) return earlier;
       const confirmed: Allocation = { ...earlier, state: options.state };
       this.#byPod.set(uid, confirmed);
-      this.#state(node).pods.set(uid, confirmed);
+      this.#own(this.#state(node)).pods.set(uid, confirmed);
       return confirmed;
     }
     if (earlier) this.release(uid);
-    const state = this.#state(node);
+    const state = this.#own(this.#state(node));
     const holdings = resources.map(({ resource, count }) =>
       this.#take(state, resource, count, expected?.get(resource) ?? []),
     );
@@ -139,7 +181,7 @@ export class Ledger {
     const allocation = this.#byPod.get(uid);
     if (!allocation) return false;
     this.#byPod.delete(uid);
-    const state = this.#state(allocation.node);
+    const state = this.#own(this.#state(allocation.node));
     state.pods.delete(uid);
     for (const holding of allocation.holdings) giveBack(state, holding);
     state.version = this.#nextVersion();
@@ -250,20 +292,18 @@ export class Ledger {
     let state = this.#nodes.get(name);
     if (!state) {
       const index = this.#vacant.pop() ?? this.#nodes.size;
-      const version = this.#nextVersion();
-      state = {
-        index,
-        inventory: undefined,
-        use: new Map(),
-        pods: new Map(),
-        heldMilli: 0,
-        version,
-        name,
-        gone: false,
-        next: undefined,
-      };
+      state = new NodeState(name, index, this.#nextVersion(), this.#token);
       this.#nodes.set(name, state);
     }
+    return state;
+  }
+
+  /** The node, with what it holds for this ledger alone to change. */
+  #own(state: NodeState): NodeState {
+    if (state.owner === this.#token) return state;
+    state.use = new Map([...state.use].map(([resource, use]) => [resource, use.clone()]));
+    state.pods = new Map(state.pods);
+    state.owner = this.#token;
     return state;
   }
 
@@ -293,7 +333,8 @@ export class Ledger {
   }
 
   /** After a change of the inventory: place the same pods again, in the order they came. */
-  #recount(state: NodeState): void {
+  #recount(node: NodeState): void {
+    const state = this.#own(node);
     state.use.clear();
     state.heldMilli = 0;
     for (const [uid, allocation] of state.pods) {

@@ -8,12 +8,17 @@ import type { Pool } from './inventory.ts';
 export class PoolUse {
   readonly #pool: Pool | undefined;
   readonly #perGpu: number[];
-  #total = 0;
+  #total: number;
 
   /** @param pool undefined where the node does not offer what pods hold of it */
-  constructor(pool: Pool | undefined) {
+  constructor(pool: Pool | undefined, perGpu?: readonly number[], total = 0) {
     this.#pool = pool;
-    this.#perGpu = Array.from({ length: pool?.slotsPerGpu.length ?? 0 }, () => 0);
+    this.#perGpu = perGpu ? [...perGpu] : Array.from({ length: pool?.slotsPerGpu.length ?? 0 }, () => 0);
+    this.#total = total;
+  }
+
+  clone(): PoolUse {
+    return new PoolUse(this.#pool, this.#perGpu, this.#total);
   }
 
   /** Slots taken, more than there are where a node shrank under its pods. */

@@ -72,9 +72,19 @@ const steps = fc.array(fc.oneof({ weight: 6, arbitrary: allocate }, { weight: 2,
 
 /** Who holds what, and what nodes offer: plain lists, no arithmetic kept. */
 class Model {
-  readonly ledger = new Ledger();
-  readonly nodes = new Map<string, NodeInventory>();
-  readonly pods = new Map<string, AllocateOptions>();
+  readonly ledger: Ledger;
+  readonly nodes: Map<string, NodeInventory>;
+  readonly pods: Map<string, AllocateOptions>;
+
+  constructor(of?: Model) {
+    this.ledger = of ? of.ledger.clone() : new Ledger();
+    this.nodes = new Map(of?.nodes);
+    this.pods = new Map(of?.pods);
+  }
+
+  clone(): Model {
+    return new Model(this);
+  }
 
   /** Slots held of a resource of a node. */
   held(node: string, resource: string): number {
@@ -191,6 +201,25 @@ tap.test('when all pods are gone, nothing is held anywhere', async () => {
       }
     }),
     { numRuns: 200 },
+  );
+});
+
+tap.test('a clone and its original change apart: each ends as if there were no other', async () => {
+  fc.assert(
+    fc.property(steps, steps, steps, (before, here, there) => {
+      const original = new Model();
+      for (const step of before) original.run(step);
+      const clone = original.clone();
+      // Step by step in turn, so that each meets what the other has just made its own.
+      for (let i = 0; i < Math.max(here.length, there.length); i += 1) {
+        const [mine, theirs] = [here[i], there[i]];
+        if (mine) original.run(mine);
+        if (theirs) clone.run(theirs);
+        checkFigures(original);
+        checkFigures(clone);
+      }
+    }),
+    { numRuns: 300 },
   );
 });
 
