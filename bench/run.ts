@@ -11,7 +11,9 @@ import { report } from './report.ts';
 import type { Scenario } from './scenario.ts';
 import { admissionLatency } from './scenarios/admission-latency.ts';
 import { coldStart } from './scenarios/cold-start.ts';
+import { controllerColdStart } from './scenarios/controller-cold-start.ts';
 import { decisionCost } from './scenarios/decision-cost.ts';
+import { eventCost } from './scenarios/event-cost.ts';
 import { filterLatency } from './scenarios/filter-latency.ts';
 import { historyRefresh } from './scenarios/history-refresh.ts';
 import { jsonCost } from './scenarios/json-cost.ts';
@@ -28,12 +30,14 @@ const SCENARIOS: readonly Scenario[] = [
   jsonCost,
   throughput,
   coldStart,
+  controllerColdStart,
   migLayout,
   planning,
   partitionLatency,
   openb,
   decisionCost,
   ledgerClone,
+  eventCost,
   historyRefresh,
 ];
 const RESULTS = join(import.meta.dirname, 'results');

@@ -1,7 +1,7 @@
-import type { NodeInventory } from '../../src/core/inventory.ts';
-import { inventoryOf } from '../../src/core/inventory.ts';
-import { Ledger } from '../../src/core/ledger.ts';
-import { SHARED_GPU } from '../../src/core/resources.ts';
+import type { NodeInventory } from '#src/core/inventory.ts';
+import { inventoryOf } from '#src/core/inventory.ts';
+import { Ledger } from '#src/core/ledger.ts';
+import { SHARED_GPU } from '#src/core/resources.ts';
 import { median, quantile, type Scenario } from '../scenario.ts';
 
 const NODES = 5_000;

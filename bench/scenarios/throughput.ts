@@ -9,7 +9,7 @@ import { type Cluster, createAll, startCluster } from '../../test/cluster/start.
 import { waitFor } from '../../test/cluster/wait.ts';
 import { nodeNames, sharedNodes } from '../fleet.ts';
 import { median, type Scenario } from '../scenario.ts';
-import { startLiveExtender } from '../servers/live-extender.ts';
+import { startRole } from '../servers/live-role.ts';
 import { startServer } from '../servers/start.ts';
 
 const SIZES = [500, 2_000];
@@ -34,7 +34,7 @@ const haste = (config: ShippedConfig) => ({
 });
 const ours = (narrowing: 'on' | 'off'): Variant => ({
   name: `ours, narrowing ${narrowing}`,
-  start: ({ kubeconfigFile }) => startLiveExtender(kubeconfigFile, ['--narrowing', narrowing]),
+  start: ({ kubeconfigFile }) => startRole('extender', kubeconfigFile, ['--narrowing', narrowing]),
   edit: haste,
 });
 const none = async () => ({ url: '', stop: () => {} });

@@ -1,4 +1,4 @@
-/** Our extender as users run it, on a real API server. */
+/** A role of ours as users run it, on a real API server. */
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,17 +8,21 @@ import { freePorts } from '../../test/cluster/processes.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
 
-export interface LiveExtender {
+export interface LiveRole {
   readonly url: string;
   readonly pid: number | undefined;
   stop(): Promise<void>;
 }
 
 /** Resolves once it is ready. @throws Error if it ends before */
-export async function startLiveExtender(kubeconfigFile: string, flags: readonly string[]): Promise<LiveExtender> {
+export async function startRole(
+  role: 'extender' | 'controller',
+  kubeconfigFile: string,
+  flags: readonly string[] = [],
+): Promise<LiveRole> {
   const [port = 0] = await freePorts(1);
-  const all = ['--extender-port', String(port), '--kubeconfig', kubeconfigFile, '--log-level', 'warn', ...flags];
-  const child = spawn(process.execPath, [MAIN, 'extender', ...all], { stdio: 'inherit' });
+  const all = [`--${role}-port`, String(port), '--kubeconfig', kubeconfigFile, '--log-level', 'warn', ...flags];
+  const child = spawn(process.execPath, [MAIN, role, ...all], { stdio: 'inherit' });
   const exit = once(child, 'exit');
   const url = `http://127.0.0.1:${port}`;
   const stop = async () => {
@@ -26,7 +30,7 @@ export async function startLiveExtender(kubeconfigFile: string, flags: readonly 
     await exit;
   };
   while (!(await fetch(`${url}/readyz`).catch(() => undefined))?.ok) {
-    if (child.exitCode !== null) throw new Error(`the extender ended with exit code ${child.exitCode}`);
+    if (child.exitCode !== null) throw new Error(`the ${role} ended with exit code ${child.exitCode}`);
     await sleep(20);
   }
   return { url, pid: child.pid, stop };
