@@ -3,6 +3,7 @@ import { PackingNode } from '#src/core/scoring/packing-node.ts';
 import { FleetLog, ScoreTable } from '#src/core/scoring/score-table.ts';
 import { taskClasses } from '#src/core/scoring/task-classes.ts';
 import { arrivals } from '#src/core/simulation/arrivals.ts';
+import { milliOf } from '#src/core/simulation/run.ts';
 import { syntheticWorkload } from '#src/core/simulation/synthetic.ts';
 import { fragmentation } from '#src/core/strategies/fragmentation.ts';
 import type { Scenario } from '../scenario.ts';
@@ -25,7 +26,7 @@ export const decisionCost: Scenario = {
       const scorer = fragmentation.scorer({ nodes: () => nodes, classes: taskClasses(pods) });
       const tables = new Map<PackingDemand, ScoreTable>();
       const capacityMilli = nodes.reduce((sum, { totalMilli }) => sum + totalMilli, 0);
-      const order = arrivals(pods, { capacityMilli, ratio: 1, seed: 1 });
+      const order = arrivals(pods, { milliOf, capacityMilli, ratio: 1, seed: 1 });
       const place = (demand: PackingDemand) => {
         const table = tables.get(demand) ?? new ScoreTable(demand, scorer, fleet);
         tables.set(demand, table);

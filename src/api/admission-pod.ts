@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { NodeConstraints } from '../core/admission/slot-index.ts';
 import type { WorkloadSignals } from '../core/admission/workload-type.ts';
 import { equalTo, type Requirement } from '../core/label-selector.ts';
-import { containerSchema, podSchema } from './kubernetes.ts';
+import { containerSchema, podSchema, tolerationSchema } from './kubernetes.ts';
 import { ownerReferenceSchema } from './stored-objects.ts';
 
 const strings = z.array(z.string()).nullish();
@@ -27,30 +27,47 @@ const nodeSelectorTerm = z.object({
   matchFields: z.array(z.unknown()).nullish(),
 });
 
+/** What of affinity binds: preferences are kube-scheduler's. */
+const requiredAffinity = z
+  .object({
+    nodeAffinity: z
+      .object({
+        requiredDuringSchedulingIgnoredDuringExecution: z
+          .object({ nodeSelectorTerms: z.array(nodeSelectorTerm).nullish() })
+          .nullish(),
+      })
+      .nullish(),
+  })
+  .nullish();
+const nodeSelector = z.record(z.string(), z.string()).nullish();
+const priority = z.number().nullish();
+
+/** What a pod that waits says of where it may go, and when it is served. */
+export const waitingPodSchema = z.object({
+  spec: z.object({
+    nodeSelector,
+    priority,
+    affinity: requiredAffinity,
+    tolerations: z.array(tolerationSchema).nullish(),
+    schedulingGates: z.array(z.unknown()).nullish(),
+  }),
+});
+type Constrained = Pick<z.infer<typeof waitingPodSchema>['spec'], 'nodeSelector' | 'affinity'>;
+
 export const admissionPodSchema = podSchema.extend({
   metadata: podSchema.shape.metadata.extend({ ownerReferences: z.array(ownerReferenceSchema).nullish() }),
   spec: podSchema.shape.spec.extend({
     containers: z.array(container).min(1),
     initContainers: z.array(container).nullish(),
-    nodeSelector: z.record(z.string(), z.string()).nullish(),
-    priority: z.number().nullish(),
-    affinity: z
-      .object({
-        nodeAffinity: z
-          .object({
-            requiredDuringSchedulingIgnoredDuringExecution: z
-              .object({ nodeSelectorTerms: z.array(nodeSelectorTerm).nullish() })
-              .nullish(),
-          })
-          .nullish(),
-      })
-      .nullish(),
+    nodeSelector,
+    priority,
+    affinity: requiredAffinity,
   }),
 });
 export type AdmissionPod = z.infer<typeof admissionPodSchema>;
 
 /** Where it may go by its own word: nodeSelector and required node affinity. Taints are not looked at. */
-export function nodeConstraintsOf({ spec }: AdmissionPod): NodeConstraints {
+export function nodeConstraintsOf(spec: Constrained): NodeConstraints {
   const own = equalTo(spec.nodeSelector ?? {});
   const terms = requiredTerms(spec);
   if (terms.length === 0) return own.length > 0 ? [own] : [];
@@ -77,7 +94,7 @@ export function isPinned({ spec }: AdmissionPod): boolean {
   return Boolean(spec.nodeName) || requiredTerms(spec).some(({ matchFields }) => (matchFields ?? []).length > 0);
 }
 
-function requiredTerms({ affinity }: AdmissionPod['spec']) {
+function requiredTerms({ affinity }: Constrained) {
   return affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
 }
 
@@ -90,6 +107,6 @@ export function workloadSignals({ metadata, spec }: AdmissionPod): WorkloadSigna
   };
 }
 
-export function controllerOf({ ownerReferences }: AdmissionPod['metadata']) {
+export function controllerOf({ ownerReferences }: Pick<AdmissionPod['metadata'], 'ownerReferences'>) {
   return ownerReferences?.find(({ controller }) => controller) ?? undefined;
 }

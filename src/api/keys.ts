@@ -1,6 +1,13 @@
 /** Names that users see: annotation and label keys, resources, objects. A public contract. */
 
+import { SHARING_MODES, type SharedMode } from '../core/sharing-mode.ts';
+
 const PREFIX = 'gpu-autoscaler.io/';
+
+/** The annotation that switches a mode off for a pod. */
+export function modeSwitch(mode: SharedMode): string {
+  return PREFIX + SHARING_MODES[mode].switch;
+}
 
 /** Annotations and labels that users write. */
 export const READ = {
@@ -8,9 +15,9 @@ export const READ = {
   sharing: `${PREFIX}sharing`,
   sharingMode: `${PREFIX}sharing-mode`,
   migProfile: `${PREFIX}mig-profile`,
-  mpsEnabled: `${PREFIX}mps-enabled`,
-  migEnabled: `${PREFIX}mig-enabled`,
-  timeSlicingEnabled: `${PREFIX}time-slicing-enabled`,
+  mpsEnabled: modeSwitch('mps'),
+  migEnabled: modeSwitch('mig'),
+  timeSlicingEnabled: modeSwitch('timeslicing'),
   gpuMemory: `${PREFIX}gpu-memory`,
   gpuFraction: `${PREFIX}gpu-fraction`,
 } as const;

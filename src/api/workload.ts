@@ -9,11 +9,17 @@ export interface Workload {
   readonly name: string;
 }
 
+/** The part of a pod's metadata that tells its workload. */
+type Named = Pick<AdmissionPod['metadata'], 'name' | 'ownerReferences'> & {
+  readonly generateName?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | null | undefined;
+};
+
 /**
  * By the owner reference, and by how Kubernetes names what it makes: a ReplicaSet of a Deployment bears its name and
  * the hash that its pods are labelled with, a Job of a CronJob its name and a time in minutes. No call is needed for that.
  */
-export function workloadOf({ metadata }: AdmissionPod, namespace: string): Workload {
+export function workloadOf(metadata: Named, namespace: string): Workload {
   const owner = controllerOf(metadata);
   if (!owner) return { namespace, kind: 'Pod', name: metadata.name ?? (metadata.generateName ?? '').replace(/-$/, '') };
   const hash = metadata.labels?.['pod-template-hash'];

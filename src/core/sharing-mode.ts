@@ -60,15 +60,20 @@ const MIG: SharedModeInfo = { title: 'MIG', spellings: ['mig'], key: 'mig', swit
 
 /** The table, by mode. */
 export const SHARING_MODES = {
-  exclusive: { title: 'whole GPUs', spellings: ['exclusive'] },
   mig: MIG,
   mps: MPS,
   timeslicing: TIME_SLICING,
+  exclusive: { title: 'whole GPUs', spellings: ['exclusive'] },
 } as const satisfies Readonly<Record<SharingMode, SharingModeInfo>>;
 
 /** In the order of the decision flow. */
 export const SHARED_MODES: readonly SharedMode[] = ['mig', 'mps', 'timeslicing'];
 export const REPLICA_MODES: readonly ReplicaMode[] = ['mps', 'timeslicing'];
+
+/** All words that users may write for a mode. */
+export const SHARING_MODE_SPELLINGS: readonly string[] = Object.values(SHARING_MODES).flatMap(
+  ({ spellings }) => spellings,
+);
 
 /** The mode that a user's word stands for; undefined if it is none. */
 export function sharingModeOf(word: string): SharingMode | undefined {

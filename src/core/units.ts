@@ -57,6 +57,8 @@ const MAX_COUNT = 2 ** 20;
 
 /** A count of an extended resource: a whole number of at least 0, and at most 2^20. */
 export function parseCount(text: string): Parsed<number> {
+  // What nearly all of them look like.
+  if (/^\d{1,6}$/.test(text)) return { ok: true, value: Number(text) };
   const quantity = parseQuantity(text);
   if (!quantity.ok) return quantity;
   if (quantity.value < 0n) return { ok: false, reason: `${quote(text)} is negative` };
@@ -68,6 +70,10 @@ export function parseCount(text: string): Parsed<number> {
 
 /** An amount of memory in MiB, rounded up (a demand must not shrink). */
 export function parseMiB(text: string): Parsed<number> {
+  const [, digits, suffix = ''] = PLAIN.exec(text) ?? [];
+  const factor = PLAIN_FACTORS.MiB[suffix];
+  if (digits !== undefined && factor !== undefined && Number(digits) > 0)
+    return { ok: true, value: Number(digits) * factor };
   const quantity = parseQuantity(text);
   if (!quantity.ok) return quantity;
   if (quantity.value <= 0n) return { ok: false, reason: `${quote(text)} is not more than 0` };

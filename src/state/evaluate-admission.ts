@@ -94,8 +94,8 @@ export function evaluatePod(parsed: AdmissionPod, namespace: string | undefined,
     return { ok: false, pod, faults: wishFaults, unreadable: false };
   }
 
-  const workload = workloadOf(parsed, home);
-  const constraints = nodeConstraintsOf(parsed);
+  const workload = workloadOf(metadata, home);
+  const constraints = nodeConstraintsOf(spec);
   const past = view.historyOf(workload);
   const decision = decide({
     pod: {

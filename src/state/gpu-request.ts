@@ -2,7 +2,7 @@
 
 import { ApiError } from '../api/errors.ts';
 import type { Container, Pod } from '../api/kubernetes.ts';
-import { type PodOptions, parsePodOptions } from '../api/pod-options.ts';
+import { parseSlotOptions, type SlotOptions } from '../api/pod-options.ts';
 import { type ContainerDemand, effectiveRequest, type GpuRequest, type ResourceRequest } from '../core/request.ts';
 import { isGpuResource } from '../core/resources.ts';
 import { parseCount } from '../core/units.ts';
@@ -25,10 +25,10 @@ export interface SizedPod {
  */
 export function gpuRequestOf(pod: SizedPod & Pick<Pod, 'metadata'>): GpuRequest {
   const { labels, annotations } = pod.metadata;
-  return gpuRequest(requestOf(pod), parsePodOptions(labels, annotations));
+  return gpuRequest(requestOf(pod), parseSlotOptions(labels, annotations));
 }
 
-export function gpuRequest(resources: readonly ResourceRequest[], options: PodOptions): GpuRequest {
+export function gpuRequest(resources: readonly ResourceRequest[], options: SlotOptions): GpuRequest {
   const { promisedMode: mode, memoryMiB: slotMiB, fractionMilli: slotMilli } = options;
   return { resources, mode, slotMiB, slotMilli };
 }
@@ -38,26 +38,36 @@ export function gpuRequest(resources: readonly ResourceRequest[], options: PodOp
  * @throws ApiError InvalidQuantity
  */
 export function requestOf({ spec }: SizedPod): ResourceRequest[] {
-  const { containers, initContainers } = spec;
-  if (!containers.some(namesGpu) && !initContainers?.some(namesGpu)) return [];
-  return effectiveRequest((initContainers ?? []).map(demandOf), containers.map(demandOf));
+  // Containers that name no GPU change nothing; of sidecars without GPUs a pod may have many.
+  const main = spec.containers.filter(namesGpu);
+  const init = spec.initContainers?.filter(namesGpu) ?? [];
+  if (main.length + init.length === 0) return [];
+  return effectiveRequest(init.map(demandOf), main.map(demandOf));
 }
 
 function namesGpu({ resources }: Sized): boolean {
-  for (const list of [resources?.requests, resources?.limits]) {
-    for (const name in list) if (isGpuResource(name)) return true;
-  }
+  return hasGpu(resources?.requests) || hasGpu(resources?.limits);
+}
+
+function hasGpu(list: Resources): boolean {
+  for (const name in list) if (isGpuResource(name)) return true;
   return false;
 }
 
 function demandOf({ name, resources, restartPolicy }: Sized): ContainerDemand {
   const counts = new Map<string, number>();
   // A request without a limit is what people write; a limit without a request is defaulted by the API server.
-  for (const [resource, text] of Object.entries({ ...resources?.limits, ...resources?.requests })) {
-    if (!isGpuResource(resource)) continue;
-    const count = parseCount(text);
-    if (!count.ok) throw new ApiError('InvalidQuantity', `container ${name ?? '?'}, ${resource}: ${count.reason}`);
-    counts.set(resource, count.value);
+  for (const list of [resources?.limits, resources?.requests]) {
+    for (const resource in list) {
+      if (isGpuResource(resource)) counts.set(resource, countOf(list[resource] ?? '', resource, name));
+    }
   }
   return { resources: counts, sidecar: restartPolicy === 'Always' };
+}
+
+/** @throws ApiError InvalidQuantity */
+function countOf(text: string, resource: string, container: string | undefined): number {
+  const count = parseCount(text);
+  if (count.ok) return count.value;
+  throw new ApiError('InvalidQuantity', `container ${container ?? '?'}, ${resource}: ${count.reason}`);
 }

@@ -2,12 +2,12 @@
 
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import { type AdmissionPod, admissionPodSchema, nodeConstraintsOf } from '../api/admission-pod.ts';
+import { type AdmissionPod, admissionPodSchema, nodeConstraintsOf, waitingPodSchema } from '../api/admission-pod.ts';
 import { type AllocationRecord, parseAllocationRecord } from '../api/allocation-record.ts';
 import { toApiError } from '../api/errors.ts';
 import { WRITTEN } from '../api/keys.ts';
 import { formatIssues, hasFinished, type Toleration } from '../api/kubernetes.ts';
-import { parsePodOptions } from '../api/pod-options.ts';
+import { parseSlotOptions } from '../api/pod-options.ts';
 import { type StoredPod, storedPodSchema } from '../api/stored-objects.ts';
 import { type Workload, workloadOf } from '../api/workload.ts';
 import type { NodeConstraints } from '../core/admission/slot-index.ts';
@@ -120,12 +120,12 @@ export class PodReader {
     const { labels, annotations } = pod.metadata;
     const isOver = hasFinished(pod) || Boolean(pod.metadata.deletionTimestamp);
     return {
-      request: resources && this.#sharedRequest(gpuRequest(resources, parsePodOptions(labels, annotations))),
+      request: resources && this.#sharedRequest(gpuRequest(resources, parseSlotOptions(labels, annotations))),
       allocation: this.#allocation(annotations?.[WRITTEN.allocation]),
       policy: annotations?.[WRITTEN.policy],
       nonEvictableReason: nonEvictableReason(pod.metadata),
       unmutated: annotations?.[WRITTEN.optimized] === undefined && !isOver ? asCreated(object) : undefined,
-      pending: resources && !isOver && !pod.spec.nodeName ? pendingDetails(object) : undefined,
+      pending: resources && !isOver && !pod.spec.nodeName ? pendingDetails(pod, object) : undefined,
     };
   }
 
@@ -187,38 +187,31 @@ function isPinned(object: unknown): boolean {
 }
 
 const verdictSchema = z.object({
-  spec: z.object({ schedulingGates: z.array(z.unknown()).nullish() }),
-  status: z
-    .object({
-      conditions: z
-        .array(
-          z.object({
-            type: z.string(),
-            status: z.string(),
-            reason: z.string().nullish(),
-            message: z.string().nullish(),
-          }),
-        )
-        .nullish(),
-    })
-    .nullish(),
+  status: z.object({
+    conditions: z.array(
+      z.object({
+        type: z.string(),
+        status: z.string().nullish(),
+        reason: z.string().nullish(),
+        message: z.string().nullish(),
+      }),
+    ),
+  }),
 });
 
 /** Undefined for a pod that others keep back, that was not tried yet, or that waits for something other than GPUs. */
-function pendingDetails(object: unknown): PendingDetails | undefined {
-  const { spec: gates, status } = verdictSchema.safeParse(object).data ?? {};
-  if (!gates || (gates.schedulingGates?.length ?? 0) > 0) return undefined;
-  const verdict = status?.conditions?.find(({ type, status: is }) => type === 'PodScheduled' && is === 'False');
+function pendingDetails({ metadata }: StoredPod, object: unknown): PendingDetails | undefined {
+  const conditions = verdictSchema.safeParse(object).data?.status.conditions;
+  const verdict = conditions?.find(({ type, status: is }) => type === 'PodScheduled' && is === 'False');
   if (verdict?.reason !== 'Unschedulable' || !wantsGpus(verdict.message ?? '')) return undefined;
-  const parsed = admissionPodSchema.safeParse(object);
-  if (!parsed.success) return undefined;
-  const { metadata, spec } = parsed.data;
+  const spec = waitingPodSchema.safeParse(object).data?.spec;
+  if (!spec || (spec.schedulingGates?.length ?? 0) > 0) return undefined;
   return {
     priority: spec.priority ?? 0,
     createdAt: Date.parse(metadata.creationTimestamp ?? '') || 0,
-    nodeConstraints: nodeConstraintsOf(parsed.data),
+    nodeConstraints: nodeConstraintsOf(spec),
     tolerations: spec.tolerations ?? [],
-    workload: workloadOf(parsed.data, metadata.namespace ?? ''),
+    workload: workloadOf(metadata, metadata.namespace ?? ''),
   };
 }
 

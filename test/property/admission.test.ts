@@ -83,7 +83,7 @@ check('never a slot that no node has, or could have, where the pod may go', SHAR
     asked.filter(([name, count]) => isGpuResource(name) && Number(count) > 0).map(([name]) => name),
   );
   // Of the pod as it has become: its node selector, and memory that was counted on, included.
-  const offers = view.offers(nodeConstraintsOf(parsed));
+  const offers = view.offers(nodeConstraintsOf(parsed.spec));
   return [...names].every((name) =>
     offers.some(
       (offer) =>

@@ -44,7 +44,7 @@ export function run({ workload, strategy, seed, ratio, timed }: RunOptions, now:
   const { nodes, pods } = workload;
   const classes = taskClasses(pods);
   const capacityMilli = nodes.reduce((sum, { gpus }) => sum + gpus * 1000, 0);
-  const events = timed ? timedEvents(timed) : arrivalEvents(arrivals(pods, { capacityMilli, ratio, seed }));
+  const events = timed ? timedEvents(timed) : arrivalEvents(arrivals(pods, { milliOf, capacityMilli, ratio, seed }));
   const curve = new Curve(classes);
   const started = now();
   const state = replay({ nodes, events, strategy, classes, observe: curve.observe });
@@ -59,6 +59,11 @@ export function run({ workload, strategy, seed, ratio, timed }: RunOptions, now:
     gpuFree: state.nodes.map(({ gpuFree }) => [...gpuFree]),
     ms: now() - started,
   };
+}
+
+/** milli-GPU that a pod asks for. */
+export function milliOf({ gpus, milli }: PackingDemand): number {
+  return gpus * milli;
 }
 
 function arrivalEvents(order: readonly PackingDemand[]): TraceEvent[] {

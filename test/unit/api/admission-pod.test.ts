@@ -76,7 +76,7 @@ const placements: readonly [says: string, spec: object, nodes: string[]][] = [
   ],
 ];
 for (const [says, spec, nodes] of placements) {
-  tap.test(`where it may go: ${says}`, async (t) => t.strictSame(selected(nodeConstraintsOf(pod(spec))), nodes));
+  tap.test(`where it may go: ${says}`, async (t) => t.strictSame(selected(nodeConstraintsOf(pod(spec).spec)), nodes));
 }
 
 const byField = { matchFields: [{ key: 'metadata.name', operator: 'In', values: ['a1'] }] };

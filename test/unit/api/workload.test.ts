@@ -39,6 +39,6 @@ const pods: readonly [says: string, metadata: object, workload: string][] = [
 for (const [says, metadata, workload] of pods) {
   tap.test(`${says}: ${workload}`, async (t) => {
     const pod = admissionPodSchema.parse({ metadata, spec: { containers: [{}] } });
-    t.equal(workloadKey(workloadOf(pod, 'team')), workload);
+    t.equal(workloadKey(workloadOf(pod.metadata, 'team')), workload);
   });
 }

@@ -28,7 +28,7 @@ const KINDS: readonly [kind: string, spec: object, workload: string][] = [
 for (const [kind, spec, workload] of KINDS) {
   tap.test(`a ${kind}: its template, in its namespace, and of the workload that history knows`, async (t) => {
     const pod = admissionPodSchema.parse(made(kind, spec));
-    t.strictSame(workloadOf(pod, 'team'), { namespace: 'team', kind: workload, name: 'web' });
+    t.strictSame(workloadOf(pod.metadata, 'team'), { namespace: 'team', kind: workload, name: 'web' });
     t.match(made(kind, spec), {
       kind: 'Pod',
       metadata: { namespace: 'team', labels: { app: 'web' }, annotations: { note: 'kept' } },
@@ -46,7 +46,7 @@ tap.test('a Pod is what it is', async (t) => {
 tap.test('a ReplicaSet of a Deployment, as kubectl shows it, is of the Deployment', async (t) => {
   const template = { ...TEMPLATE, metadata: { labels: { app: 'web', 'pod-template-hash': '66b6c48dd5' } } };
   const pod = admissionPodSchema.parse(made('ReplicaSet', { template }, { name: 'web-66b6c48dd5' }));
-  t.match(workloadOf(pod, 'team'), { kind: 'Deployment', name: 'web' });
+  t.match(workloadOf(pod.metadata, 'team'), { kind: 'Deployment', name: 'web' });
 });
 
 tap.test('what a DaemonSet’s pods ask of nodes besides stays', async (t) => {

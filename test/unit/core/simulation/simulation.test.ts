@@ -6,7 +6,7 @@ import type { NodeSize, PackingDemand } from '#src/core/scoring/packing-node.ts'
 import { arrivals } from '#src/core/simulation/arrivals.ts';
 import { allocatedAt } from '#src/core/simulation/curve.ts';
 import { replay } from '#src/core/simulation/replay.ts';
-import { run } from '#src/core/simulation/run.ts';
+import { milliOf, run } from '#src/core/simulation/run.ts';
 import { syntheticWorkload } from '#src/core/simulation/synthetic.ts';
 import { bestFit } from '#src/core/strategies/best-fit.ts';
 import { firstFit } from '#src/core/strategies/first-fit.ts';
@@ -41,7 +41,7 @@ tap.test('the generator gives the same numbers for the same seed, spread over [0
 
 tap.test('arrivals: every pod once, then more until the next would pass the ratio', async (t) => {
   const pods = [...Array<PackingDemand>(5).fill(whole), ...Array<PackingDemand>(4).fill(half)];
-  const order = arrivals(pods, { capacityMilli: 10_000, ratio: 1.3, seed: 42 });
+  const order = arrivals(pods, { milliOf, capacityMilli: 10_000, ratio: 1.3, seed: 42 });
   t.strictSame(
     order
       .slice(0, 9)
@@ -51,9 +51,9 @@ tap.test('arrivals: every pod once, then more until the next would pass the rati
   );
   const asked = order.reduce((sum, { milli }) => sum + milli, 0);
   t.ok(asked <= 13_000 && asked > 12_000);
-  t.strictSame(order, arrivals(pods, { capacityMilli: 10_000, ratio: 1.3, seed: 42 }));
+  t.strictSame(order, arrivals(pods, { milliOf, capacityMilli: 10_000, ratio: 1.3, seed: 42 }));
   t.equal(
-    arrivals([demand({ gpus: 0, milli: 0 })], { capacityMilli: 10_000, ratio: 1.3, seed: 1 }).length,
+    arrivals([demand({ gpus: 0, milli: 0 })], { milliOf, capacityMilli: 10_000, ratio: 1.3, seed: 1 }).length,
     1,
     'no GPU: no end',
   );
