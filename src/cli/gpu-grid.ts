@@ -1,10 +1,10 @@
 /** The node × GPU picture for a terminal: who shares how, and how full each GPU is. */
 
 import Table from 'cli-table3';
-import type { Pool } from '../core/inventory.ts';
 import type { Ledger } from '../core/ledger.ts';
 import { migProfileOf } from '../core/resources.ts';
-import { slotsHeldPerGpu } from '../core/savings.ts';
+import { SHARING_MODES } from '../core/sharing-mode.ts';
+import { type SlotRow, slotRows } from '../core/simulation/slot-replay.ts';
 
 const BAR_WIDTH = 8;
 const BORDERLESS = {
@@ -38,16 +38,24 @@ export function columns(head: readonly string[], rows: readonly (readonly string
 
 /** One line for each node and each kind of slot that it offers, in order of names. */
 export function gpuGrid(ledger: Ledger): string {
-  const nodes = [...ledger.nodes()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const widest = Math.max(0, ...nodes.map(({ gpus }) => gpus));
-  const rows = nodes.flatMap(({ name, product, pools }) =>
-    pools.map((pool) => {
-      const held = slotsHeldPerGpu(ledger, name, pool.resource);
-      const cells = Array.from({ length: widest }, (_, gpu) => cell(held[gpu] ?? 0, pool.slotsPerGpu[gpu] ?? 0));
-      return [name, product, sharing(pool), ...cells];
-    }),
+  return slotGrid([...ledger.nodes()].flatMap((node) => slotRows(ledger, node)));
+}
+
+/** The same of rows from anywhere. */
+export function slotGrid(rows: readonly SlotRow[]): string {
+  const widest = Math.max(0, ...rows.map(({ slots }) => slots.length));
+  const lines = rows
+    .toSorted((a, b) => (a.node < b.node ? -1 : a.node > b.node ? 1 : 0))
+    .map((row) => [
+      row.node,
+      row.product,
+      sharing(row),
+      ...Array.from({ length: widest }, (_, gpu) => cell(row.held[gpu] ?? 0, row.slots[gpu] ?? 0)),
+    ]);
+  return columns(
+    ['NODE', 'GPU MODEL', 'SHARED BY', ...Array.from({ length: widest }, (_, gpu) => `GPU ${gpu}`)],
+    lines,
   );
-  return columns(['NODE', 'GPU MODEL', 'SHARED BY', ...Array.from({ length: widest }, (_, gpu) => `GPU ${gpu}`)], rows);
 }
 
 function cell(held: number, slots: number): string {
@@ -58,10 +66,9 @@ function cell(held: number, slots: number): string {
   return `${bar} ${held}/${slots}`;
 }
 
-function sharing({ mode, resource, slotsPerGpu }: Pool): string {
-  const ways = Math.max(0, ...slotsPerGpu);
-  const kind = { exclusive: 'whole GPUs', mps: 'MPS', timeslicing: 'time-slicing', mig: 'MIG' }[mode];
-  if (mode === 'exclusive') return kind;
+function sharing({ mode, resource, slots }: SlotRow): string {
+  const { title } = SHARING_MODES[mode];
+  if (mode === 'exclusive') return title;
   const profile = migProfileOf(resource);
-  return `${profile ? `${kind} ${profile.name}` : kind} ×${ways}`;
+  return `${profile ? `${title} ${profile.name}` : title} ×${Math.max(0, ...slots)}`;
 }

@@ -1,8 +1,8 @@
 /** Amounts of cpu, memory and pods: what a node has, and what pods ask for. */
 
-import type { StoredPod } from '../api/stored-objects.ts';
 import { effectiveAmount } from '../core/request.ts';
 import { parseAmount } from '../core/units.ts';
+import type { SizedPod } from './gpu-request.ts';
 
 /** cpu in milli-cores, memory in MiB. */
 export interface Resources {
@@ -25,7 +25,7 @@ export function allocatableResources({ cpu, memory, pods }: Quantities): Resourc
 }
 
 /** What a pod asks for, by the effective request; rounded up. Source: Kubernetes, "Resource Management for Pods and Containers". */
-export function requestedResources({ spec }: Pick<StoredPod, 'spec'>): Resources {
+export function requestedResources({ spec }: SizedPod): Resources {
   const init = (spec.initContainers ?? []).map(sized);
   const main = spec.containers.map(sized);
   return {
@@ -35,7 +35,7 @@ export function requestedResources({ spec }: Pick<StoredPod, 'spec'>): Resources
   };
 }
 
-function sized({ resources, restartPolicy }: StoredPod['spec']['containers'][number]) {
+function sized({ resources, restartPolicy }: SizedPod['spec']['containers'][number]) {
   const { requests, limits } = resources ?? {};
   return {
     cpu: parseAmount(requests?.cpu ?? limits?.cpu, 'milli', 'up'),

@@ -97,6 +97,10 @@ tap.test('a snapshot from standard input', async (t) => {
   });
   t.equal(status, 0, stderr);
   t.match(stdout, /^standard input: 1 node with 2 GPUs, 1 pod$/m);
+  t.match(
+    stdout,
+    /^slots held at the end, worstfit, seed 42:\nNODE +GPU MODEL +SHARED BY +GPU 0 +GPU 1\na .*whole GPUs +█+ 1\/1 +█+ 1\/1$/m,
+  );
 });
 
 const WRONG: readonly [args: string[], says: RegExp][] = [

@@ -28,14 +28,14 @@ tap.test('nodes and pods of a real cluster become a workload', async (t) => {
   const items = [...(await itemsOf('/api/v1/nodes', 'Node')), ...(await itemsOf('/api/v1/pods', 'Pod'))];
   const { nodes, pods } = readSnapshot({ name: 'cluster.json', text: JSON.stringify({ kind: 'List', items }) });
   t.match(
-    nodes.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    nodes.toSorted((a, b) => (a.inventory.name < b.inventory.name ? -1 : 1)),
     [
-      { name: 'mps', gpus: 2, cpuMilli: 96_000, memoryMiB: 768 * 1024 },
-      { name: 'whole', gpus: 4, cpuMilli: 94_500, memoryMiB: 766 * 1024 },
+      { inventory: { name: 'mps', gpus: 2 }, cpuMilli: 96_000, memoryMiB: 768 * 1024 },
+      { inventory: { name: 'whole', gpus: 4 }, cpuMilli: 94_500, memoryMiB: 766 * 1024 },
     ],
   );
-  t.strictSame(pods.map(({ gpus, milli }) => [gpus, milli]).sort(), [
-    [1, 125],
-    [2, 1_000],
-  ]);
+  t.strictSame(
+    pods.map(({ request }) => request.resources.map(({ resource, count }) => `${count} ${resource}`).join()).sort(),
+    ['1 nvidia.com/gpu.shared', '2 nvidia.com/gpu'],
+  );
 });

@@ -6,12 +6,13 @@ import { dirname, join } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { RunResult, TimedPod } from '../../core/simulation/run.ts';
+import type { SlotWorkload } from '../../core/simulation/slot-replay.ts';
 import { syntheticWorkload, type Workload } from '../../core/simulation/synthetic.ts';
 import { strategyByName, strategyNames } from '../../core/strategies/registry.ts';
-import { columns } from '../gpu-grid.ts';
+import { columns, slotGrid } from '../gpu-grid.ts';
 import { readText } from '../input.ts';
 import { InputError } from '../input-error.ts';
-import { type Job, runJobs } from './jobs.ts';
+import { type Job, runJobs, type SharedInput } from './jobs.ts';
 import { readNodes, readPods, readTimedPods } from './openb.ts';
 import { htmlReport, type ReportInput, svgReport } from './report.ts';
 import { readSnapshot } from './snapshot.ts';
@@ -35,8 +36,14 @@ interface Flags {
 }
 
 interface Input {
-  readonly workload: Workload;
-  readonly timed?: readonly TimedPod[];
+  readonly shared: (ratio: number) => SharedInput;
+  /** Whether pods come and go when they did. */
+  readonly isTimed: boolean;
+  /** Names of the nodes, in the common order. */
+  readonly nodes: readonly string[];
+  readonly gpus: number;
+  /** Pods that ask for GPUs. */
+  readonly gpuPods: number;
   /** What it is, in a few words. */
   readonly title: string;
 }
@@ -73,23 +80,25 @@ async function simulate(flags: Flags, env: Readonly<Record<string, string | unde
     throw new InputError('--report and --curve: two files');
   // Before the work, not after it.
   for (const file of [flags.report, flags.curve]) if (file !== undefined) mustBeWritable(file);
-  const { workload, timed, title } = readInput(flags, env);
-  if (!workload.nodes.some(({ gpus }) => gpus > 0)) throw new InputError(`${title}: there is no node with GPUs`);
-  if (!workload.pods.some(({ gpus }) => gpus > 0)) throw new InputError(`${title}: there is no pod that asks for GPUs`);
+  const { shared, isTimed, nodes, gpus, gpuPods, title } = readInput(flags, env);
+  if (gpus === 0) throw new InputError(`${title}: there is no node with GPUs`);
+  if (gpuPods === 0) throw new InputError(`${title}: there is no pod that asks for GPUs`);
   const allSeeds = flags.seeds ?? [42, 43, 44];
-  const usedSeeds = timed ? allSeeds.slice(0, 1) : allSeeds;
+  const usedSeeds = isTimed ? allSeeds.slice(0, 1) : allSeeds;
   const jobs: Job[] = (flags.strategies ?? strategyNames).flatMap((strategy) =>
     usedSeeds.map((seed) => ({ strategy, seed })),
   );
   const results = await withProgress(jobs.length, (done) =>
-    runJobs({ jobs, input: { workload, ratio: flags.ratio, ...(timed && { timed }) }, workers: flags.workers, done }),
+    runJobs({ jobs, input: shared(flags.ratio), workers: flags.workers, done }),
   );
   const summaries = summarise(results);
-  const report: ReportInput = { title, summaries, results, nodes: workload.nodes.map(({ name }) => name) };
+  const report: ReportInput = { title, summaries, results, nodes };
   if (flags.curve) write(flags.curve, curveCsv(results));
   if (flags.report) write(flags.report, await (flags.report.endsWith('.svg') ? svgReport(report) : htmlReport(report)));
   process.stdout.write(
-    flags.output === 'json' ? json(title, summaries, results) : table(title, summaries, timed !== undefined),
+    flags.output === 'json'
+      ? json(title, summaries, results)
+      : table(title, summaries, isTimed) + slotPictures(results),
   );
 }
 
@@ -101,15 +110,14 @@ function readInput(flags: Flags, env: Readonly<Record<string, string | undefined
       throw new InputError('--snapshot stands alone: no --nodes, --pods or --data beside it');
     if (flags.departures) throw new InputError('--departures: a snapshot does not tell when pods go');
     const name = snapshot === '-' ? 'standard input' : snapshot;
-    const workload = readSnapshot({ name, text: readText(snapshot) });
-    return { workload, title: `${name}: ${size(workload)}` };
+    return slotInput(readSnapshot({ name, text: readText(snapshot) }), name);
   }
   if (flags.trace !== undefined && data === undefined)
     throw new InputError('--trace: it needs --data DIR, or OPENB_DIR');
   if (nodes === undefined && pods === undefined && data === undefined) {
     if (flags.departures) throw new InputError('--departures: our own workload does not tell when pods go');
     const workload = syntheticWorkload(flags.syntheticNodes, 1);
-    return { workload, title: `a synthetic workload: ${size(workload)}` };
+    return traceInput(workload, 'a synthetic workload');
   }
   const trace = flags.trace ?? 'default';
   const nodesFile = nodes ?? (data === undefined ? undefined : join(data, 'openb_node_list_gpu_node.csv'));
@@ -122,13 +130,37 @@ function readInput(flags: Flags, env: Readonly<Record<string, string | undefined
   }
   const podsCsv = { name: podsFile, text: readText(podsFile) };
   const workload = { nodes: readNodes({ name: nodesFile, text: readText(nodesFile) }), pods: readPods(podsCsv) };
-  const title = `${podsFile.split('/').at(-1)}: ${size(workload)}`;
-  return flags.departures ? { workload, timed: readTimedPods(podsCsv), title } : { workload, title };
+  return traceInput(workload, podsFile.split('/').at(-1) ?? '', flags.departures ? readTimedPods(podsCsv) : undefined);
 }
 
-function size({ nodes, pods }: Workload): string {
+function traceInput(workload: Workload, name: string, timed?: readonly TimedPod[]): Input {
+  const { nodes, pods } = workload;
   const gpus = nodes.reduce((sum, node) => sum + node.gpus, 0);
-  return `${plural(nodes.length, 'node')} with ${plural(gpus, 'GPU')}, ${plural(pods.length, 'pod')}`;
+  return {
+    shared: (ratio) => ({ kind: 'trace', workload, ratio, ...(timed && { timed }) }),
+    isTimed: timed !== undefined,
+    nodes: nodes.map((node) => node.name),
+    gpus,
+    gpuPods: pods.filter((pod) => pod.gpus > 0).length,
+    title: titleOf(name, nodes.length, gpus, pods.length),
+  };
+}
+
+function slotInput(workload: SlotWorkload, name: string): Input {
+  const { nodes, pods } = workload;
+  const gpus = nodes.reduce((sum, { inventory }) => sum + inventory.gpus, 0);
+  return {
+    shared: (ratio) => ({ kind: 'slots', workload, ratio }),
+    isTimed: false,
+    nodes: nodes.map(({ inventory }) => inventory.name),
+    gpus,
+    gpuPods: pods.length,
+    title: titleOf(name, nodes.length, gpus, pods.length),
+  };
+}
+
+function titleOf(name: string, nodes: number, gpus: number, pods: number): string {
+  return `${name}: ${plural(nodes, 'node')} with ${plural(gpus, 'GPU')}, ${plural(pods, 'pod')}`;
 }
 
 function plural(count: number, word: string): string {
@@ -201,15 +233,33 @@ function table(title: string, summaries: readonly Summary[], timed: boolean): st
   return `${title}\n\n${columns(head, rows)}\n`;
 }
 
+/** More lines are for the report, or for programs. */
+const MAX_PICTURE_LINES = 40;
+
+/** Slots and MIG instances at the end of each strategy's first run; nothing of a trace, which has none. */
+function slotPictures(results: readonly RunResult[]): string {
+  const first = new Map<string, RunResult>();
+  for (const result of results) if (!first.has(result.strategy)) first.set(result.strategy, result);
+  const pictures = [...first.values()].flatMap(({ strategy, seed, slots }) => {
+    if (!slots) return [];
+    const heading = `slots held at the end, ${strategy}, seed ${seed}`;
+    if (slots.length > MAX_PICTURE_LINES)
+      return [`${heading}: ${slots.length} lines, see --output json or --report FILE`];
+    return [`${heading}:\n${slotGrid(slots)}`];
+  });
+  return pictures.map((picture) => `\n${picture}\n`).join('');
+}
+
 /** Stable: the version moves when a field changes its meaning. Times are left out: they are never the same twice. */
 function json(title: string, summaries: readonly Summary[], results: readonly RunResult[]): string {
   const strategies = summaries.map(({ msPerRun, ...summary }) => summary);
-  const runs = results.map(({ strategy, seed, arrivals, failures, curve }) => ({
+  const runs = results.map(({ strategy, seed, arrivals, failures, curve, slots }) => ({
     strategy,
     seed,
     arrivals,
     failures,
     curve,
+    ...(slots && { slots }),
   }));
   return `${JSON.stringify({ apiVersion: 'simulate.gpuautoscaler.io/v1', title, strategies, runs }, null, 2)}\n`;
 }

@@ -3,13 +3,17 @@
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { RunOptions, RunResult } from '../../core/simulation/run.ts';
+import type { SlotRunOptions } from '../../core/simulation/slot-replay.ts';
 
 export interface Job {
   readonly strategy: string;
   readonly seed: number;
 }
 
-export type SharedInput = Omit<RunOptions, 'strategy' | 'seed'>;
+/** A trace, whose GPUs any pod may cut as it needs; or nodes with the slots that they have. */
+export type SharedInput =
+  | ({ readonly kind: 'trace' } & Omit<RunOptions, 'strategy' | 'seed'>)
+  | ({ readonly kind: 'slots' } & Omit<SlotRunOptions, 'strategy' | 'seed'>);
 
 export interface JobsOptions {
   readonly jobs: readonly Job[];

@@ -2,6 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { run } from '../../core/simulation/run.ts';
+import { runSlots } from '../../core/simulation/slot-replay.ts';
 import { strategyByName } from '../../core/strategies/registry.ts';
 import type { Job, SharedInput } from './jobs.ts';
 
@@ -10,5 +11,8 @@ const input = workerData as SharedInput;
 parentPort?.on('message', ({ strategy: name, seed }: Job) => {
   const strategy = strategyByName(name);
   if (!strategy) throw new RangeError(`no strategy is called ${name}`);
-  parentPort?.postMessage(run({ ...input, strategy, seed }, () => performance.now()));
+  const now = () => performance.now();
+  const result =
+    input.kind === 'slots' ? runSlots({ ...input, strategy, seed }, now) : run({ ...input, strategy, seed }, now);
+  parentPort?.postMessage(result);
 });

@@ -1,8 +1,13 @@
 /** What a replay looked like on the way: a point for each hundredth of the fleet's capacity that was asked for. */
 
-import { expectedFragment } from '../scoring/fragment.ts';
-import { covering, type TaskClass } from '../scoring/task-classes.ts';
-import type { ReplayState } from './replay.ts';
+/** Figures of a replay so far. */
+export interface ReplayFigures {
+  readonly capacityMilli: number;
+  /** milli-GPU asked for so far, whether placed or not, and milli-GPU held now. */
+  readonly arrivedMilli: number;
+  readonly heldMilli: number;
+  readonly failures: number;
+}
 
 export interface CurvePoint {
   /** milli-GPU asked for so far, in hundredths of capacity. */
@@ -15,21 +20,19 @@ export interface CurvePoint {
 }
 
 const FRAGMENT_EVERY = 5;
-/** An average task is one of the classes that make up this share of all: the definition of FGD's paper. */
-const COVERAGE = 0.95;
-
 /** Collects points; hand `observe` to the replay. */
-export class Curve {
+export class Curve<State extends ReplayFigures> {
   readonly points: CurvePoint[] = [];
-  readonly #classes: readonly TaskClass[];
-  #last: ReplayState | undefined;
+  readonly #uselessMilli: (state: State) => number;
+  #last: ReplayFigures | undefined;
 
-  constructor(classes: readonly TaskClass[]) {
-    this.#classes = covering(classes, COVERAGE);
+  /** @param uselessMilli free milli-GPU of no use to an average task */
+  constructor(uselessMilli: (state: State) => number) {
+    this.#uselessMilli = uselessMilli;
   }
 
   /** The point at a hundredth is the state before the arrival that goes past it. */
-  readonly observe = (state: ReplayState): void => {
+  readonly observe = (state: State): void => {
     const arrived = (100 * state.arrivedMilli) / state.capacityMilli;
     for (let percent = this.points.length; percent < arrived; percent += 1) {
       const { heldMilli, failures } = this.#last ?? { heldMilli: 0, failures: 0 };
@@ -45,7 +48,7 @@ export class Curve {
   };
 
   /** The last point: all that was asked for. */
-  finish(state: ReplayState): void {
+  finish(state: State): void {
     this.points.push({
       arrivedPercent: (100 * state.arrivedMilli) / state.capacityMilli,
       allocatedPercent: (100 * state.heldMilli) / state.capacityMilli,
@@ -54,10 +57,8 @@ export class Curve {
     });
   }
 
-  #fragmented({ nodes, capacityMilli }: ReplayState): number {
-    let sum = 0;
-    for (const node of nodes) sum += expectedFragment(node, this.#classes);
-    return (100 * sum) / capacityMilli;
+  #fragmented(state: State): number {
+    return (100 * this.#uselessMilli(state)) / state.capacityMilli;
   }
 }
 

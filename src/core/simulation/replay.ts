@@ -4,6 +4,7 @@ import { type NodeSize, type PackingDemand, PackingNode } from '../scoring/packi
 import { FleetLog, ScoreTable } from '../scoring/score-table.ts';
 import type { TaskClass } from '../scoring/task-classes.ts';
 import type { Strategy } from '../strategies/strategy.ts';
+import type { ReplayFigures } from './curve.ts';
 
 /** Something that happens: a pod comes, or one that came earlier goes. */
 export type TraceEvent =
@@ -21,16 +22,11 @@ export interface ReplayOptions {
   readonly observe?: (state: ReplayState) => void;
 }
 
-export interface ReplayState {
+export interface ReplayState extends ReplayFigures {
   readonly nodes: readonly PackingNode[];
-  readonly capacityMilli: number;
-  /** milli-GPU asked for so far, whether placed or not, and milli-GPU held now. */
-  readonly arrivedMilli: number;
-  readonly heldMilli: number;
   /** The most that was held at any time. */
   readonly peakMilli: number;
   readonly arrivals: number;
-  readonly failures: number;
 }
 
 interface Held {

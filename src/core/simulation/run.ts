@@ -1,11 +1,13 @@
 /** One run of a simulation: a workload, a strategy, a seed, and what came of it. */
 
+import { expectedFragment } from '../scoring/fragment.ts';
 import type { PackingDemand } from '../scoring/packing-node.ts';
-import { taskClasses } from '../scoring/task-classes.ts';
+import { covering, taskClasses } from '../scoring/task-classes.ts';
 import type { Strategy } from '../strategies/strategy.ts';
 import { arrivals } from './arrivals.ts';
 import { Curve, type CurvePoint } from './curve.ts';
-import { replay, type TraceEvent } from './replay.ts';
+import { type ReplayState, replay, type TraceEvent } from './replay.ts';
+import type { SlotRow } from './slot-replay.ts';
 import type { Workload } from './synthetic.ts';
 
 /** A pod of a trace that tells when it came and went. */
@@ -36,8 +38,13 @@ export interface RunResult {
   readonly failures: number;
   /** At the end: free milli-GPU of each GPU of each node, in the common order. */
   readonly gpuFree: readonly (readonly number[])[];
+  /** The same by slots and MIG instances, where the workload has any. */
+  readonly slots?: readonly SlotRow[];
   readonly ms: number;
 }
+
+/** An average task is one of the classes that make up this share of all: the definition of FGD's paper. */
+const COVERAGE = 0.95;
 
 /** @param now ms of a clock that never goes back */
 export function run({ workload, strategy, seed, ratio, timed }: RunOptions, now: () => number): RunResult {
@@ -45,7 +52,10 @@ export function run({ workload, strategy, seed, ratio, timed }: RunOptions, now:
   const classes = taskClasses(pods);
   const capacityMilli = nodes.reduce((sum, { gpus }) => sum + gpus * 1000, 0);
   const events = timed ? timedEvents(timed) : arrivalEvents(arrivals(pods, { milliOf, capacityMilli, ratio, seed }));
-  const curve = new Curve(classes);
+  const average = covering(classes, COVERAGE);
+  const curve = new Curve<ReplayState>(({ nodes }) =>
+    nodes.reduce((sum, node) => sum + expectedFragment(node, average), 0),
+  );
   const started = now();
   const state = replay({ nodes, events, strategy, classes, observe: curve.observe });
   curve.finish(state);

@@ -20,7 +20,7 @@ const born = (node: object, second: number) => {
 };
 const CPU_NODE = { kind: 'Node', metadata: { name: 'cpu' }, status: { allocatable: { cpu: '8' } } };
 
-tap.test('GPU nodes, the oldest first; pods by what they take of a GPU', async (t) => {
+tap.test('GPU nodes with their slots, the oldest first; pods by what they ask for', async (t) => {
   const { nodes, pods } = readSnapshot(
     list(
       born(exclusiveNode({ name: 'young', gpus: 2 }), 200),
@@ -35,7 +35,7 @@ tap.test('GPU nodes, the oldest first; pods by what they take of a GPU', async (
     ),
   );
   t.strictSame(
-    nodes.map(({ name, gpus, product }) => [name, gpus, product]),
+    nodes.map(({ inventory: { name, gpus, product } }) => [name, gpus, product]),
     [
       ['old', 1, 'NVIDIA-A100-SXM4-40GB'],
       ['young', 2, 'NVIDIA-A100-SXM4-40GB'],
@@ -43,15 +43,10 @@ tap.test('GPU nodes, the oldest first; pods by what they take of a GPU', async (
     ],
   );
   t.strictSame(
-    pods.map(({ gpus, milli }) => [gpus, milli]),
-    [
-      [2, 1_000],
-      [1, 250],
-      [1, 250],
-      [1, 428],
-    ],
+    pods.map(({ request }) => request.resources.map(({ resource, count }) => `${count} ${resource}`).join()),
+    ['2 nvidia.com/gpu', '1 nvidia.com/gpu.shared', '1 nvidia.com/gpu.shared', '1 nvidia.com/mig-3g.20gb'],
   );
-  t.equal(pods[1], pods[2], 'one kind, one demand');
+  t.equal(pods[1], pods[2], 'one kind, one object');
 });
 
 tap.test('CPU and memory: effective requests of GPU pods, and what others take of a node is taken off', async (t) => {
@@ -86,7 +81,11 @@ tap.test('CPU and memory: effective requests of GPU pods, and what others take o
     ),
   );
   t.match(nodes, [{ cpuMilli: 96_000 - 2_500, memoryMiB: 768 * 1024 - 2_560 }]);
-  t.match(pods, [{ cpuMilli: 4_000, memoryMiB: 1_025, gpus: 1, milli: 1_000 }], 'the init container needs most CPU');
+  t.match(
+    pods,
+    [{ cpuMilli: 4_000, memoryMiB: 1_025, request: { resources: [{ count: 1 }] } }],
+    'the init container needs most CPU',
+  );
   t.equal(pods.length, 1);
 });
 
