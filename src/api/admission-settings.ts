@@ -1,8 +1,9 @@
 /** The configuration as admission uses it. */
 
-import type { AdmissionSettings, SharedMode } from '../core/admission/decision-input.ts';
+import type { AdmissionSettings } from '../core/admission/decision-input.ts';
 import type { SlotIndexOptions } from '../core/admission/slot-index.ts';
 import { equalTo } from '../core/label-selector.ts';
+import { type ReplicaMode, SHARED_MODES, SHARING_MODES, type SharedMode } from '../core/sharing-mode.ts';
 import type { Configuration } from './configuration.ts';
 import { GFD, SCHEDULER_NAME } from './keys.ts';
 import { conditionsOf } from './labels.ts';
@@ -28,27 +29,25 @@ export function admissionConfigurationOf(
 ): AdmissionConfiguration {
   const { optimization } = admissionWebhook;
   const { mig, mps, timeSlicing } = sharing;
-  const modes: readonly [SharedMode, boolean][] = [
-    ['mig', mig.enabled && optimization.enableMIG],
-    ['mps', mps.enabled && optimization.enableMPS],
-    ['timeslicing', timeSlicing.enabled && optimization.enableTimeSlicing],
-  ];
+  const enabled: Readonly<Record<SharedMode, boolean>> = {
+    mig: mig.enabled && optimization.enableMIG,
+    mps: mps.enabled && optimization.enableMPS,
+    timeslicing: timeSlicing.enabled && optimization.enableTimeSlicing,
+  };
+  // Slots by MPS and by time-slicing bear the same name: another scheduler would take the ones for the others.
+  const labelOf = (mode: ReplicaMode) =>
+    binPacking.enabled ? {} : { [GFD.sharingStrategy]: SHARING_MODES[mode].label };
   return {
     oversubscribe: timeSlicing.oversubscribe,
     settings: {
       schedulerName: binPacking.enabled ? schedulerName : DEFAULT_SCHEDULER,
       exemptNamespaces: new Set([namespace, ...admissionWebhook.exemptNamespaces]),
       namespaceSelector: conditionsOf(admissionWebhook.namespaceSelector),
-      enabledModes: new Set(modes.filter(([, enabled]) => enabled).map(([mode]) => mode)),
+      enabledModes: new Set(SHARED_MODES.filter((mode) => enabled[mode])),
       rewriteRequests: admissionWebhook.rewriteRequests,
       autoDetectWorkloadType: optimization.autoDetectWorkloadType,
       defaultMigProfile: mig.defaultProfile,
-      // Slots by MPS and by time-slicing bear the same name: another scheduler would take the ones for the others.
-      modeSelectors: {
-        mig: {},
-        mps: binPacking.enabled ? {} : { [GFD.sharingStrategy]: 'mps' },
-        timeslicing: binPacking.enabled ? {} : { [GFD.sharingStrategy]: 'time-slicing' },
-      },
+      modeSelectors: { mig: {}, mps: labelOf('mps'), timeslicing: labelOf('timeslicing') },
       mps: {
         maxClients: mps.maxClients,
         defaultActiveThreads: mps.defaultActiveThreads,

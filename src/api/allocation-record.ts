@@ -1,9 +1,10 @@
 /** The allocation record: what a bound pod holds, as the annotation `gpu-autoscaler.io/allocation`. */
 
 import { z } from 'zod';
+import { SHARING_MODE_NAMES } from '../core/sharing-mode.ts';
 
 const holding = z.object({
-  mode: z.enum(['exclusive', 'mps', 'timeslicing', 'mig']),
+  mode: z.enum(SHARING_MODE_NAMES),
   resource: z.string(),
   /** Slots held. */
   count: z.int().positive(),

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import type { SharingPolicy } from '../core/admission/policy.ts';
+import { SHARING_MODE_NAMES } from '../core/sharing-mode.ts';
 import type { Parsed } from '../core/units.ts';
 import { formatIssues } from './kubernetes.ts';
 import { conditionsOf, labelMap, labelSelector } from './labels.ts';
@@ -67,7 +68,7 @@ const timeSlicingConfig = z.object({
 export const sharingPolicySpec = withRules(
   z.object({
     strategy: z
-      .enum(['mig', 'mps', 'timeslicing', 'exclusive', 'auto'])
+      .enum([...SHARING_MODE_NAMES, 'auto'])
       .describe('How the pods share: by MIG, MPS or time-slicing, not at all, or as the decision flow finds.'),
     podSelector: labelSelector.optional().describe('Pods that are governed, by their labels; all if left out.'),
     namespaceSelector: labelSelector

@@ -5,7 +5,7 @@
 
 import { type AdmissionPod, controllerOf } from '../api/admission-pod.ts';
 import type { Workload } from '../api/workload.ts';
-import type { SharedMode } from '../core/admission/decision-input.ts';
+import type { SharedMode } from '../core/sharing-mode.ts';
 import { type AdmissionView, evaluatePod } from '../state/evaluate-admission.ts';
 import type { UnmutatedPod } from '../state/unmutated-pods.ts';
 

@@ -6,7 +6,7 @@
 import type { NodeInventory, Pool } from './inventory.ts';
 import type { GpuRequest, ResourceRequest } from './request.ts';
 import { migProfileOf } from './resources.ts';
-import type { SharingMode } from './sharing-mode.ts';
+import { SHARING_MODES } from './sharing-mode.ts';
 
 /** Stable codes; kube-scheduler shows them in a pod's condition, each before its sentence. */
 export const FIT_CODES = [
@@ -53,7 +53,7 @@ export function fit(node: NodeInventory | undefined, free: FreeSlots, request: G
 
 function refuse(pool: Pool, free: number, part: ResourceRequest, request: GpuRequest): Misfit | undefined {
   if (request.mode && pool.mode !== request.mode) {
-    const message = `the pod was admitted for ${describe(request.mode)}, the node shares by ${describe(pool.mode)}`;
+    const message = `the pod was admitted for ${SHARING_MODES[request.mode].title}, the node shares by ${SHARING_MODES[pool.mode].title}`;
     return misfit('WrongMode', message, {}, false);
   }
   // The device plugin refuses this for MPS (failRequestsGreaterThanOne), after the pod is bound: too late.
@@ -88,8 +88,4 @@ function notOffered({ pools }: NodeInventory, resource: string): Misfit {
 
 function misfit(code: FitCode, message: string, numbers: Record<string, number>, resolvable: boolean): Misfit {
   return { fits: false, code, message, numbers, resolvable };
-}
-
-function describe(mode: SharingMode): string {
-  return { exclusive: 'whole GPUs', mps: 'MPS', timeslicing: 'time-slicing', mig: 'MIG' }[mode];
 }

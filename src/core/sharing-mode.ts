@@ -4,7 +4,8 @@
  */
 
 /** How a GPU is shared; the words are those of our API: annotations, records, metrics. */
-export type SharingMode = 'exclusive' | 'mig' | 'mps' | 'timeslicing';
+export const SHARING_MODE_NAMES = ['mig', 'mps', 'timeslicing', 'exclusive'] as const;
+export type SharingMode = (typeof SHARING_MODE_NAMES)[number];
 
 /** The modes that share a GPU. */
 export type SharedMode = Exclude<SharingMode, 'exclusive'>;

@@ -4,7 +4,6 @@ import { isOurs } from '../api/config-name.ts';
 import type { Configuration } from '../api/configuration.ts';
 import { NODE_CONFIG } from '../api/keys.ts';
 import type { NodeConfig } from '../api/node-config.ts';
-import type { SharedMode } from '../core/admission/decision-input.ts';
 import { migClassOf } from '../core/gpu-catalog.ts';
 import type { NodeInventory } from '../core/inventory.ts';
 import { equalTo, type Labels, matches } from '../core/label-selector.ts';
@@ -12,7 +11,7 @@ import { cooldownOf } from '../core/partitioning/cooldown.ts';
 import { desiredOf } from '../core/partitioning/desired-partition.ts';
 import { inventoryWith, type Partition, samePartition } from '../core/partitioning/partition.ts';
 import type { PlanningNode } from '../core/partitioning/plan-input.ts';
-import type { SharingMode } from '../core/sharing-mode.ts';
+import type { SharedMode, SharingMode } from '../core/sharing-mode.ts';
 import { isPlanned } from '../state/node-configs.ts';
 import { currentPartition, type ObservedNode } from '../state/observed-node.ts';
 

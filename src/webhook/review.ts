@@ -1,7 +1,8 @@
 /** One AdmissionReview, from request to reply. Whatever is wrong with a pod, it is admitted. */
 
 import type { AdmissionRequest, AdmissionReviewReply } from '../api/admission-review.ts';
-import type { Decision, SharedMode } from '../core/admission/decision-input.ts';
+import type { Decision } from '../core/admission/decision-input.ts';
+import type { SharedMode } from '../core/sharing-mode.ts';
 import { type AdmissionView, evaluateAdmission } from '../state/evaluate-admission.ts';
 import { applyDecision } from './mutate.ts';
 import { patchOf } from './patch.ts';

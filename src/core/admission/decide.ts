@@ -5,9 +5,11 @@
  * matter, or adds a reason to the trail and lets the next one speak.
  */
 
+import type { SharedMode } from '../sharing-mode.ts';
+import { SHARING_MODES } from '../sharing-mode.ts';
 import { formatMiB } from '../units.ts';
 import { type DecisionContext, EXCLUSIVE, type Rule, type Verdict } from './decision-context.ts';
-import type { AdmissionFacts, Decision, Shared, SharedMode } from './decision-input.ts';
+import type { AdmissionFacts, Decision, Shared } from './decision-input.ts';
 import { constraintsOf, describeSlot, findSlot, memoryOf, selectorOf } from './find-slot.ts';
 import { GATES } from './gates.ts';
 import { mpsLimits } from './mps-limits.ts';
@@ -19,13 +21,6 @@ import type { WorkloadType } from './workload-type.ts';
 
 /** "Small" for the MIG rule: the specification's 20 GB, read as GiB. */
 const SMALL_MIB = 20 * 1024;
-
-const NAMES: Readonly<Record<SharedMode, string>> = { mig: 'MIG', mps: 'MPS', timeslicing: 'time-slicing' };
-const SWITCHES: Readonly<Record<SharedMode, string>> = {
-  mig: 'mig-enabled',
-  mps: 'mps-enabled',
-  timeslicing: 'time-slicing-enabled',
-};
 
 const BEFORE_POLICIES: readonly Rule[] = [...GATES, explicitChoice, training];
 /** The specification's decision flow. */
@@ -220,17 +215,17 @@ function tryMode(case_: DecisionContext, mode: SharedMode, why: string): Verdict
   const { facts, constraints, reasons } = case_;
   const refused = refusal(facts, mode);
   if (refused) {
-    reasons.push(`considered ${NAMES[mode]}: ${refused}`);
+    reasons.push(`considered ${SHARING_MODES[mode].title}: ${refused}`);
     return undefined;
   }
   const offer = findSlot(facts, constraints, mode);
   if (!offer) {
-    reasons.push(`considered ${NAMES[mode]}: ${why}, but no node offers a slot that holds the pod`);
+    reasons.push(`considered ${SHARING_MODES[mode].title}: ${why}, but no node offers a slot that holds the pod`);
     return undefined;
   }
   // A profile follows from the memory, where that is known.
   const verb = mode === 'mig' && memoryOf(facts, constraints, mode) ? 'needs' : 'takes';
-  reasons.push(`considered ${NAMES[mode]}: ${why} ${verb} ${describeSlot(offer)}`);
+  reasons.push(`considered ${SHARING_MODES[mode].title}: ${why} ${verb} ${describeSlot(offer)}`);
   return share(case_, mode, offer);
 }
 
@@ -251,7 +246,7 @@ function share({ facts, constraints, reasons }: DecisionContext, mode: SharedMod
 }
 
 function refusal({ pod, settings }: AdmissionFacts, mode: SharedMode): string | undefined {
-  if (!settings.enabledModes.has(mode)) return `${NAMES[mode]} is switched off by the configuration`;
-  if (pod.disabledModes.has(mode)) return `the pod switched it off (${SWITCHES[mode]}: "false")`;
+  if (!settings.enabledModes.has(mode)) return `${SHARING_MODES[mode].title} is switched off by the configuration`;
+  if (pod.disabledModes.has(mode)) return `the pod switched it off (${SHARING_MODES[mode].switch}: "false")`;
   return undefined;
 }

@@ -2,14 +2,11 @@
 
 import type { LabelSelector, Labels } from '../label-selector.ts';
 import type { MigProfile } from '../mig/profile.ts';
-import type { SharingMode } from '../sharing-mode.ts';
+import type { SharedMode, SharingMode } from '../sharing-mode.ts';
 import type { MpsLimits } from './mps-limits.ts';
 import type { MpsConfig, SharingPolicy, TimeSlicingConfig } from './policy.ts';
 import type { SlotOffer } from './slot-offer.ts';
 import type { InferredWorkloadType, WorkloadType } from './workload-type.ts';
-
-/** A shared mode: something the flow can choose besides a whole GPU. */
-export type SharedMode = Exclude<SharingMode, 'exclusive'>;
 
 export interface PodFacts {
   readonly namespace: string;

@@ -1,6 +1,7 @@
 /** Whether a policy's word can be kept on this cluster, and what of it cannot. For the policy's status. */
 
 import type { Labels } from '../label-selector.ts';
+import type { SharedMode } from '../sharing-mode.ts';
 import type { AdmissionSettings } from './decision-input.ts';
 import type { SharingPolicy } from './policy.ts';
 import type { SlotOffer } from './slot-offer.ts';
@@ -26,7 +27,7 @@ export function unenforceable(policy: SharingPolicy, settings: AdmissionSettings
 
 function unavailable(
   { mig, mps, timeSlicing, nodeSelector }: SharingPolicy,
-  mode: 'mig' | 'mps' | 'timeslicing',
+  mode: SharedMode,
   settings: AdmissionSettings,
   offersOn: Offers,
 ): Unenforceable[] {

@@ -2,8 +2,9 @@
 
 import type { Labels } from '../label-selector.ts';
 import { WHOLE_GPU } from '../resources.ts';
+import type { SharedMode } from '../sharing-mode.ts';
 import { formatMiB } from '../units.ts';
-import type { AdmissionFacts, SharedMode } from './decision-input.ts';
+import type { AdmissionFacts } from './decision-input.ts';
 import type { FairnessMode, MigConfig, MpsConfig, SharingPolicy } from './policy.ts';
 import { optimalReplicas } from './replicas.ts';
 import type { SlotOffer } from './slot-offer.ts';

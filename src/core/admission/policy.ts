@@ -1,8 +1,9 @@
 /** A GPUSharingPolicy, parsed and trusted: which pods it governs, and how they may share. */
 
 import type { LabelSelector, Labels } from '../label-selector.ts';
+import type { SharingMode } from '../sharing-mode.ts';
 
-export type PolicyStrategy = 'mig' | 'mps' | 'timeslicing' | 'exclusive' | 'auto';
+export type PolicyStrategy = SharingMode | 'auto';
 export type FairnessMode = 'roundrobin' | 'priority' | 'weighted';
 
 export interface MigConfig {

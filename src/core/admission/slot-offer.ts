@@ -4,7 +4,7 @@ import { migClassOf, migProfiles, mostMpsClients } from '../gpu-catalog.ts';
 import { type NodeInventory, replicaMiB } from '../inventory.ts';
 import { compareMigProfiles, instanceMilli, type MigProfile, namedMiB, parseMigProfile } from '../mig/profile.ts';
 import { migProfileOf, migResource, SHARED_GPU } from '../resources.ts';
-import type { SharingMode } from '../sharing-mode.ts';
+import type { ReplicaMode, SharingMode } from '../sharing-mode.ts';
 import { usualReplicas } from './replicas.ts';
 
 export interface SlotOffer {
@@ -74,7 +74,7 @@ function possibleInstances({ product, gpuMiB }: NodeInventory): SlotOffer[] {
   });
 }
 
-function possibleSlots(node: NodeInventory, mode: 'mps' | 'timeslicing', most: number): SlotOffer[] {
+function possibleSlots(node: NodeInventory, mode: ReplicaMode, most: number): SlotOffer[] {
   return usualReplicas(most).map((replicas) => ({
     mode,
     resource: SHARED_GPU,

@@ -5,7 +5,7 @@ import { WHOLE_GPU } from '#src/core/resources.ts';
 import { KubeError } from '#src/kube/kube-client.ts';
 import { CacheComparer } from '#src/state/cache-comparer.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
-import { exclusiveNode } from '../../cluster/gpu-nodes.ts';
+import { exclusiveNode, T4, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
 import { takeList } from '../../fakes/listing.ts';
 import { NODE, pod } from './state.ts';
 
@@ -144,6 +144,26 @@ tap.test('nor is one that differs at the second look only', async (t) => {
   state.ledger.release('b');
   t.strictSame(await comparer.compare(), []);
   t.equal(counts().relists, 0);
+});
+
+tap.test('nodes are read by the settings in force: `oversubscribe` is no difference', async (t) => {
+  const sliced = timeSlicingNode({ name: NODE, gpus: 1, replicas: 4, gpu: T4 });
+  const state = new ClusterState((message) => t.fail(message), { oversubscribe: true });
+  takeList(state.nodes, [sliced]);
+  t.equal(state.ledger.load(NODE)?.inventory.pools[0]?.slotMiB, 15_360, 'each slot has the memory of the whole GPU');
+  const comparer = new CacheComparer({
+    client: {
+      json: async (_method, path) => ({
+        metadata: { resourceVersion: '1' },
+        items: path.startsWith('/api/v1/nodes') ? [sliced] : [],
+      }),
+    },
+    state,
+    resync: () => void t.fail('nothing is listed again'),
+    pause: async () => void t.fail('nothing is looked at twice'),
+    signal: new AbortController().signal,
+  });
+  t.strictSame(await comparer.compare(), []);
 });
 
 tap.test('whoever asks while it looks gets the same answer', async (t) => {

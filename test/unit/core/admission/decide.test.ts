@@ -3,10 +3,11 @@
 import fc from 'fast-check';
 import tap from 'tap';
 import { decide } from '#src/core/admission/decide.ts';
-import type { PodFacts, SharedMode } from '#src/core/admission/decision-input.ts';
+import type { PodFacts } from '#src/core/admission/decision-input.ts';
 import type { WorkloadType } from '#src/core/admission/workload-type.ts';
 import { parseMigProfile } from '#src/core/mig/profile.ts';
 import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
+import type { SharedMode } from '#src/core/sharing-mode.ts';
 import { admission, EVERY_KIND, gpus, instance, off, short, slot, wishes } from './make.ts';
 
 /** Every rule, alone and in its place: the facts that make it speak, and what it says. */

@@ -5,7 +5,6 @@ import type {
   AdmissionSettings,
   Decision,
   PodFacts,
-  SharedMode,
   WorkloadHistory,
 } from '#src/core/admission/decision-input.ts';
 import type { SharingPolicy } from '#src/core/admission/policy.ts';
@@ -14,6 +13,7 @@ import type { InferredWorkloadType, WorkloadType } from '#src/core/admission/wor
 import type { Labels } from '#src/core/label-selector.ts';
 import { parseMigProfile } from '#src/core/mig/profile.ts';
 import { migResource, SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
+import type { SharedMode } from '#src/core/sharing-mode.ts';
 
 export function slot(mode: SharedMode, slotMiB: number | undefined, slotMilli: number, nodes = 1): SlotOffer {
   return { mode, resource: SHARED_GPU, profile: undefined, slotMiB, slotMilli, nodes, possible: 0 };
