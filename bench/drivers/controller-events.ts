@@ -7,6 +7,7 @@ import { configurationSchema } from '#src/api/configuration.ts';
 import { SYSTEM_NAMESPACE } from '#src/api/keys.ts';
 import { AuditReporter } from '#src/audit/audit-reporter.ts';
 import { Auditor } from '#src/audit/auditor.ts';
+import { auditMetrics } from '#src/audit/metrics.ts';
 import { PolicyStatusWriter } from '#src/audit/policy-status-writer.ts';
 import { systemClock } from '#src/kube/clock.ts';
 import { LeaseError } from '#src/kube/lease.ts';
@@ -15,7 +16,7 @@ import { Reconciler } from '#src/reconciler/reconciler.ts';
 import { reconcilerSettingsOf } from '#src/reconciler/settings.ts';
 import { AdmissionState } from '#src/state/admission-state.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
-import { controllerMetrics, plannerMetrics, reconcilerMetrics } from '#src/telemetry/metrics.ts';
+import { plannerMetrics, reconcilerMetrics } from '#src/telemetry/metrics.ts';
 import { takeList } from '../../test/fakes/listing.ts';
 
 /** Objects are as JSON.parse makes them, and nobody's but the controller's. */
@@ -84,7 +85,7 @@ export function controllerEvents(): ControllerEvents {
     metrics: plannerMetrics(registry),
     clock,
   });
-  const metrics = controllerMetrics(registry);
+  const metrics = auditMetrics(registry);
   const settleMs = 1_000;
   const statuses = new PolicyStatusWriter({ client, state, view, log, metrics, clock, settleMs });
   const reporter = new AuditReporter({ client, log, metrics, now: () => clock.now() });

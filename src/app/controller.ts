@@ -3,6 +3,7 @@
 import { CONTROLLER_NAME } from '../api/keys.ts';
 import { AuditReporter } from '../audit/audit-reporter.ts';
 import { Auditor } from '../audit/auditor.ts';
+import { auditMetrics } from '../audit/metrics.ts';
 import { PolicyStatusWriter } from '../audit/policy-status-writer.ts';
 import { systemClock } from '../kube/clock.ts';
 import { Lease } from '../kube/lease.ts';
@@ -10,7 +11,7 @@ import { Planner } from '../planner/planner.ts';
 import { Reconciler } from '../reconciler/reconciler.ts';
 import { reconcilerSettingsOf } from '../reconciler/settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { controllerMetrics, plannerMetrics, reconcilerMetrics } from '../telemetry/metrics.ts';
+import { plannerMetrics, reconcilerMetrics } from '../telemetry/metrics.ts';
 import { createServer } from '../telemetry/server.ts';
 import { type Role, type RunningRole, startRole } from './roles.ts';
 import type { Kind, Runtime, RuntimeOptions } from './runtime.ts';
@@ -65,7 +66,7 @@ async function start(runtime: Runtime, log: Logger, options: ControllerRoleOptio
   const now = () => clock.monotonic();
   const date = () => clock.now();
   const view = runtime.admissionView;
-  const metrics = controllerMetrics(registry);
+  const metrics = auditMetrics(registry);
   const lease = new Lease({
     client,
     namespace,

@@ -9,6 +9,7 @@ import type { Strategy } from '../core/strategies/strategy.ts';
 import { Binder } from '../extender/bind.ts';
 import { ComparisonReporter } from '../extender/comparison-reporter.ts';
 import { EquivalenceCache } from '../extender/equivalence-cache.ts';
+import { extenderMetrics } from '../extender/metrics.ts';
 import { Requeuer } from '../extender/requeuer.ts';
 import { createExtenderServer } from '../extender/server.ts';
 import { systemClock } from '../kube/clock.ts';
@@ -16,7 +17,6 @@ import { Lease } from '../kube/lease.ts';
 import { CacheComparer } from '../state/cache-comparer.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { extenderMetrics } from '../telemetry/metrics.ts';
 import { type Role, type RunningRole, startRole } from './roles.ts';
 import type { Kind, Runtime, RuntimeOptions } from './runtime.ts';
 

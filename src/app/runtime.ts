@@ -15,8 +15,9 @@ import { Reflectors } from '../kube/reflectors.ts';
 import { AdmissionState } from '../state/admission-state.ts';
 import { ClusterState } from '../state/cluster-state.ts';
 import { HistoryProvider } from '../telemetry/history/history-provider.ts';
+import { historyMetrics } from '../telemetry/history/metrics.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { createRegistry, historyMetrics } from '../telemetry/metrics.ts';
+import { createRegistry } from '../telemetry/metrics.ts';
 import { reloadReporter } from '../telemetry/reload-reporter.ts';
 import { ConfigurationWatch } from './configuration-watch.ts';
 

@@ -3,8 +3,8 @@
 import { Server } from 'node:https';
 import { systemClock } from '../kube/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { webhookMetrics } from '../telemetry/metrics.ts';
 import { type CertificateSource, createKeeper } from '../webhook/certificates/source.ts';
+import { webhookMetrics } from '../webhook/metrics.ts';
 import { createWebhookServer } from '../webhook/server.ts';
 import { type Role, type RunningRole, startRole } from './roles.ts';
 import type { Kind, Runtime, RuntimeOptions } from './runtime.ts';

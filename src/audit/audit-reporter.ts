@@ -5,13 +5,13 @@ import { eventNameStart, postEvent } from '../kube/event-recorder.ts';
 import { type KubeClient, KubeError } from '../kube/kube-client.ts';
 import { isRefusal } from '../kube/refusal.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { ControllerMetrics } from '../telemetry/metrics.ts';
 import type { Findings, MissedPod, UnclearPod } from './audit.ts';
+import type { AuditMetrics } from './metrics.ts';
 
 export interface AuditReporterOptions {
   readonly client: Pick<KubeClient, 'json'>;
   readonly log: Logger;
-  readonly metrics: Pick<ControllerMetrics, 'missed'>;
+  readonly metrics: Pick<AuditMetrics, 'missed'>;
   readonly now: () => Date;
 }
 

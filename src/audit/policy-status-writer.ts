@@ -8,7 +8,7 @@ import type { ClusterState } from '../state/cluster-state.ts';
 import type { AdmissionView } from '../state/evaluate-admission.ts';
 import { PodsByPolicy } from '../state/pods-by-policy.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { ControllerMetrics } from '../telemetry/metrics.ts';
+import type { AuditMetrics } from './metrics.ts';
 import { policyStatus } from './policy-status.ts';
 
 export interface PolicyStatusWriterOptions {
@@ -16,7 +16,7 @@ export interface PolicyStatusWriterOptions {
   readonly state: ClusterState;
   readonly view: () => AdmissionView;
   readonly log: Logger;
-  readonly metrics: Pick<ControllerMetrics, 'statusWrites'>;
+  readonly metrics: Pick<AuditMetrics, 'statusWrites'>;
   readonly clock: Clock;
   /** ms from a change to the write; many changes are one. */
   readonly settleMs: number;

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CacheComparer, Difference } from '../state/cache-comparer.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { ExtenderMetrics } from '../telemetry/metrics.ts';
+import type { ExtenderMetrics } from './metrics.ts';
 
 export interface ComparisonReporterOptions {
   readonly comparer: Pick<CacheComparer, 'compare'>;

@@ -12,8 +12,8 @@ import type { Clock } from '../kube/clock.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { ExtenderMetrics } from '../telemetry/metrics.ts';
 import type { EquivalenceCache } from './equivalence-cache.ts';
+import type { ExtenderMetrics } from './metrics.ts';
 
 export interface RequeuerOptions {
   readonly ledger: Ledger;

@@ -5,8 +5,8 @@ import { type AdmissionRequest, admissionReviewSchema } from '../api/admission-r
 import { ApiError } from '../api/errors.ts';
 import { WEBHOOK_PATH } from '../api/keys.ts';
 import { formatIssues } from '../api/kubernetes.ts';
-import type { WebhookMetrics } from '../telemetry/metrics.ts';
 import { createServer, type HttpOptions } from '../telemetry/server.ts';
+import type { WebhookMetrics } from './metrics.ts';
 import { admitUndecided, type ReviewContext, type Reviewed, review } from './review.ts';
 
 /** The API server takes objects of up to 3 MiB; a review may hold the pod twice. */

@@ -8,11 +8,12 @@ import { LiveStrategy } from '#src/core/scoring/live-strategy.ts';
 import { strategyByName } from '#src/core/strategies/registry.ts';
 import { Binder } from '#src/extender/bind.ts';
 import { EquivalenceCache } from '#src/extender/equivalence-cache.ts';
+import { type ClusterFigures, extenderMetrics } from '#src/extender/metrics.ts';
 import { Requeuer } from '#src/extender/requeuer.ts';
 import { createExtenderServer } from '#src/extender/server.ts';
 import { systemClock } from '#src/kube/clock.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
-import { type ClusterFigures, createRegistry, extenderMetrics } from '#src/telemetry/metrics.ts';
+import { createRegistry } from '#src/telemetry/metrics.ts';
 import { takeList } from './listing.ts';
 
 export interface Made {

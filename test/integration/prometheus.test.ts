@@ -3,7 +3,9 @@
 import { spawnSync } from 'node:child_process';
 import type { FastifyInstance } from 'fastify';
 import tap from 'tap';
-import { certificateMetrics, createRegistry, registrationMetrics, webhookMetrics } from '#src/telemetry/metrics.ts';
+import { createRegistry } from '#src/telemetry/metrics.ts';
+import { certificateMetrics, registrationMetrics } from '#src/webhook/certificates/metrics.ts';
+import { webhookMetrics } from '#src/webhook/metrics.ts';
 import { exclusiveNode } from '../cluster/gpu-nodes.ts';
 import { gpuPod } from '../cluster/pods.ts';
 import { isPrometheusInstalled, startPrometheus } from '../cluster/prometheus.ts';

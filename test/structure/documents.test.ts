@@ -8,19 +8,14 @@ import { z } from 'zod';
 import { configurationSchema } from '#src/api/configuration.ts';
 import { definitionOf, NODE_CONFIGS, SHARING_POLICIES } from '#src/api/custom-resources.ts';
 import { LABELS, READ, WRITTEN } from '#src/api/keys.ts';
+import { auditMetrics } from '#src/audit/metrics.ts';
 import { EVIDENCE } from '#src/core/admission/workload-type.ts';
-import {
-  certificateMetrics,
-  controllerMetrics,
-  createRegistry,
-  extenderMetrics,
-  historyMetrics,
-  plannerMetrics,
-  reconcilerMetrics,
-  registrationMetrics,
-  webhookMetrics,
-} from '#src/telemetry/metrics.ts';
+import { extenderMetrics } from '#src/extender/metrics.ts';
+import { historyMetrics } from '#src/telemetry/history/metrics.ts';
+import { createRegistry, plannerMetrics, reconcilerMetrics } from '#src/telemetry/metrics.ts';
 import { reloadReporter } from '#src/telemetry/reload-reporter.ts';
+import { certificateMetrics, registrationMetrics } from '#src/webhook/certificates/metrics.ts';
+import { webhookMetrics } from '#src/webhook/metrics.ts';
 import { NO_FIGURES } from '../fakes/extender.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -32,7 +27,7 @@ tap.test('every metric of ours is in docs/reference/metrics.md, and no other', a
   webhookMetrics(registry);
   reloadReporter(registry, pino({ level: 'silent' }), undefined);
   historyMetrics(registry);
-  controllerMetrics(registry);
+  auditMetrics(registry);
   reconcilerMetrics(registry, () => ({ mpsClients: 0, virtualGpus: 0 }));
   plannerMetrics(registry);
   certificateMetrics(registry);

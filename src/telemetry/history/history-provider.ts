@@ -2,8 +2,8 @@
 
 import { type Configuration, milliseconds } from '../../api/configuration.ts';
 import type { Logger } from '../logger.ts';
-import type { HistoryMetrics } from '../metrics.ts';
 import { History } from './history.ts';
+import type { HistoryMetrics } from './metrics.ts';
 import { Prometheus } from './prometheus.ts';
 
 export interface HistoryProviderOptions {

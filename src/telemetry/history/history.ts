@@ -7,7 +7,7 @@ import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import type { Workload } from '../../api/workload.ts';
 import type { WorkloadHistory } from '../../core/admission/decision-input.ts';
 import type { Logger } from '../logger.ts';
-import type { HistoryMetrics } from '../metrics.ts';
+import type { HistoryMetrics } from './metrics.ts';
 import type { Prometheus } from './prometheus.ts';
 import { QUESTIONS, Uses } from './utilisation.ts';
 import { historyKey } from './workload-names.ts';

@@ -5,9 +5,9 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { CertificateMetrics } from '../../telemetry/metrics.ts';
 import { type CertificateManager, CertificateSettingsError } from './certificate-manager.ts';
 import type { Pair } from './issue.ts';
+import type { CertificateMetrics } from './metrics.ts';
 
 export interface CertificateFiles {
   readonly certFile: string;

@@ -8,7 +8,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Gauge } from 'prom-client';
 import type { KubeClient } from '../../kube/kube-client.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { CertificateMetrics } from '../../telemetry/metrics.ts';
 import { type Owned, type Registered, Registration } from '../registration.ts';
 import type { CertificateManager } from './certificate-manager.ts';
 import {
@@ -22,6 +21,7 @@ import {
 } from './contents.ts';
 import { FirstSeenTracker } from './first-seen-tracker.ts';
 import { createAuthority, issueLeaf, type Pair } from './issue.ts';
+import type { CertificateMetrics } from './metrics.ts';
 import { DEFAULT_POLICY, nextStep, type Policy, type Work } from './plan.ts';
 import { renew } from './renew.ts';
 import { CertificateSecret, type StoredSecret } from './secret.ts';

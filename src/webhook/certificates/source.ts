@@ -3,10 +3,10 @@
 import type { Registry } from 'prom-client';
 import type { KubeClient } from '../../kube/kube-client.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { certificateMetrics, registrationMetrics } from '../../telemetry/metrics.ts';
 import type { CertificateManager } from './certificate-manager.ts';
 import { type CertificateFiles, FileKeeper } from './files.ts';
 import { type ManagedCertificates, ManagedKeeper } from './managed.ts';
+import { certificateMetrics, registrationMetrics } from './metrics.ts';
 
 export type CertificateSource =
   | ({ readonly from: 'files' } & CertificateFiles)

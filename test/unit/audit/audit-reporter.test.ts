@@ -4,8 +4,9 @@ import { pino } from 'pino';
 import tap from 'tap';
 import type { MissedPod, UnclearPod } from '#src/audit/audit.ts';
 import { AuditReporter } from '#src/audit/audit-reporter.ts';
+import { auditMetrics } from '#src/audit/metrics.ts';
 import { KubeError } from '#src/kube/kube-client.ts';
-import { controllerMetrics, createRegistry } from '#src/telemetry/metrics.ts';
+import { createRegistry } from '#src/telemetry/metrics.ts';
 import { NOW } from './make.ts';
 
 function missed(name: string, namespace = 'team'): MissedPod {
@@ -23,7 +24,7 @@ function reportsTo(answer: (path: string) => void) {
       return {};
     },
   };
-  const metrics = controllerMetrics(createRegistry());
+  const metrics = auditMetrics(createRegistry());
   const reports = new AuditReporter({ client, log: pino({ level: 'silent' }), metrics, now: () => NOW });
   return { reports, events };
 }

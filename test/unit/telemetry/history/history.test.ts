@@ -6,7 +6,8 @@ import tap, { type Test } from 'tap';
 import { configurationSchema } from '#src/api/configuration.ts';
 import { History } from '#src/telemetry/history/history.ts';
 import { HistoryProvider } from '#src/telemetry/history/history-provider.ts';
-import { createRegistry, historyMetrics } from '#src/telemetry/metrics.ts';
+import { historyMetrics } from '#src/telemetry/history/metrics.ts';
+import { createRegistry } from '#src/telemetry/metrics.ts';
 import { waitFor } from '../../../cluster/wait.ts';
 import { prometheusOf, type Told } from './make.ts';
 

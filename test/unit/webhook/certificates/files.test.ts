@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import tap, { type Test } from 'tap';
-import { certificateMetrics } from '#src/telemetry/metrics.ts';
 import { FileKeeper } from '#src/webhook/certificates/files.ts';
 import type { Pair } from '#src/webhook/certificates/issue.ts';
+import { certificateMetrics } from '#src/webhook/certificates/metrics.ts';
 import { createCertificate } from '../../../cluster/certificates.ts';
 import { waitFor } from '../../../cluster/wait.ts';
 
