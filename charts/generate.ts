@@ -1,15 +1,19 @@
 /**
- * Writes what the chart has from the program: its CustomResourceDefinitions, and the schema of its values.
+ * Writes what chart and documents have from the program: CustomResourceDefinitions, the schema of the chart's values, and the
+ * table of flags in the reference.
  *
  * usage: npm run generate
  */
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { configurationSchema } from '#src/api/configuration.ts';
 import { definitionOf, NODE_CONFIGS, SHARING_POLICIES } from '#src/api/custom-resources.ts';
+import { documentedFlags } from '#src/app/commands.ts';
+
+const CLI = 'docs/reference/cli.md';
 
 /** Text of each generated file, by its path in the project. */
 export function generatedFiles(): Map<string, string> {
@@ -26,7 +30,26 @@ export function generatedFiles(): Map<string, string> {
   return new Map([
     ...definitions,
     ['charts/gpu-autoscaler/values.schema.json', `${JSON.stringify(values, null, 2)}\n`],
+    [CLI, withFlags(readFileSync(join(ROOT, CLI), 'utf8'))],
   ]);
+}
+
+const ROOT = join(import.meta.dirname, '..');
+const [BEGIN, END] = [
+  '<!-- flags: written by `npm run generate` from src/api/settings.ts -->',
+  '<!-- end of flags -->',
+];
+
+/** The page with the table of flags as the settings' schema has them. */
+function withFlags(page: string): string {
+  const rows = documentedFlags().map(({ name, placeholder, description, commands }) => {
+    const option = `${name} ${placeholder.toUpperCase()}`.replaceAll('|', '\\|');
+    return `| \`${option}\` | ${commands.join(', ')} | ${description.replaceAll('|', '\\|')} |`;
+  });
+  const table = ['| option | commands | what |', '|---|---|---|', ...rows].join('\n');
+  const [before = '', rest = ''] = page.split(BEGIN);
+  const [, after = ''] = rest.split(END);
+  return `${before}${BEGIN}\n${table}\n${END}${after}`;
 }
 
 const SOURCE = 'Written by `npm run generate` from src/api: change it there.';
@@ -38,7 +61,7 @@ function yaml(object: object): string {
 
 if (import.meta.main) {
   for (const [path, text] of generatedFiles()) {
-    writeFileSync(join(import.meta.dirname, '..', path), text);
+    writeFileSync(join(ROOT, path), text);
     console.log(path);
   }
 }
