@@ -67,6 +67,6 @@ export class Auditor {
   async #look(): Promise<void> {
     const { view, historyKnown, reporter } = this.#options;
     await historyKnown();
-    await reporter.report(audit(this.#pods.all(), view()));
+    await reporter.report(await audit(this.#pods.all(), view()));
   }
 }

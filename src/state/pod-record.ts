@@ -7,12 +7,13 @@ import { type AllocationRecord, parseAllocationRecord } from '../api/allocation-
 import { toApiError } from '../api/errors.ts';
 import { WRITTEN } from '../api/keys.ts';
 import { formatIssues, hasFinished, type Toleration } from '../api/kubernetes.ts';
-import { parseSlotOptions } from '../api/pod-options.ts';
+import { parsePodOptions, parseSlotOptions } from '../api/pod-options.ts';
 import { type StoredPod, storedPodSchema } from '../api/stored-objects.ts';
 import { type Workload, workloadOf } from '../api/workload.ts';
 import type { NodeConstraints } from '../core/admission/slot-index.ts';
 import { FIT_CODES } from '../core/fit.ts';
 import { classOf, type GpuRequest, type ResourceRequest } from '../core/request.ts';
+import { WHOLE_GPU } from '../core/resources.ts';
 import { gpuRequest, requestOf } from './gpu-request.ts';
 import { type Resources, requestedResources } from './resources.ts';
 import type { OnInvalidObject, Reading } from './store.ts';
@@ -124,7 +125,7 @@ export class PodReader {
       allocation: this.#allocation(annotations?.[WRITTEN.allocation]),
       policy: annotations?.[WRITTEN.policy],
       nonEvictableReason: nonEvictableReason(pod.metadata),
-      unmutated: annotations?.[WRITTEN.optimized] === undefined && !isOver ? asCreated(object) : undefined,
+      unmutated: !isOver && mayBeMissed(pod.metadata, resources) ? asCreated(object) : undefined,
       pending: resources && !isOver && !pod.spec.nodeName ? pendingDetails(pod, object) : undefined,
     };
   }
@@ -170,6 +171,19 @@ const managedSchema = z.object({
     managedFields: z.array(z.object({ fieldsV1: z.record(z.string(), z.unknown()).nullish() })).nullish(),
   }),
 });
+
+/**
+ * Whether there may be anything to say of a pod on which the webhook has left no mark: it asks for whole GPUs, or what it
+ * asks of us cannot be read. Pods that ask for slots by name are only placed.
+ */
+function mayBeMissed(
+  { labels, annotations }: StoredPod['metadata'],
+  resources: readonly ResourceRequest[] | undefined,
+): boolean {
+  if (annotations?.[WRITTEN.optimized] !== undefined || !resources) return false;
+  if (resources.some(({ resource }) => resource === WHOLE_GPU)) return true;
+  return parsePodOptions(labels, annotations).faults.length > 0;
+}
 
 /** The pod as the webhook would have seen it: not placed yet, unless its author had; undefined if it cannot be read. */
 function asCreated(object: unknown): AdmissionPod | undefined {

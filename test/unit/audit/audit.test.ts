@@ -7,11 +7,11 @@ import { takeList } from '../../fakes/listing.ts';
 import { quietState } from '../../objects/records.ts';
 import { storedPod, viewOf } from './make.ts';
 
-function missed(metadata: object = {}, configuration: unknown = {}) {
+async function missed(metadata: object = {}, configuration: unknown = {}) {
   const { pods } = quietState();
   const unmutated = new UnmutatedPods(pods, () => {});
   takeList(pods, [storedPod({ uid: 'pod-1', nodeName: 'node', metadata })]);
-  return audit(unmutated.all(), viewOf(configuration)).missed;
+  return (await audit(unmutated.all(), viewOf(configuration))).missed;
 }
 
 const owner = (kind: string, name: string) => ({
@@ -45,7 +45,7 @@ const REPAIRS: readonly [what: string, metadata: object, workload: string, repai
 ];
 for (const [what, metadata, workload, repair] of REPAIRS) {
   tap.test(`a pod that is ${what} is repaired by a command of its own`, async (t) => {
-    const [pod] = missed(metadata);
+    const [pod] = await missed(metadata);
     t.equal(`${pod?.workload.kind}/${pod?.workload.name}`, workload);
     t.match(pod?.repair, repair);
     t.match(pod, { mode: 'mps', namespace: 'team', name: 'pod-1' });
@@ -64,7 +64,7 @@ const FINE: readonly [what: string, metadata: object, configuration?: unknown][]
   ['requests are not rewritten', {}, { admissionWebhook: { rewriteRequests: false } }],
 ];
 for (const [what, metadata, configuration] of FINE) {
-  tap.test(`nothing was missed: ${what}`, async (t) => t.same(missed(metadata, configuration), []));
+  tap.test(`nothing was missed: ${what}`, async (t) => t.same(await missed(metadata, configuration), []));
 }
 
 tap.test(
@@ -76,12 +76,12 @@ tap.test(
       annotations: { 'gpu-autoscaler.io/sharing-mode': 'magic', 'gpu-autoscaler.io/gpu-memory': 'much' },
     };
     takeList(pods, [storedPod({ uid: 'a', metadata }), storedPod({ uid: 'b' })]);
-    t.match(audit(unmutated.all(), viewOf()).unclear, [
+    t.match((await audit(unmutated.all(), viewOf())).unclear, [
       { uid: 'a', namespace: 'team', name: 'a', faults: [/sharing-mode: "magic" is not one of/, /gpu-memory: "much"/] },
     ]);
-    t.equal(audit(unmutated.all(), viewOf()).unclear.length, 1);
+    t.equal((await audit(unmutated.all(), viewOf())).unclear.length, 1);
     const exempt = viewOf({ admissionWebhook: { exemptNamespaces: ['team'] } });
-    t.strictSame(audit(unmutated.all(), exempt).unclear, [], 'but not in an exempt namespace');
+    t.strictSame((await audit(unmutated.all(), exempt)).unclear, [], 'but not in an exempt namespace');
   },
 );
 
@@ -91,7 +91,7 @@ tap.test('no owner can put words into the command: Kubernetes does not check its
     { apiVersion: 'foo.example.com/v1', kind: 'StatefulSet', name: 'x' },
     { apiVersion: 'apps/v1', kind: 'ReplicaSet; reboot', name: 'x' },
   ]) {
-    const [pod] = missed({ ownerReferences: [{ ...reference, uid: 'o', controller: true }] });
+    const [pod] = await missed({ ownerReferences: [{ ...reference, uid: 'o', controller: true }] });
     t.equal(pod?.repair, 'kubectl delete pod pod-1 -n team');
   }
 });
