@@ -78,9 +78,7 @@ export function parsePodOptions(labels: Strings, annotations: Strings): PodOptio
   const fault = (text: string) => void faults.push(text);
   const off = (key: string) => take(annotations, key, ON_OR_OFF, fault) === false;
   const disabledModes = new Set(SHARED_MODES.filter((mode) => off(modeSwitch(mode))));
-  const slot = slotOptions(labels, annotations, fault);
   return {
-    ...slot,
     optimize: !off(READ.optimize),
     alreadyDecided: annotations?.[WRITTEN.optimized] !== undefined,
     sharingDisabled: take(annotations, READ.sharing, SHARING, fault) ?? false,
@@ -88,6 +86,7 @@ export function parsePodOptions(labels: Strings, annotations: Strings): PodOptio
     explicitProfile: take(annotations, READ.migProfile, migProfile, fault),
     disabledModes,
     workloadType: take(labels, LABELS.workloadType, WORKLOAD_TYPE, fault),
+    ...slotOptions(labels, annotations, fault),
     faults,
   };
 }

@@ -26,15 +26,17 @@ export interface StoredPodOptions {
   readonly metadata?: object;
   readonly phase?: string;
   readonly gpus?: number;
+  /** Slots of shared GPUs by name, instead of GPUs. */
+  readonly slots?: number;
   readonly nodeName?: string;
 }
 
 /** An inference pod in namespace `team`, as the watch tells of it. */
-export function storedPod({ uid, metadata, phase = 'Running', gpus = 1, nodeName }: StoredPodOptions): object {
+export function storedPod({ uid, metadata, phase = 'Running', gpus = 1, slots, nodeName }: StoredPodOptions): object {
   const labels = { 'gpu-autoscaler.io/workload-type': 'inference' };
   const manifest = gpuPod({
     name: uid,
-    gpus,
+    ...(slots === undefined ? { gpus } : { resources: { 'nvidia.com/gpu.shared': slots } }),
     labels,
     schedulerName: 'default-scheduler',
     ...(nodeName && { nodeName }),

@@ -25,7 +25,7 @@ const LEFT_OUT: readonly [what: string, pod: object][] = [
   ['it is on its way out', storedPod({ uid: 'x', metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } })],
   ['no pod that can be read', { metadata: { uid: 'x' }, spec: {} }],
   ['it was decided', governed('x')],
-  ['it asks for a slot by name', storedPod({ uid: 'x', gpus: 0, slots: 1 })],
+  ['it asks for a slot by name', storedPod({ uid: 'x', slots: 1 })],
 ];
 for (const [what, pod] of LEFT_OUT) {
   tap.test(`none of them: ${what}`, async (t) => {
