@@ -251,7 +251,7 @@ export class Reconciler {
       case 'nothing':
         if (step.wakeMs !== undefined) this.#queue.addAfter(name, step.wakeMs);
         return undefined;
-      case 'write-keys': {
+      case 'write-configs': {
         try {
           await this.#keys.add(step.plugin, step.mig);
         } catch (error) {
@@ -277,8 +277,8 @@ export class Reconciler {
       }
       case 'patch': {
         const transition = this.#node(name)?.transition;
-        if (step.doing === 'tell' && transition && !(await this.#keys.has(transition))) this.#look(name);
-        else await this.#patch(name, config, step.doing, step.patch, step.phaseStatus);
+        if (step.action === 'apply' && transition && !(await this.#keys.has(transition))) this.#look(name);
+        else await this.#patch(name, config, step.action, step.patch, step.phaseStatus);
         return undefined;
       }
     }
@@ -288,12 +288,12 @@ export class Reconciler {
   async #patch(
     name: string,
     config: NodeConfig | undefined,
-    doing: Action,
+    action: Action,
     { unschedulable, ...metadata }: NodePatch,
     phaseStatus: PhaseStatus | undefined,
   ): Promise<void> {
     const { client, lease, log, metrics, clock, settings, state } = this.#options;
-    if (doing === 'begin') this.#beginning.add(name);
+    if (action === 'begin') this.#beginning.add(name);
     try {
       const resourceVersion = state.nodes.versionOf(name);
       const body = {
@@ -305,7 +305,7 @@ export class Reconciler {
       state.nodes.accept(reply);
     } catch (error) {
       // Others have waited for it.
-      if (doing === 'begin') this.#nextInQueue();
+      if (action === 'begin') this.#nextInQueue();
       if (!(error instanceof KubeError) || (error.status !== 409 && error.status !== 404)) throw error;
       this.#queue.addAfter(name, AGAIN_MS);
       return;
@@ -317,11 +317,11 @@ export class Reconciler {
     const message =
       phaseStatus?.message ?? (settings().enabled ? 'nothing is wanted of it any more' : SWITCHED_OFF.message);
     log.info(
-      { node: name, config: config?.name, doing, reason: phaseStatus?.reason },
+      { node: name, config: config?.name, action, reason: phaseStatus?.reason },
       `partition of ${name}: ${message}`,
     );
-    const news = NEWS[doing];
-    if (doing === 'repair') metrics.repairs.inc({ reason: reasonOfLast(this.#node(name)?.transition?.repairs) });
+    const news = NEWS[action];
+    if (action === 'repair') metrics.repairs.inc({ reason: reasonOfLast(this.#node(name)?.transition?.repairs) });
     if (news?.result) {
       metrics.transitions.inc({ result: news.result });
     }
@@ -333,7 +333,7 @@ const NEWS: Readonly<Record<Action, { type: 'Normal' | 'Warning'; reason: string
   begin: { type: 'Normal', reason: 'PartitionChanging' },
   retarget: undefined,
   adopt: undefined,
-  tell: undefined,
+  apply: undefined,
   repair: { type: 'Warning', reason: 'PartitionRepaired' },
   finish: { type: 'Normal', reason: 'PartitionReady', result: 'finished' },
   abort: { type: 'Normal', reason: 'PartitionPostponed', result: 'postponed' },

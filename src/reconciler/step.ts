@@ -61,11 +61,11 @@ export interface NodePatch {
   readonly unschedulable?: true | null;
 }
 
-export type Action = 'begin' | 'retarget' | 'tell' | 'repair' | 'finish' | 'abort' | 'fail' | 'adopt';
+export type Action = 'begin' | 'retarget' | 'apply' | 'repair' | 'finish' | 'abort' | 'fail' | 'adopt';
 
 export type Step = { readonly phaseStatus: PhaseStatus | undefined } & (
   | { readonly do: 'nothing'; readonly wakeMs?: number | undefined }
-  | { readonly do: 'write-keys'; readonly plugin: NamedConfig; readonly mig: NamedConfig | undefined }
+  | { readonly do: 'write-configs'; readonly plugin: NamedConfig; readonly mig: NamedConfig | undefined }
   | { readonly do: 'evict'; readonly pods: readonly GpuPod[]; readonly wakeMs: number }
-  | { readonly do: 'patch'; readonly doing: Action; readonly patch: NodePatch }
+  | { readonly do: 'patch'; readonly action: Action; readonly patch: NodePatch }
 );

@@ -1,4 +1,4 @@
-/** What the mark of a node says against what the node was told and what its labels say. */
+/** The transition of a node against what the node was told last and what its labels say. */
 
 import { baseOf, tryAgain } from '../api/config-name.ts';
 import { TRIGGERS } from '../api/keys.ts';
@@ -15,10 +15,10 @@ export interface Course extends Pick<Transition, 'cordoned' | 'attempt' | 'repai
 /** Names under which the components are told: others than those that did not work, or that somebody has overwritten. */
 export function transitionTo(
   node: ObservedNode,
-  target: DesiredState,
+  desired: DesiredState,
   { isLost = false, ...course }: Course,
 ): Transition {
-  const { config, generation, partition, plugin, mig } = target;
+  const { config, generation, partition, plugin, mig } = desired;
   const { lastApplied } = node;
   const fresh = (key: NamedConfig, is: string | undefined, was: string | undefined, works: boolean) => {
     if (was !== undefined && was !== is && baseOf(was) === key.name) return tryAgain(was);
@@ -47,34 +47,35 @@ export function resumed({ paused }: ObservedNode): Record<string, string> {
   return Object.fromEntries(paused.map((key) => [key, 'true']));
 }
 
-/** They are told the same once more: whoever still holds GPUs there holds none that change. */
-export function isReapplied(node: ObservedNode, mark: Transition): boolean {
+/** Whether the components are told the same once more: whoever still holds GPUs there holds none that change. */
+export function isReapplied(node: ObservedNode, transition: Transition): boolean {
   const { lastApplied } = node;
   return (
     lastApplied !== undefined &&
     !lastApplied.failed &&
     drift(node, lastApplied) === undefined &&
-    samePartition(lastApplied.partition, mark.partition)
+    samePartition(lastApplied.partition, transition.partition)
   );
 }
 
-/** We have told the components what the mark says; whether the labels still say so is for `drift`. */
-export function isApplied({ lastApplied }: ObservedNode, mark: Transition): boolean {
+/** Whether the components have been told what the transition says; whether the labels still say so is for `drift`. */
+export function isApplied({ lastApplied }: ObservedNode, transition: Transition): boolean {
   return (
-    lastApplied?.plugin === mark.plugin &&
-    lastApplied.mig === mark.mig &&
+    lastApplied?.plugin === transition.plugin &&
+    lastApplied.mig === transition.mig &&
     lastApplied.failed === undefined &&
-    samePartition(lastApplied.partition, mark.partition)
+    samePartition(lastApplied.partition, transition.partition)
   );
 }
 
+/** A sentence on labels that somebody else has edited since they were applied; undefined if nobody has. */
 export function drift(
   { plugin, mig, name }: ObservedNode,
-  told: Pick<LastApplied, 'plugin' | 'mig'>,
+  applied: Pick<LastApplied, 'plugin' | 'mig'>,
 ): string | undefined {
   const edits = [
-    ...(plugin === told.plugin ? [] : [[TRIGGERS.plugin, plugin, told.plugin] as const]),
-    ...(told.mig === undefined || mig === told.mig ? [] : [[TRIGGERS.mig, mig, told.mig] as const]),
+    ...(plugin === applied.plugin ? [] : [[TRIGGERS.plugin, plugin, applied.plugin] as const]),
+    ...(applied.mig === undefined || mig === applied.mig ? [] : [[TRIGGERS.mig, mig, applied.mig] as const]),
   ];
   if (edits.length === 0) return undefined;
   const sentences = edits.map(

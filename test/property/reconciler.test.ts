@@ -129,7 +129,7 @@ class Driver {
         for (const { uid } of step.pods) node.evict(uid);
         this.#wakeAt = node.now + Math.max(1, step.wakeMs);
         return true;
-      case 'write-keys':
+      case 'write-configs':
         for (const component of ['plugin', 'mig'] as const) {
           const key = step[component];
           if (!key) continue;
@@ -139,9 +139,9 @@ class Driver {
         }
         return false;
       case 'patch':
-        if (step.doing === 'fail') this.fails += 1;
+        if (step.action === 'fail') this.fails += 1;
         if (step.phaseStatus?.reason === 'DrainTimeout') this.#drainGivenUp = node.now;
-        if (step.doing === 'begin') this.#cordonedBefore = node.cordoned;
+        if (step.action === 'begin') this.#cordonedBefore = node.cordoned;
         node.patch(step.patch);
         return false;
     }
@@ -152,7 +152,7 @@ class Driver {
     if (step.do !== 'patch') return;
     const { labels = {}, unschedulable } = step.patch;
     if (unschedulable === null && this.#cordonedBefore) throw new Error('a cordon of somebody else is lifted');
-    if (step.doing !== 'tell') return;
+    if (step.action !== 'apply') return;
     for (const [label, component] of [
       [PLUGIN, 'plugin'],
       [MIG, 'mig'],
@@ -426,7 +426,7 @@ tap.test('a restart after any single write ends in the same labels and the same 
       return { end: { labels, annotations, cordoned, phaseStatus: driver.phaseStatus }, writes: driver.writes };
     };
     const { end, writes } = course(undefined);
-    t.ok(writes >= 4, `${describePartition(to)}: begin, write-keys, tell, finish`);
+    t.ok(writes >= 4, `${describePartition(to)}: begin, write-configs, apply, finish`);
     for (let i = 1; i <= writes; i += 1)
       t.strictSame(course(i).end, end, `${describePartition(to)}: after write ${i} of ${writes}`);
   }

@@ -55,7 +55,7 @@ function recordOf(next: Step): LastApplied {
   return JSON.parse(patchOf(next).annotations?.[PARTITION] ?? 'null');
 }
 const nothing = (phase: string, reason: string) => ({ do: 'nothing', phaseStatus: { phase, reason } });
-const patch = (doing: string) => ({ do: 'patch', doing });
+const patch = (action: string) => ({ do: 'patch', action });
 
 tap.test('at rest, and as it is wanted: nothing is done', async (t) => {
   const cases: readonly [
@@ -226,7 +226,7 @@ tap.test('marked: the names are written, known for long enough, and only then to
   const node = marked(SEVEN);
   for (const more of [ages(undefined, 1), ages(1, undefined), ages(undefined, undefined)]) {
     const next = step(node, target(SEVEN), more);
-    t.match(next, { do: 'write-keys', phaseStatus: { reason: 'WritingKeys' } });
+    t.match(next, { do: 'write-configs', phaseStatus: { reason: 'WritingKeys' } });
     t.match(next, { plugin: { name: pluginName(SEVEN) }, mig: { name: migName(SEVEN) } });
   }
   t.match(step(node, target(SEVEN), ages(10_000, 90_000)), {
@@ -238,20 +238,20 @@ tap.test('marked: the names are written, known for long enough, and only then to
     wakeMs: 80_000,
   });
   t.match(step(node, target(SEVEN), { elapsed: 1_000 }), { ...nothing('Configuring', 'Propagating'), wakeMs: 5_000 });
-  t.match(step(node, target(SEVEN), { ...ages(90_000, 90_000), elapsed: 6_000 }), patch('tell'));
+  t.match(step(node, target(SEVEN), { ...ages(90_000, 90_000), elapsed: 6_000 }), patch('apply'));
 });
 
 tap.test('of MIG nothing is written where nothing is told', async (t) => {
   const next = step(marked(MPS), target(MPS), { age: () => undefined });
-  t.match(next, { do: 'write-keys', mig: undefined });
-  t.equal(next.do === 'write-keys' && JSON.parse(next.plugin.text).sharing.mps.resources[0].replicas, 8);
+  t.match(next, { do: 'write-configs', mig: undefined });
+  t.equal(next.do === 'write-configs' && JSON.parse(next.plugin.text).sharing.mps.resources[0].replicas, 8);
 });
 
 tap.test('the text stands under the name of the mark, whatever try it is', async (t) => {
   const names = { plugin: tryAgain(pluginName(SEVEN)), mig: tryAgain(migName(SEVEN)) };
   const next = step(marked(SEVEN, names), target(SEVEN), { age: () => undefined });
-  t.match(next, { do: 'write-keys', plugin: { name: names.plugin }, mig: { name: names.mig } });
-  t.strictSame(next.do === 'write-keys' && [next.plugin.text, next.mig?.text], [
+  t.match(next, { do: 'write-configs', plugin: { name: names.plugin }, mig: { name: names.mig } });
+  t.strictSame(next.do === 'write-configs' && [next.plugin.text, next.mig?.text], [
     target(SEVEN).plugin.text,
     target(SEVEN).mig.text,
   ]);
@@ -262,7 +262,7 @@ tap.test('told: labels and record in one patch, without what mig-manager said la
     marked(SEVEN, { repairs: ['MigFailed: x'] }, { labels: { [MIG]: 'all-disabled', [STATE]: 'success' } }),
     target(SEVEN),
   );
-  t.match(next, { ...patch('tell'), phaseStatus: { reason: 'Told' } });
+  t.match(next, { ...patch('apply'), phaseStatus: { reason: 'Told' } });
   t.strictSame(patchOf(next).labels, { [PLUGIN]: pluginName(SEVEN), [MIG]: migName(SEVEN), [STATE]: null });
   t.strictSame(recordOf(next), { ...JSON.parse(JSON.stringify(told(SEVEN))), repairs: ['MigFailed: x'] });
   t.notOk(TRANSITION in (patchOf(next).annotations ?? {}), 'the mark nonEvictableReason');
@@ -298,7 +298,7 @@ tap.test('marked, with Drain: evicted every few seconds, until the deadline give
   t.equal(patchOf(bare).unschedulable, null);
   t.match(
     step(node, target(MPS, DRAIN), { age: () => undefined, gpuPods }),
-    { do: 'write-keys' },
+    { do: 'write-configs' },
     'the names are written first',
   );
 });
@@ -426,7 +426,7 @@ tap.test(
 
 tap.test('slots that the labels call otherwise may be those from before: told once more', async (t) => {
   const late = { elapsed: 180_000 };
-  const cases: readonly [says: string, shows: Parameters<typeof target>[0], attempt: number, doing: string][] = [
+  const cases: readonly [says: string, shows: Parameters<typeof target>[0], attempt: number, action: string][] = [
     ['as many, by other means', { ...MPS, sharing: { mode: 'timeslicing', replicas: 8 } }, 0, 'repair'],
     [
       'as many, and that has changed nothing: nobody labels it',
@@ -437,8 +437,8 @@ tap.test('slots that the labels call otherwise may be those from before: told on
     ['fewer, which are no unhealthy GPU', SLICED, 0, 'repair'],
     ['fewer, time and again', SLICED, 2, 'fail'],
   ];
-  for (const [says, shows, attempt, doing] of cases) {
-    t.match(step(underWay(MPS, shows, { attempt }), target(MPS), late), patch(doing), says);
+  for (const [says, shows, attempt, action] of cases) {
+    t.match(step(underWay(MPS, shows, { attempt }), target(MPS), late), patch(action), says);
   }
   const rest = settled(MPS, {}, shown(SLICED));
   t.match(step(rest, target(MPS)), nothing('Failed', 'NotOffered'));
@@ -512,7 +512,7 @@ tap.test('told once more: pods that hold what does not change are left alone', a
   const again = { attempt: 1, mig: tryAgain(migName(MIXED)) };
   const node = marked(MIXED, again, { labels, allocatable: { [SEVENTHS]: '0' }, annotations: record });
   for (const how of [{}, DRAIN]) {
-    t.match(step(node, target(MIXED, how), { gpuPods: [holder('p', SEVENTHS)] }), patch('tell'));
+    t.match(step(node, target(MIXED, how), { gpuPods: [holder('p', SEVENTHS)] }), patch('apply'));
   }
 });
 

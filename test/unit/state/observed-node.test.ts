@@ -256,7 +256,7 @@ tap.test('a mark that nobody can read is taken away', async (t) => {
     for (const wanted of [target(MPS), target(WHOLE), undefined]) {
       t.match(nextStep(situation(node, wanted)), {
         do: 'patch',
-        doing: 'abort',
+        action: 'abort',
         patch: { annotations: { [TRANSITION]: null } },
       });
     }
@@ -275,7 +275,7 @@ tap.test('rubbish in labels and resources never throws, and never makes a node l
     for (const node of nodes) {
       for (const elapsed of [0, 100_000]) {
         const step = nextStep(situation(node, undefined, { elapsed }));
-        t.not(step.do === 'patch' && step.doing, 'finish', text);
+        t.not(step.do === 'patch' && step.action, 'finish', text);
       }
     }
   }
