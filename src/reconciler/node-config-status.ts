@@ -35,7 +35,7 @@ export function nodeConfigStatus(facts: StatusFacts, now: Date): NodeConfigStatu
 }
 
 function findings({ phaseStatus, rejection, node, recommendation }: StatusFacts): Finding[] {
-  const { phase, reason, message } = phaseStatus;
+  const { phase, reason, message, isForeignEdit } = phaseStatus;
   const found: Finding[] = [
     rejection
       ? { type: 'Rejected', status: 'True', reason: rejection.code, message: rejection.message }
@@ -44,11 +44,11 @@ function findings({ phaseStatus, rejection, node, recommendation }: StatusFacts)
   ];
   const repairs = node?.transition?.repairs ?? node?.lastApplied?.repairs ?? [];
   const last = repairs.at(-1);
-  if (last !== undefined) {
-    const [why = ''] = last.split(': ');
-    found.push({ type: 'Repaired', status: 'True', reason: why, message: repairs.join('; ') });
+  if (last) {
+    const sentences = repairs.map((repair) => `${repair.reason}: ${repair.message}`);
+    found.push({ type: 'Repaired', status: 'True', reason: last.reason, message: sentences.join('; ') });
   }
-  if (reason === 'ForeignEdit') found.push({ type: 'ForeignEdit', status: 'True', reason: 'LabelChanged', message });
+  if (isForeignEdit) found.push({ type: 'ForeignEdit', status: 'True', reason: 'LabelChanged', message });
   if (recommendation !== undefined)
     found.push({ type: 'Recommended', status: 'True', reason: 'PodsWait', message: recommendation });
   return found;

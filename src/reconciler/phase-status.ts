@@ -35,6 +35,11 @@ export function changing({ partition }: Pick<Transition, 'partition'>, reason: s
   return { phase: 'Configuring', reason, message: `to ${describePartition(partition)}: ${what}` };
 }
 
+/** @param edit the sentence of `drift` */
+export function foreignEdit(edit: string): PhaseStatus {
+  return { phase: 'Failed', reason: 'ForeignEdit', message: edit, isForeignEdit: true };
+}
+
 export function notReadyReason(busy: readonly GpuPod[], drainGivenUp: boolean): PhaseStatus {
   const until = `waits until these are gone, which hold GPUs that are to change: ${names(busy)}`;
   if (drainGivenUp)

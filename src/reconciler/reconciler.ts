@@ -23,7 +23,7 @@ import { evict } from './evict.ts';
 import { nextStep, phaseOf } from './next-step.ts';
 import type { ReconcilerSettings } from './settings.ts';
 import { StatusReporter } from './status-reporter.ts';
-import type { Action, NodePatch, PhaseStatus, Step } from './step.ts';
+import type { Action, Step, StepOf } from './step.ts';
 
 export interface ReconcilerOptions {
   readonly client: Pick<KubeClient, 'json'>;
@@ -246,7 +246,7 @@ export class Reconciler {
   /** Does the step; what is to be said besides its own sentence. */
   async #perform(name: string, config: NodeConfig | undefined, step: Step): Promise<string | undefined> {
     const { client, lease, settings } = this.#options;
-    if (step.phaseStatus?.reason === 'Queued') this.#queued.add(name);
+    if (step.do === 'nothing' && step.waitsForTurn) this.#queued.add(name);
     switch (step.do) {
       case 'nothing':
         if (step.wakeMs !== undefined) this.#queue.addAfter(name, step.wakeMs);
@@ -278,7 +278,7 @@ export class Reconciler {
       case 'patch': {
         const transition = this.#node(name)?.transition;
         if (step.action === 'apply' && transition && !(await this.#keys.has(transition))) this.#look(name);
-        else await this.#patch(name, config, step.action, step.patch, step.phaseStatus);
+        else await this.#patch(name, config, step);
         return undefined;
       }
     }
@@ -288,10 +288,9 @@ export class Reconciler {
   async #patch(
     name: string,
     config: NodeConfig | undefined,
-    action: Action,
-    { unschedulable, ...metadata }: NodePatch,
-    phaseStatus: PhaseStatus | undefined,
+    { action, patch, phaseStatus, gaveUpDrain }: StepOf<'patch'>,
   ): Promise<void> {
+    const { unschedulable, ...metadata } = patch;
     const { client, lease, log, metrics, clock, settings, state } = this.#options;
     if (action === 'begin') this.#beginning.add(name);
     try {
@@ -312,8 +311,7 @@ export class Reconciler {
     } finally {
       this.#beginning.delete(name);
     }
-    if (phaseStatus?.reason === 'DrainTimeout')
-      this.#drainsGivenUp.set(name, { at: clock.monotonic(), desired: desiredKey(config) });
+    if (gaveUpDrain) this.#drainsGivenUp.set(name, { at: clock.monotonic(), desired: desiredKey(config) });
     const message =
       phaseStatus?.message ?? (settings().enabled ? 'nothing is wanted of it any more' : SWITCHED_OFF.message);
     log.info(
@@ -321,7 +319,8 @@ export class Reconciler {
       `partition of ${name}: ${message}`,
     );
     const news = NEWS[action];
-    if (action === 'repair') metrics.repairs.inc({ reason: reasonOfLast(this.#node(name)?.transition?.repairs) });
+    if (action === 'repair')
+      metrics.repairs.inc({ reason: this.#node(name)?.transition?.repairs.at(-1)?.reason ?? 'unknown' });
     if (news?.result) {
       metrics.transitions.inc({ result: news.result });
     }
@@ -339,10 +338,6 @@ const NEWS: Readonly<Record<Action, { type: 'Normal' | 'Warning'; reason: string
   abort: { type: 'Normal', reason: 'PartitionPostponed', result: 'postponed' },
   fail: { type: 'Warning', reason: 'PartitionFailed', result: 'failed' },
 };
-
-function reasonOfLast(repairs: readonly string[] | undefined): string {
-  return repairs?.at(-1)?.split(': ')[0] ?? 'unknown';
-}
 
 function desiredKey(config: NodeConfig | undefined): string {
   return `${config?.uid} ${config?.generation}`;

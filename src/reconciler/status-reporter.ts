@@ -75,7 +75,7 @@ export class StatusReporter {
     // Another rule stands against it than before; other sentences change with the pods that they name.
     const isOther = before?.reason !== phaseStatus.reason || (rejection && before.message !== phaseStatus.message);
     if (!isOther || !WARNINGS.has(reason)) return;
-    if (reason === 'ForeignEdit') metrics.foreignEdits.inc();
+    if (phaseStatus.isForeignEdit) metrics.foreignEdits.inc();
     log.warn({ config: config.name, node: name, reason }, phaseStatus.message);
     await this.event(config, { type: 'Warning', reason, message: phaseStatus.message });
   }

@@ -52,6 +52,8 @@ export interface PhaseStatus {
   /** In one word for programs. */
   readonly reason: string;
   readonly message: string;
+  /** Somebody else has edited labels of ours. */
+  readonly isForeignEdit?: boolean;
 }
 
 /** A merge patch; null removes. */
@@ -63,9 +65,23 @@ export interface NodePatch {
 
 export type Action = 'begin' | 'retarget' | 'apply' | 'repair' | 'finish' | 'abort' | 'fail' | 'adopt';
 
+/** The step that does this. */
+export type StepOf<Do extends Step['do']> = Extract<Step, { readonly do: Do }>;
+
 export type Step = { readonly phaseStatus: PhaseStatus | undefined } & (
-  | { readonly do: 'nothing'; readonly wakeMs?: number | undefined }
+  | {
+      readonly do: 'nothing';
+      readonly wakeMs?: number | undefined;
+      /** It could begin, if fewer other nodes were in transition. */
+      readonly waitsForTurn?: boolean;
+    }
   | { readonly do: 'write-configs'; readonly plugin: NamedConfig; readonly mig: NamedConfig | undefined }
   | { readonly do: 'evict'; readonly pods: readonly GpuPod[]; readonly wakeMs: number }
-  | { readonly do: 'patch'; readonly action: Action; readonly patch: NodePatch }
+  | {
+      readonly do: 'patch';
+      readonly action: Action;
+      readonly patch: NodePatch;
+      /** The drain was not done within its time. */
+      readonly gaveUpDrain?: boolean;
+    }
 );

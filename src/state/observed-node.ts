@@ -20,7 +20,16 @@ const partitionSchema = z.object({
     .transform((sharing) => sharing ?? undefined),
 });
 
-const told = z.object({
+/** A repair as older controllers wrote it: `reason: message` in one text. */
+const repairText = z.string().transform((text) => {
+  const [, reason = 'Unknown', message = text] = /^(\w+): (.*)$/s.exec(text) ?? [];
+  return { reason, message };
+});
+const repairSchema = z.union([z.object({ reason: z.string(), message: z.string() }), repairText]);
+/** One of NVIDIA's components was told once more, and why. */
+export type Repair = z.infer<typeof repairSchema>;
+
+const appliedSchema = z.object({
   /** Name of the GPUNodeConfig. */
   config: z.string(),
   /** Its generation. */
@@ -31,19 +40,19 @@ const told = z.object({
   partition: partitionSchema,
 });
 
-const lastAppliedSchema = told.extend({
+const lastAppliedSchema = appliedSchema.extend({
   /** It was given up. */
   failed: z.object({ reason: z.string(), message: z.string() }).optional(),
   /** What had to be mended on the way. */
-  repairs: z.array(z.string()).optional(),
+  repairs: z.array(repairSchema).optional(),
 });
 /** Annotation `gpu-autoscaler.io/partition`: written in one patch with the labels. */
 export type LastApplied = z.infer<typeof lastAppliedSchema>;
 
-const transitionSchema = told.extend({
+const transitionSchema = appliedSchema.extend({
   /** How often NVIDIA's components were told in vain. */
   attempt: z.int().min(0).default(0),
-  repairs: z.array(z.string()).default([]),
+  repairs: z.array(repairSchema).default([]),
   /** We cordoned the node, and uncordon it in the end. */
   cordoned: z.boolean().default(false),
 });
@@ -72,7 +81,7 @@ export interface ObservedNode {
   readonly lastApplied: LastApplied | undefined;
 }
 
-/** Of a mark that somebody has written by hand: it is taken away. */
+/** The transition in place of one that somebody has garbled: it is taken away. */
 export const UNREADABLE: Transition = {
   config: '',
   generation: 0,

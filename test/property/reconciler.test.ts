@@ -140,7 +140,7 @@ class Driver {
         return false;
       case 'patch':
         if (step.action === 'fail') this.fails += 1;
-        if (step.phaseStatus?.reason === 'DrainTimeout') this.#drainGivenUp = node.now;
+        if (step.gaveUpDrain) this.#drainGivenUp = node.now;
         if (step.action === 'begin') this.#cordonedBefore = node.cordoned;
         node.patch(step.patch);
         return false;

@@ -4,7 +4,7 @@ import { tryAgain } from '../../api/config-name.ts';
 import { NODE } from '../../api/keys.ts';
 import { samePartition } from '../../core/partitioning/partition.ts';
 import { agreement, offers, type Transition } from '../../state/observed-node.ts';
-import { changing, ready, seconds } from '../phase-status.ts';
+import { changing, foreignEdit, ready, seconds } from '../phase-status.ts';
 import type { Step } from '../step.ts';
 import { drift, resumed } from '../transitions.ts';
 import { waitForPods } from './begin.ts';
@@ -34,8 +34,7 @@ export function stepWhenApplied(situation: TransitionSituation): Step {
 function failOnForeignEdit({ node, transition }: TransitionSituation): Step | undefined {
   const message = drift(node, transition);
   if (message === undefined) return undefined;
-  const failed = { reason: 'ForeignEdit', message };
-  return end(node, transition, 'fail', failed, { phase: 'Failed', ...failed });
+  return end(node, transition, 'fail', { reason: 'ForeignEdit', message }, foreignEdit(message));
 }
 
 /** Another partition that is wanted now is aimed at, unless mig-manager is at work or pods would keep it from beginning. */
@@ -106,7 +105,7 @@ function repair(
   why: string,
 ): Step {
   const attempt = transition.attempt + 1;
-  const repairs = [...transition.repairs, `${reason}: ${why}`].slice(-MAX_ATTEMPTS);
+  const repairs = [...transition.repairs, { reason, message: why }].slice(-MAX_ATTEMPTS);
   if (attempt >= MAX_ATTEMPTS) {
     const message = `${why}; told ${MAX_ATTEMPTS} times in vain: see its log on the node`;
     const failed = { reason, message };

@@ -3,7 +3,7 @@
 import { NODE } from '../../api/keys.ts';
 import { samePartition } from '../../core/partitioning/partition.ts';
 import { agreement } from '../../state/observed-node.ts';
-import { ready } from '../phase-status.ts';
+import { foreignEdit, ready } from '../phase-status.ts';
 import type { NodeSituation, Step } from '../step.ts';
 import { drift } from '../transitions.ts';
 import { begin } from './begin.ts';
@@ -41,7 +41,7 @@ function respectForeignEdit(situation: RestSituation): Step | undefined {
   const { node } = situation;
   const edit = node.lastApplied && drift(node, node.lastApplied);
   if (edit === undefined) return undefined;
-  return isNew(situation) ? begin(situation) : nothing({ phase: 'Failed', reason: 'ForeignEdit', message: edit });
+  return isNew(situation) ? begin(situation) : nothing(foreignEdit(edit));
 }
 
 /** A change that was given up is tried again after a while, for a changed spec, or once the edit that broke it off is taken back. */

@@ -40,5 +40,5 @@ export function waitForPods(situation: NodeSituation, desired: DesiredState): St
 function waitForTurn({ mayBegin }: NodeSituation): Step | undefined {
   if (mayBegin) return undefined;
   const message = 'waits for its turn: as many nodes are changing as reconciler.maxInTransition allows';
-  return nothing({ phase: 'Pending', reason: 'Queued', message });
+  return { ...nothing({ phase: 'Pending', reason: 'Queued', message }), waitsForTurn: true };
 }

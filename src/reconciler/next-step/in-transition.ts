@@ -77,7 +77,7 @@ function drain(situation: TransitionSituation): Step | undefined {
   const { drainMs } = desired;
   if (elapsed >= drainMs) {
     const message = `not drained within ${drainMs / 1000} s, the node is given back: ${names(busy)} did not go; ${TRIED_AGAIN}`;
-    return rollback(node, transition, { phase: 'Failed', reason: 'DrainTimeout', message });
+    return { ...rollback(node, transition, { phase: 'Failed', reason: 'DrainTimeout', message }), gaveUpDrain: true };
   }
   const phaseStatus = changing(transition, 'Draining', `evicting ${names(busy)}`);
   const pods = busy.filter(({ terminating }) => !terminating);

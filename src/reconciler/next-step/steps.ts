@@ -3,11 +3,11 @@
 import { NODE } from '../../api/keys.ts';
 import { agreement, type LastApplied, type ObservedNode, type Transition } from '../../state/observed-node.ts';
 import { changing } from '../phase-status.ts';
-import type { DesiredState, NodePatch, PhaseStatus, Step } from '../step.ts';
+import type { DesiredState, NodePatch, PhaseStatus, Step, StepOf } from '../step.ts';
 import { drift, resumed, transitionTo } from '../transitions.ts';
 
 /** Nothing is written; the node is looked at again after `wakeMs`, or when something changes. */
-export function nothing(phaseStatus: PhaseStatus | undefined, wakeMs?: number): Step {
+export function nothing(phaseStatus: PhaseStatus | undefined, wakeMs?: number): StepOf<'nothing'> {
   return { do: 'nothing', phaseStatus, wakeMs };
 }
 
@@ -34,7 +34,7 @@ export function end(
   action: 'finish' | 'abort' | 'fail',
   failed: LastApplied['failed'],
   phaseStatus: PhaseStatus | undefined,
-): Step {
+): StepOf<'patch'> {
   const { attempt: _, cordoned, ...applied } = transition;
   const lastApplied = action === 'abort' ? undefined : { ...applied, ...(failed && { failed }) };
   const patch: NodePatch = {
@@ -49,7 +49,11 @@ export function end(
  * A transition that nobody was told of is taken back. What was told before it may not have come true yet: then that
  * becomes the transition again, and is seen to its end.
  */
-export function rollback(node: ObservedNode, transition: Transition, phaseStatus: PhaseStatus | undefined): Step {
+export function rollback(
+  node: ObservedNode,
+  transition: Transition,
+  phaseStatus: PhaseStatus | undefined,
+): StepOf<'patch'> {
   const { lastApplied } = node;
   if (!lastApplied || !isUnfinished(node, lastApplied)) return end(node, transition, 'abort', undefined, phaseStatus);
   const { attempt, repairs, cordoned } = transition;

@@ -6,7 +6,7 @@ import { wholeGpus } from '#src/core/partitioning/partition.ts';
 import { nextStep, phaseOf } from '#src/reconciler/next-step.ts';
 import type { NodeSituation, Step } from '#src/reconciler/step.ts';
 import { ANYTHING } from '#src/state/gpu-pods.ts';
-import type { LastApplied, ObservedNode, Transition } from '#src/state/observed-node.ts';
+import type { LastApplied, ObservedNode, Repair, Transition } from '#src/state/observed-node.ts';
 import {
   DISCOVERED,
   GPU,
@@ -214,7 +214,7 @@ tap.test('a drain that was given up is tried again after a while, though nothing
 });
 
 tap.test('only so many nodes at the same time', async (t) => {
-  t.match(step(observed(), target(MPS), { mayBegin: false }), nothing('Pending', 'Queued'));
+  t.match(step(observed(), target(MPS), { mayBegin: false }), { ...nothing('Pending', 'Queued'), waitsForTurn: true });
   const busy = step(observed(), target(MPS), { mayBegin: false, gpuPods: [holder('p', GPU)] });
   t.match(busy, nothing('Pending', 'Busy'), 'a node that waits for its pods takes nobody’s turn');
 });
@@ -259,12 +259,19 @@ tap.test('the text stands under the name of the mark, whatever try it is', async
 
 tap.test('told: labels and record in one patch, without what mig-manager said last', async (t) => {
   const next = step(
-    marked(SEVEN, { repairs: ['MigFailed: x'] }, { labels: { [MIG]: 'all-disabled', [STATE]: 'success' } }),
+    marked(
+      SEVEN,
+      { repairs: [{ reason: 'MigFailed', message: 'x' }] },
+      { labels: { [MIG]: 'all-disabled', [STATE]: 'success' } },
+    ),
     target(SEVEN),
   );
   t.match(next, { ...patch('apply'), phaseStatus: { reason: 'Told' } });
   t.strictSame(patchOf(next).labels, { [PLUGIN]: pluginName(SEVEN), [MIG]: migName(SEVEN), [STATE]: null });
-  t.strictSame(recordOf(next), { ...JSON.parse(JSON.stringify(told(SEVEN))), repairs: ['MigFailed: x'] });
+  t.strictSame(recordOf(next), {
+    ...JSON.parse(JSON.stringify(told(SEVEN))),
+    repairs: [{ reason: 'MigFailed', message: 'x' }],
+  });
   t.notOk(TRANSITION in (patchOf(next).annotations ?? {}), 'the mark nonEvictableReason');
   const plain = step(marked(MPS), target(MPS));
   t.strictSame(patchOf(plain).labels, { [PLUGIN]: pluginName(MPS) }, 'without MIG, nothing of MIG');
@@ -288,7 +295,7 @@ tap.test('marked, with Drain: evicted every few seconds, until the deadline give
   t.strictSame(next.do === 'evict' && next.pods, [stuck], 'not those that are on their way');
   t.match(step(node, target(MPS, DRAIN), { gpuPods, elapsed: 598_000 }), { do: 'evict', wakeMs: 2_000 });
   const late = step(node, target(MPS, DRAIN), { gpuPods, elapsed: 600_000 });
-  t.match(late, { ...patch('abort'), phaseStatus: { phase: 'Failed', reason: 'DrainTimeout' } });
+  t.match(late, { ...patch('abort'), gaveUpDrain: true, phaseStatus: { phase: 'Failed', reason: 'DrainTimeout' } });
   t.match(late.phaseStatus?.message, /not drained within 600 s, the node is given back: team\/p, team\/q did not go/);
   t.strictSame(patchOf(late), { annotations: { [TRANSITION]: null }, unschedulable: null });
   const bare = step(node, target(MPS, DRAIN), {
@@ -342,11 +349,11 @@ tap.test(
   async (t) => {
     const paused = { [PAUSED]: 'paused-for-mig-change' };
     const late = { elapsed: 600_000 };
-    const cases: readonly [says: string, state: string | undefined, more: Partial<NodeSituation>, repair: RegExp][] = [
-      ['failed', 'failed', {}, /^MigFailed: mig-manager reports failed$/],
-      ['stuck', 'pending', late, /^MigStuck: mig-manager is still pending after 600 s$/],
-      ['the reboot', 'rebooting', late, /^MigStuck: mig-manager is still rebooting after 600 s$/],
-      ['it is not there', undefined, late, /^MigStuck: mig-manager has not begun after 600 s$/],
+    const cases: readonly [says: string, state: string | undefined, more: Partial<NodeSituation>, repair: Repair][] = [
+      ['failed', 'failed', {}, { reason: 'MigFailed', message: 'mig-manager reports failed' }],
+      ['stuck', 'pending', late, { reason: 'MigStuck', message: 'mig-manager is still pending after 600 s' }],
+      ['the reboot', 'rebooting', late, { reason: 'MigStuck', message: 'mig-manager is still rebooting after 600 s' }],
+      ['it is not there', undefined, late, { reason: 'MigStuck', message: 'mig-manager has not begun after 600 s' }],
     ];
     for (const [says, state, more, repair] of cases) {
       const next = step(underWay(SEVEN, WHOLE, {}, { labels: { [STATE]: state, ...paused } }), target(SEVEN), more);
@@ -363,7 +370,8 @@ tap.test(
 
 tap.test('told three times in vain: it is given up, and the node given back', async (t) => {
   const paused = { [PAUSED]: 'paused-for-mig-change' };
-  const was = { attempt: 2, repairs: ['MigFailed: a', 'MigFailed: b'], cordoned: true };
+  const failed = (message: string) => ({ reason: 'MigFailed', message });
+  const was = { attempt: 2, repairs: [failed('a'), failed('b')], cordoned: true };
   const next = step(
     underWay(SEVEN, WHOLE, was, { labels: { [STATE]: 'failed', ...paused }, cordoned: true }),
     target(SEVEN),
@@ -376,7 +384,7 @@ tap.test('told three times in vain: it is given up, and the node given back', as
   t.match(recordOf(next), {
     plugin: pluginName(SEVEN),
     failed: { reason: 'MigFailed' },
-    repairs: ['MigFailed: a', 'MigFailed: b', /^MigFailed: mig/],
+    repairs: [failed('a'), failed('b'), { reason: 'MigFailed', message: /^mig/ }],
   });
 });
 
@@ -390,7 +398,11 @@ tap.test('told, and the device plugin registers anew', async (t) => {
   });
   const next = step(none, target(MPS), { elapsed: 180_000 });
   t.match(next, { ...patch('repair'), phaseStatus: { reason: 'Repairing' } });
-  t.match(markOf(next), { attempt: 1, plugin: tryAgain(pluginName(MPS)), repairs: [/^PluginStuck: .* after 180 s$/] });
+  t.match(markOf(next), {
+    attempt: 1,
+    plugin: tryAgain(pluginName(MPS)),
+    repairs: [{ reason: 'PluginStuck', message: / after 180 s$/ }],
+  });
   t.equal(markOf(next).mig, undefined);
 });
 
@@ -479,7 +491,7 @@ tap.test('what was told is seen to its end, though the next cannot begin', async
   // Aimed at already, when pods came or the wish went: the components have been told of SEVEN, and are at it.
   const record = { [PARTITION]: JSON.stringify(told(SEVEN)) };
   const labels = { ...shown(WHOLE).labels, [PLUGIN]: pluginName(SEVEN), [MIG]: migName(SEVEN) };
-  const cordon = { cordoned: true, repairs: ['MigStuck: x'] };
+  const cordon = { cordoned: true, repairs: [{ reason: 'MigStuck', message: 'x' }] };
   const aimed = marked(MIXED, cordon, { labels, annotations: record, cordoned: true });
   const returns: readonly [says: string, next: Step][] = [
     ['pods came', step(aimed, target(MIXED), { gpuPods })],

@@ -95,7 +95,7 @@ tap.test('what stands against it', async (t) => {
     { type: 'Rejected', status: 'True', reason: 'NoMig', message: 'Tesla-T4 has no MIG' },
     { type: 'Ready', status: 'False', reason: 'Rejected' },
   ]);
-  const edit: PhaseStatus = { phase: 'Failed', reason: 'ForeignEdit', message: 'somebody else' };
+  const edit: PhaseStatus = { phase: 'Failed', reason: 'ForeignEdit', message: 'somebody else', isForeignEdit: true };
   t.match(nodeConfigStatus(facts({ phaseStatus: edit }), NOW)?.conditions, [
     { type: 'Rejected', status: 'False' },
     { type: 'Ready', status: 'False', reason: 'ForeignEdit' },
@@ -104,8 +104,12 @@ tap.test('what stands against it', async (t) => {
 });
 
 tap.test('what had to be mended is told while it is done, and as long as the node is what came of it', async (t) => {
-  const repairs = ['MigStuck: still pending', 'MigFailed: failed: again'];
-  const repaired = { type: 'Repaired', status: 'True', reason: 'MigFailed', message: repairs.join('; ') };
+  const repairs = [
+    { reason: 'MigStuck', message: 'still pending' },
+    { reason: 'MigFailed', message: 'failed: again' },
+  ];
+  const message = 'MigStuck: still pending; MigFailed: failed: again';
+  const repaired = { type: 'Repaired', status: 'True', reason: 'MigFailed', message };
   for (const node of [underWay(MIXED, WHOLE, { repairs }), settled(MIXED, { repairs })]) {
     t.match(nodeConfigStatus(facts({ node }), NOW)?.conditions?.[2], repaired);
   }

@@ -3,7 +3,7 @@
 import tap from 'tap';
 import type { Partition } from '#src/core/partitioning/partition.ts';
 import { nextStep } from '#src/reconciler/next-step.ts';
-import { agreement, currentPartition, offers, UNREADABLE } from '#src/state/observed-node.ts';
+import { agreement, currentPartition, offers, parseTransition, UNREADABLE } from '#src/state/observed-node.ts';
 import { observe } from '../../objects/records.ts';
 import {
   DISCOVERED,
@@ -200,6 +200,23 @@ tap.test('how it is partitioned now', async (t) => {
   for (const [says, node, is] of cases) t.same(plain(currentPartition(node)), plain(is), says);
 });
 
+tap.test('repairs as an older controller wrote them are understood', async (t) => {
+  const texts = ['MigStuck: still pending', 'MigFailed: failed: again', 'no reason', ''];
+  const now = { reason: 'PluginStuck', message: 'late' };
+  const repairs = [
+    { reason: 'MigStuck', message: 'still pending' },
+    { reason: 'MigFailed', message: 'failed: again' },
+    { reason: 'Unknown', message: 'no reason' },
+    { reason: 'Unknown', message: '' },
+    now,
+  ];
+  const write = (record: object) => JSON.stringify({ ...record, repairs: [...texts, now] });
+  const node = observed({ annotations: { [TRANSITION]: write(mark(MPS)), [PARTITION]: write(told(MPS)) } });
+  t.strictSame(node.transition?.repairs, repairs);
+  t.strictSame(node.lastApplied?.repairs, repairs);
+  t.strictSame(parseTransition(JSON.stringify(node.transition)), node.transition, 'and written as they are now');
+});
+
 const HUGE = '9'.repeat(300);
 const MANY = JSON.stringify({ ...mark(WHOLE), partition: { layouts: new Array(10_000).fill(null) } });
 const MANY_PROFILES = JSON.stringify({
@@ -227,6 +244,7 @@ const RUBBISH: readonly string[] = [
   `{"config":"c","generation":1,"plugin":"p","partition":{"layouts":[null,null],"sharing":{"mode":"mps","replicas":1}}}`,
   `{"config":"c","generation":${HUGE},"plugin":"p","partition":{"layouts":[]}}`,
   `{"config":"c","generation":1,"plugin":"p","partition":{"layouts":[]},"attempt":-1}`,
+  `{"config":"c","generation":1,"plugin":"p","partition":{"layouts":[]},"repairs":[{"reason":"MigStuck"}]}`,
   `{"config":"c","generation":1,"plugin":"p","partition":{"layouts":[]},"attempt":${HUGE}}`,
   MANY,
   MANY_PROFILES,
