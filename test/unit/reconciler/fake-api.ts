@@ -15,8 +15,8 @@ export class FakeApi {
   readonly posted: { readonly path: string; readonly body: Json }[] = [];
   /** What the next calls of that `METHOD path` meet. */
   readonly faults: { readonly on: RegExp; readonly status: number | undefined }[] = [];
-  /** Happens before each call is answered. */
-  before: (call: string) => void = () => {};
+  /** Happens before each call is answered; the answer waits for what it returns. */
+  before: (call: string) => void | Promise<void> = () => {};
   #version = 100;
 
   readonly json = async (
@@ -27,7 +27,7 @@ export class FakeApi {
     if (maySend && !maySend()) throw new KubeError('not sent', 403);
     const call = `${method} ${path}`;
     this.calls.push(call);
-    this.before(call);
+    await this.before(call);
     const fault = this.faults.findIndex(({ on }) => on.test(call));
     if (fault >= 0) {
       const [met] = this.faults.splice(fault, 1);

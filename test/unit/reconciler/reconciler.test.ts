@@ -217,6 +217,27 @@ tap.test('what is refused otherwise is tried again later, and keeps no other nod
   await is.says('of-b', 'Propagating');
 });
 
+tap.test('a node whose PATCH is never answered holds no other node back', async (t) => {
+  const is = await setUp(t, { maxInTransition: 5 });
+  const answer = Promise.withResolvers<void>();
+  t.teardown(() => answer.resolve());
+  is.api.before = (call) => (call === `PATCH ${NODES}/a` ? answer.promise : undefined);
+  for (const name of ['a', 'b', 'c']) {
+    is.node(name);
+    is.config(`of-${name}`, name);
+  }
+  is.reconciler.begin();
+  await until('a is asked for', () => is.api.count(/^PATCH .*nodes\/a$/) === 1);
+  await is.says('of-b', 'Propagating');
+  await is.says('of-c', 'Propagating');
+  is.pass(MINUTE);
+  await aWhile();
+  t.equal(is.api.count(/^PATCH .*nodes\/a$/), 1, 'and is not asked for anew meanwhile');
+  t.notOk(is.isMarked('a'));
+  answer.resolve();
+  await is.says('of-a', 'Propagating');
+});
+
 tap.test('only the leader writes', async (t) => {
   const is = await setUp(t);
   is.lease.isHeld = false;
