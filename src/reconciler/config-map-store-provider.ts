@@ -5,8 +5,8 @@ import type { Lease } from '../kube/lease.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import type { Transition } from '../state/observed-node.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { ReconcilerMetrics } from '../telemetry/metrics.ts';
 import { type Component, ConfigMapStore } from './config-map-store.ts';
+import type { ReconcilerMetrics } from './metrics.ts';
 import type { NamedConfig } from './named-config.ts';
 import type { ReconcilerSettings } from './settings.ts';
 

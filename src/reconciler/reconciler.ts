@@ -1,13 +1,13 @@
 /**
  * Carries GPUNodeConfigs out: asks of each node that has changed, or whose time has come, what is to be done next
- * (`nextStep`), and does it. All that it knows stands in the API server; what it remembers beside that is since when
- * something has been so.
+ * (`nextStep`), and has it done (`StepPerformer`). All that it knows stands in the API server; what it remembers beside
+ * that is since when something has been so.
  */
 
 import type { NodeConfig } from '../api/node-config.ts';
 import { SHARED_GPU } from '../core/resources.ts';
 import type { Clock } from '../kube/clock.ts';
-import { type KubeClient, KubeError } from '../kube/kube-client.ts';
+import type { KubeClient } from '../kube/kube-client.ts';
 import { holding, type Lease, LeaseError } from '../kube/lease.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
@@ -15,15 +15,14 @@ import { GpuPods } from '../state/gpu-pods.ts';
 import { NodeConfigs } from '../state/node-configs.ts';
 import type { ObservedNode } from '../state/observed-node.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { ReconcilerMetrics, SharingFigures } from '../telemetry/metrics.ts';
-import { ConfigMapStoreError } from './config-map-store.ts';
 import { ConfigMapStoreProvider } from './config-map-store-provider.ts';
 import { conflict, desiredStateOf, SWITCHED_OFF, unknownNode } from './desired-state.ts';
-import { evict } from './evict.ts';
+import type { ReconcilerMetrics, SharingFigures } from './metrics.ts';
 import { nextStep, phaseOf } from './next-step.ts';
 import type { ReconcilerSettings } from './settings.ts';
 import { StatusReporter } from './status-reporter.ts';
-import type { Action, Step, StepOf } from './step.ts';
+import type { Step } from './step.ts';
+import { type Outcome, StepPerformer } from './step-performer.ts';
 
 export interface ReconcilerOptions {
   readonly client: Pick<KubeClient, 'json'>;
@@ -37,12 +36,9 @@ export interface ReconcilerOptions {
   readonly settleMs?: number;
 }
 
-const MERGE = 'application/merge-patch+json';
 const RETRY_MS = 5_000;
 /** Nodes that are worked on at the same time. */
 const CONCURRENCY = 8;
-/** After a write that somebody else was quicker than. */
-const AGAIN_MS = 100;
 /** The key, which no node can have, under which unused names in the ConfigMaps are looked for. */
 const COLLECT = '';
 
@@ -54,10 +50,12 @@ interface Memory {
 export class Reconciler {
   readonly configs: NodeConfigs;
   readonly #options: ReconcilerOptions;
+  readonly #settleMs: number;
   readonly #pods: GpuPods;
   readonly #queue: WorkQueue;
   readonly #reports: StatusReporter;
-  readonly #keys: ConfigMapStoreProvider;
+  readonly #performer: StepPerformer;
+  readonly #configMaps: ConfigMapStoreProvider;
   readonly #phases = new Map<string, Memory>();
   /** By node: when, and for which desired state. */
   readonly #drainsGivenUp = new Map<string, { readonly at: number; readonly desired: string }>();
@@ -71,6 +69,7 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#settleMs = options.settleMs ?? 100;
     const { state, log, clock } = options;
     this.#queue = new WorkQueue({
       work: (key) => (key === COLLECT ? this.#collect() : this.#work(key)),
@@ -90,12 +89,18 @@ export class Reconciler {
     this.#pods = new GpuPods(state.pods, (node) => {
       if (this.#matters(node)) changed(node);
     });
-    this.#keys = new ConfigMapStoreProvider({ ...options, now: () => clock.monotonic() });
+    this.#configMaps = new ConfigMapStoreProvider({ ...options, now: () => clock.monotonic() });
     this.#reports = new StatusReporter({
       ...options,
       date: () => clock.now(),
       pods: this.#pods,
       recommendations: this.#recommendations,
+    });
+    this.#performer = new StepPerformer({
+      ...options,
+      configMaps: this.#configMaps,
+      events: this.#reports,
+      settleMs: this.#settleMs,
     });
   }
 
@@ -103,7 +108,7 @@ export class Reconciler {
   begin(): void {
     this.configured();
     for (const name of this.#inTransition) this.#queue.add(name);
-    this.#queue.addAfter(COLLECT, this.#keys.collectMs);
+    this.#queue.addAfter(COLLECT, this.#configMaps.collectMs);
     this.#queue.start();
   }
 
@@ -153,7 +158,7 @@ export class Reconciler {
   }
 
   #look(node: string): void {
-    this.#queue.addAfter(node, this.#options.settleMs ?? 100);
+    this.#queue.addAfter(node, this.#settleMs);
   }
 
   #nextInQueue(): void {
@@ -177,8 +182,8 @@ export class Reconciler {
   }
 
   async #collect(): Promise<void> {
-    this.#queue.addAfter(COLLECT, this.#keys.collectMs);
-    if (this.#keys.mayCollect && (await this.#leads())) await this.#keys.collect();
+    this.#queue.addAfter(COLLECT, this.#configMaps.collectMs);
+    if (this.#configMaps.mayCollect && (await this.#leads())) await this.#configMaps.collect();
   }
 
   /** Whether this controller is the one that acts. */
@@ -224,16 +229,19 @@ export class Reconciler {
       desired: wanted?.desired,
       gpuPods: this.#pods.on(name),
       elapsed: now - since,
-      age: this.#keys.ages(),
+      age: this.#configMaps.ages(),
       mayBegin: changing.has(name) || changing.size < most(state.nodes.size),
       drainGivenUp: this.#hasGivenUp(name, config, times.retry),
       times,
     });
     const phaseStatus = step.phaseStatus ?? wanted?.phaseStatus;
-    const more = await this.#perform(name, config, step);
+    const outcome = await this.#perform(name, config, step);
+    if (!config) return;
+    if (outcome.phaseStatus) await this.#reports.report(config, outcome.phaseStatus);
     // What follows at once is reported at once: people only read where it comes to a rest.
-    if (config && phaseStatus && (step.do === 'nothing' || step.do === 'evict')) {
-      const message = more === undefined ? phaseStatus.message : `${phaseStatus.message}; ${more}`;
+    else if (phaseStatus && (step.do === 'nothing' || step.do === 'evict')) {
+      const { addition } = outcome;
+      const message = addition === undefined ? phaseStatus.message : `${phaseStatus.message}; ${addition}`;
       await this.#reports.report(config, wanted?.phaseStatus ?? { ...phaseStatus, message }, wanted?.rejection);
     }
   }
@@ -243,107 +251,41 @@ export class Reconciler {
     return last !== undefined && last.desired === desiredKey(config) && this.#options.clock.monotonic() - last.at < ms;
   }
 
-  /** Does the step; what is to be said besides its own sentence. */
-  async #perform(name: string, config: NodeConfig | undefined, step: Step): Promise<string | undefined> {
-    const { client, lease, settings } = this.#options;
+  /** The step, and when the node is looked at again. */
+  async #perform(name: string, config: NodeConfig | undefined, step: Step): Promise<Outcome> {
     if (step.do === 'nothing' && step.waitsForTurn) this.#queued.add(name);
-    switch (step.do) {
-      case 'nothing':
-        if (step.wakeMs !== undefined) this.#queue.addAfter(name, step.wakeMs);
-        return undefined;
-      case 'write-configs': {
-        try {
-          await this.#keys.add(step.plugin, step.mig);
-        } catch (error) {
-          if (!(error instanceof ConfigMapStoreError) && !isForGood(error)) throw error;
-          const phase = this.#node(name)?.transition ? 'Configuring' : 'Pending';
-          const { namespace, configMaps } = settings();
-          const message = `${(error as Error).message} (ConfigMaps ${configMaps.plugin} and ${configMaps.mig} in ${namespace})`;
-          if (config) await this.#reports.report(config, { phase, reason: 'ConfigMapUnusable', message });
-          this.#queue.addAfter(name, settings().times.evict);
-          return undefined;
-        }
-        this.#look(name);
-        return undefined;
-      }
-      case 'evict': {
-        this.#queue.addAfter(name, step.wakeMs);
-        const refusals = new Set<string>();
-        for (const pod of step.pods) {
-          const refused = await evict(client, pod, () => lease.isHeld);
-          if (refused !== undefined) refusals.add(`${pod.namespace}/${pod.name}: ${refused}`);
-        }
-        return [...refusals].sort()[0];
-      }
-      case 'patch': {
-        const transition = this.#node(name)?.transition;
-        if (step.action === 'apply' && transition && !(await this.#keys.has(transition))) this.#look(name);
-        else await this.#patch(name, config, step);
-        return undefined;
-      }
+    // Before the step, which may take its time or fail.
+    if ((step.do === 'nothing' || step.do === 'evict') && step.wakeMs !== undefined)
+      this.#queue.addAfter(name, step.wakeMs);
+    const outcome = begins(step)
+      ? await this.#performBegin(name, config, step)
+      : await this.#performer.perform(name, config, step);
+    if (outcome.wakeMs !== undefined) this.#queue.addAfter(name, outcome.wakeMs);
+    if (step.do === 'patch' && step.gaveUpDrain && !outcome.isOutdated) {
+      this.#drainsGivenUp.set(name, { at: this.#options.clock.monotonic(), desired: desiredKey(config) });
     }
+    return outcome;
   }
 
-  /** One request, on the very object that the step was found for: if that has changed, it is found again. */
-  async #patch(
-    name: string,
-    config: NodeConfig | undefined,
-    { action, patch, phaseStatus, gaveUpDrain }: StepOf<'patch'>,
-  ): Promise<void> {
-    const { unschedulable, ...metadata } = patch;
-    const { client, lease, log, metrics, clock, settings, state } = this.#options;
-    if (action === 'begin') this.#beginning.add(name);
+  /** The node counts as in transition from here on; if it could not begin after all, others have waited for it. */
+  async #performBegin(name: string, config: NodeConfig | undefined, step: Step): Promise<Outcome> {
+    this.#beginning.add(name);
+    let hasBegun = false;
     try {
-      const resourceVersion = state.nodes.versionOf(name);
-      const body = {
-        metadata: { ...metadata, resourceVersion },
-        ...(unschedulable !== undefined && { spec: { unschedulable } }),
-      };
-      const path = `/api/v1/nodes/${encodeURIComponent(name)}`;
-      const reply = await client.json('PATCH', path, { body, contentType: MERGE, maySend: () => lease.isHeld });
-      state.nodes.accept(reply);
-    } catch (error) {
-      // Others have waited for it.
-      if (action === 'begin') this.#nextInQueue();
-      if (!(error instanceof KubeError) || (error.status !== 409 && error.status !== 404)) throw error;
-      this.#queue.addAfter(name, AGAIN_MS);
-      return;
+      const outcome = await this.#performer.perform(name, config, step);
+      hasBegun = !outcome.isOutdated;
+      return outcome;
     } finally {
       this.#beginning.delete(name);
+      if (!hasBegun) this.#nextInQueue();
     }
-    if (gaveUpDrain) this.#drainsGivenUp.set(name, { at: clock.monotonic(), desired: desiredKey(config) });
-    const message =
-      phaseStatus?.message ?? (settings().enabled ? 'nothing is wanted of it any more' : SWITCHED_OFF.message);
-    log.info(
-      { node: name, config: config?.name, action, reason: phaseStatus?.reason },
-      `partition of ${name}: ${message}`,
-    );
-    const news = NEWS[action];
-    if (action === 'repair')
-      metrics.repairs.inc({ reason: this.#node(name)?.transition?.repairs.at(-1)?.reason ?? 'unknown' });
-    if (news?.result) {
-      metrics.transitions.inc({ result: news.result });
-    }
-    if (news && config) await this.#reports.event(config, { ...news, message });
   }
 }
 
-const NEWS: Readonly<Record<Action, { type: 'Normal' | 'Warning'; reason: string; result?: string } | undefined>> = {
-  begin: { type: 'Normal', reason: 'PartitionChanging' },
-  retarget: undefined,
-  adopt: undefined,
-  apply: undefined,
-  repair: { type: 'Warning', reason: 'PartitionRepaired' },
-  finish: { type: 'Normal', reason: 'PartitionReady', result: 'finished' },
-  abort: { type: 'Normal', reason: 'PartitionPostponed', result: 'postponed' },
-  fail: { type: 'Warning', reason: 'PartitionFailed', result: 'failed' },
-};
+function begins(step: Step): boolean {
+  return step.do === 'patch' && step.action === 'begin';
+}
 
 function desiredKey(config: NodeConfig | undefined): string {
   return `${config?.uid} ${config?.generation}`;
-}
-
-/** Refused, and no matter of time: a namespace that is not there, a permission, an immutable ConfigMap. */
-function isForGood(error: unknown): boolean {
-  return error instanceof KubeError && [400, 403, 404, 422].includes(error.status ?? 0);
 }

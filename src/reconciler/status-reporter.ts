@@ -9,7 +9,7 @@ import type { Lease } from '../kube/lease.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import type { GpuPods } from '../state/gpu-pods.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { ReconcilerMetrics } from '../telemetry/metrics.ts';
+import type { ReconcilerMetrics } from './metrics.ts';
 import { nodeConfigStatus } from './node-config-status.ts';
 import type { PhaseStatus } from './step.ts';
 
