@@ -18,7 +18,7 @@ export class CandidateNode {
   roomLeft = 1;
   #offers: NodeInventory | undefined;
   /** By index of what was asked. */
-  #suits: (boolean | undefined)[] = [];
+  readonly #suits: (boolean | undefined)[] = [];
   readonly #rooms: (number | undefined)[];
 
   /**
@@ -57,11 +57,13 @@ export class CandidateNode {
     return this.node.coming !== undefined || this.node.inventory.inTransition;
   }
 
-  /** The plan makes that of it. Pods that it had room for before stay, and are not moved any more. */
-  become(partition: Partition): void {
-    this.#offers = inventoryWith(this.node.inventory, partition);
-    this.pods.clear();
-    this.#suits = [];
+  /** The node once the plan has made that of it: pods that it had room for before stay, and are not moved any more. */
+  changedTo(partition: Partition): CandidateNode {
+    const changed = new CandidateNode(this.node, this.type, this.#rooms);
+    changed.#offers = inventoryWith(this.node.inventory, partition);
+    changed.roomLeft = this.roomLeft;
+    for (const [resource, slots] of this.held) changed.held.set(resource, slots);
+    return changed;
   }
 
   /** How many such pods it has room for beside its GPUs, were no other pods in the plan. */

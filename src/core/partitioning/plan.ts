@@ -10,6 +10,7 @@ import {
   type PlacementState,
   placementAfter,
 } from './baseline-placement.ts';
+import type { CandidateChange } from './candidate-changes.ts';
 import { byNodeAge, CandidateNode, inFixedOrder } from './candidate-node.ts';
 import { type DemandClass, inOrder } from './demand-class.ts';
 import { describeChange } from './describe.ts';
@@ -60,26 +61,9 @@ function handOut(
   free: readonly number[],
   choices: readonly SelectedChange[],
 ): Plan {
-  const { remaining } = start;
-  const byName = new Map(start.sites.map((site) => [site.name, site]));
-  const changed = choices.flatMap((choice) => {
-    const site = byName.get(choice.site.name);
-    if (!site) return [];
-    site.become(choice.option.to);
-    for (const [index, pods] of start.choices.includes(choice) ? choice.option.pods : []) {
-      const each = asked[index];
-      if (!each) continue;
-      site.place(each, pods);
-      remaining[index] = (remaining[index] ?? 0) - pods;
-    }
-    return [{ site, option: choice.option }];
-  });
-  serve(
-    changed.map(({ site }) => site),
-    asked,
-    remaining,
-    flexibility(asked),
-  );
+  let changed = placedOn(start, asked, choices, start.choices);
+  // The next plan would ask for a change that is left out here: it places pods anew, and then some need it.
+  if (changed.some(servesNobody)) changed = placedOn(start, asked, choices, []);
 
   const next = [...free];
   const handed = (each: DemandClass, count: number) => {
@@ -94,7 +78,7 @@ function handOut(
     return worth;
   };
   const changes = changed
-    .filter(({ site }) => site.pods.size > 0)
+    .filter((change) => !servesNobody(change))
     .map(({ site, option }) => ({ site, option, worth: worthOf(site).map((worth) => worth / option.gpus) }))
     .sort(
       (a, b) =>
@@ -112,4 +96,47 @@ function handOut(
   const servedByFree = asked.flatMap(({ demand, index }) => demand.pods.slice(0, free[index]));
   const refused = refusals(asked, (each) => each.demand.pods.slice(next[each.index]), start.sites, start.classes);
   return { changes, servedByFree, refused };
+}
+
+interface PlacedChange {
+  /** As the change leaves it, with the pods of the plan that it makes room for. */
+  readonly site: CandidateNode;
+  readonly option: CandidateChange;
+}
+
+/**
+ * Places the pods that nothing free serves on the nodes that change.
+ * @param kept changes that get just the pods that they were chosen for
+ */
+function placedOn(
+  start: BaselinePlacement,
+  asked: readonly DemandClass[],
+  choices: readonly SelectedChange[],
+  kept: readonly SelectedChange[],
+): PlacedChange[] {
+  const remaining = [...start.remaining];
+  const byName = new Map(start.sites.map((site) => [site.name, site]));
+  const changed = choices.flatMap((choice) => {
+    const { option } = choice;
+    const site = byName.get(choice.site.name)?.changedTo(option.to);
+    if (!site) return [];
+    for (const [index, pods] of kept.includes(choice) ? option.pods : []) {
+      const each = asked[index];
+      if (!each) continue;
+      site.place(each, pods);
+      remaining[index] = (remaining[index] ?? 0) - pods;
+    }
+    return [{ site, option }];
+  });
+  serve(
+    changed.map(({ site }) => site),
+    asked,
+    remaining,
+    flexibility(asked),
+  );
+  return changed;
+}
+
+function servesNobody({ site }: PlacedChange): boolean {
+  return site.pods.size === 0;
 }
