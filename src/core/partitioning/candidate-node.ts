@@ -16,7 +16,7 @@ export class CandidateNode {
   readonly pods = new Map<number, number>();
   /** Of its room beside GPUs, what pods of the plan leave: 0 to 1. */
   roomLeft = 1;
-  #offers: NodeInventory | undefined;
+  readonly #offers: NodeInventory | undefined;
   /** By index of what was asked. */
   readonly #suits: (boolean | undefined)[] = [];
   readonly #rooms: (number | undefined)[];
@@ -57,10 +57,9 @@ export class CandidateNode {
     return this.node.coming !== undefined || this.node.inventory.inTransition;
   }
 
-  /** The node once the plan has made that of it: pods that it had room for before stay, and are not moved any more. */
-  changedTo(partition: Partition): CandidateNode {
-    const changed = new CandidateNode(this.node, this.type, this.#rooms);
-    changed.#offers = inventoryWith(this.node.inventory, partition);
+  /** The node with that on its way: pods that it had room for before stay, and are not moved any more. */
+  changedTo(coming: Partition): CandidateNode {
+    const changed = new CandidateNode({ ...this.node, coming }, this.type, this.#rooms);
     changed.roomLeft = this.roomLeft;
     for (const [resource, slots] of this.held) changed.held.set(resource, slots);
     return changed;

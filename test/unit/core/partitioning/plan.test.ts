@@ -278,6 +278,19 @@ const CASES: readonly Case[] = [
     changes: ['a: 1 GPU by MPS, 8 clients each (1)', 'b: 3 GPUs by MPS, 8 clients each (2)'],
   },
   {
+    says: 'a change that becomes superfluous since its pod takes a place elsewhere is not made',
+    nodes: [planningNode('a'), planningNode('b'), planningNode('c')],
+    demands: [
+      demand('d', 1, SHARED_GPU, {
+        mode: 'timeslicing',
+        mostReplicas: 2,
+        roomOn: (node) => ({ a: 99, b: 20 })[node] ?? 0,
+      }),
+      demand('e', 4, SHARED_GPU, { count: 2, slotMiB: 9_000, roomOn: (node) => ({ b: 20, c: 3 })[node] ?? 0 }),
+    ],
+    changes: ['b: 2 GPUs by time-slicing, 4 slots each (4)', 'c: 2 GPUs by time-slicing, 4 slots each (1)'],
+  },
+  {
     says: 'a mode that nobody allows is not made',
     nodes: [planningNode('a', { modes: ['exclusive', 'mps'] })],
     demands: [demand('d', 1, MIG_1G)],
