@@ -16,9 +16,9 @@ export class CandidateNode {
   readonly pods = new Map<number, number>();
   /** Of its room beside GPUs, what pods of the plan leave: 0 to 1. */
   roomLeft = 1;
-  #offers: NodeInventory | undefined;
+  readonly #offers: NodeInventory | undefined;
   /** By index of what was asked. */
-  #suits: (boolean | undefined)[] = [];
+  readonly #suits: (boolean | undefined)[] = [];
   readonly #rooms: (number | undefined)[];
 
   /**
@@ -57,11 +57,12 @@ export class CandidateNode {
     return this.node.coming !== undefined || this.node.inventory.inTransition;
   }
 
-  /** The plan makes that of it. Pods that it had room for before stay, and are not moved any more. */
-  become(partition: Partition): void {
-    this.#offers = inventoryWith(this.node.inventory, partition);
-    this.pods.clear();
-    this.#suits = [];
+  /** The node with that on its way: pods that it had room for before stay, and are not moved any more. */
+  changedTo(coming: Partition): CandidateNode {
+    const changed = new CandidateNode({ ...this.node, coming }, this.type, this.#rooms);
+    changed.roomLeft = this.roomLeft;
+    for (const [resource, slots] of this.held) changed.held.set(resource, slots);
+    return changed;
   }
 
   /** How many such pods it has room for beside its GPUs, were no other pods in the plan. */

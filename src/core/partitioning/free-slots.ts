@@ -47,7 +47,10 @@ interface Offering {
   readonly flexible: number;
 }
 
-/** Sites with free slots of the resource: smallest slots first, so that large ones are left for who needs them. */
+/**
+ * Sites with slots of the resource that are free, or that pods of the plan hold, which may move: smallest slots first, so
+ * that large ones are left for who needs them.
+ */
 function offeringOf(
   sites: readonly CandidateNode[],
   resource: string,
@@ -56,7 +59,7 @@ function offeringOf(
   return sites
     .flatMap((site) => {
       const pool = site.offers?.pools.find((each) => each.resource === resource);
-      return pool && pool.slots > (site.held.get(resource) ?? 0)
+      return pool && (pool.slots > (site.held.get(resource) ?? 0) || site.pods.size > 0)
         ? [{ site, slot: pool.slotMilli, flexible: flexible(site) }]
         : [];
     })

@@ -10,6 +10,7 @@ import {
   type PlacementState,
   placementAfter,
 } from './baseline-placement.ts';
+import type { CandidateChange } from './candidate-changes.ts';
 import { byNodeAge, CandidateNode, inFixedOrder } from './candidate-node.ts';
 import { type DemandClass, inOrder } from './demand-class.ts';
 import { describeChange } from './describe.ts';
@@ -47,7 +48,7 @@ export function plan({ nodes, demands }: PlanningInput): Plan {
       found = search(stage.classes, asked, stage.remaining, ranks, recommended);
     }
   }
-  return handOut(start, asked, free, [...choices.values()]);
+  return handOut(start, asked, ranks, free, [...choices.values()]);
 }
 
 /**
@@ -57,30 +58,11 @@ export function plan({ nodes, demands }: PlanningInput): Plan {
 function handOut(
   start: BaselinePlacement,
   asked: readonly DemandClass[],
+  ranks: number,
   free: readonly number[],
   choices: readonly SelectedChange[],
 ): Plan {
-  const { remaining } = start;
-  const byName = new Map(start.sites.map((site) => [site.name, site]));
-  const changed = choices.flatMap((choice) => {
-    const site = byName.get(choice.site.name);
-    if (!site) return [];
-    site.become(choice.option.to);
-    for (const [index, pods] of start.choices.includes(choice) ? choice.option.pods : []) {
-      const each = asked[index];
-      if (!each) continue;
-      site.place(each, pods);
-      remaining[index] = (remaining[index] ?? 0) - pods;
-    }
-    return [{ site, option: choice.option }];
-  });
-  serve(
-    changed.map(({ site }) => site),
-    asked,
-    remaining,
-    flexibility(asked),
-  );
-
+  const changed = placed(start, asked, ranks, choices);
   const next = [...free];
   const handed = (each: DemandClass, count: number) => {
     const from = next[each.index] ?? 0;
@@ -94,7 +76,6 @@ function handOut(
     return worth;
   };
   const changes = changed
-    .filter(({ site }) => site.pods.size > 0)
     .map(({ site, option }) => ({ site, option, worth: worthOf(site).map((worth) => worth / option.gpus) }))
     .sort(
       (a, b) =>
@@ -112,4 +93,92 @@ function handOut(
   const servedByFree = asked.flatMap(({ demand, index }) => demand.pods.slice(0, free[index]));
   const refused = refusals(asked, (each) => each.demand.pods.slice(next[each.index]), start.sites, start.classes);
   return { changes, servedByFree, refused };
+}
+
+interface PlacedChange {
+  /** As the change leaves it, with the pods of the plan that it makes room for. */
+  readonly site: CandidateNode;
+  readonly option: CandidateChange;
+  readonly choice: SelectedChange;
+}
+
+/**
+ * Changes with the pods that each of them serves: none that serves nobody, unless the next plan would ask for it. That
+ * one places all pods anew, those that ask for little on nodes that change for others.
+ */
+function placed(
+  start: BaselinePlacement,
+  asked: readonly DemandClass[],
+  ranks: number,
+  choices: readonly SelectedChange[],
+): PlacedChange[] {
+  const serving = (changed: readonly PlacedChange[]) => changed.filter(({ site }) => site.pods.size > 0);
+  const found = placedOn(start, asked, choices, start.choices);
+  if (serving(found).length === choices.length || isFinal(start, asked, ranks, serving(found))) return serving(found);
+  const anew = placedOn(start, asked, choices, []);
+  if (serving(anew).length === choices.length || isFinal(start, asked, ranks, serving(anew))) return serving(anew);
+  spread(found, asked);
+  return serving(found);
+}
+
+/** Whether the next plan, when the changes are on their way, finds nothing more to change, even without recommended ones. */
+function isFinal(
+  start: BaselinePlacement,
+  asked: readonly DemandClass[],
+  ranks: number,
+  changed: readonly PlacedChange[],
+): boolean {
+  const own = changed.filter(({ option }) => option.recommendOnly === undefined);
+  return (own.length === changed.length ? [own] : [own, changed]).every((coming) => {
+    const choices = new Map(coming.map(({ choice }) => [choice.site.name, choice]));
+    const stage = placementAfter(start, choices, asked);
+    return search(stage.classes, asked, stage.remaining, ranks, false).length === 0;
+  });
+}
+
+/** Gives each change that serves nobody a pod of one that serves several. */
+function spread(changed: readonly PlacedChange[], asked: readonly DemandClass[]): void {
+  const pods = ({ site }: PlacedChange) => [...site.pods.values()].reduce((sum, count) => sum + count, 0);
+  for (const { site } of changed.filter((each) => pods(each) === 0)) {
+    for (const each of asked) {
+      const giver = changed.find((other) => pods(other) > 1 && other.site.pods.has(each.index));
+      if (!giver || site.takes(each) === 0) continue;
+      giver.site.place(each, -1);
+      site.place(each, 1);
+      break;
+    }
+  }
+}
+
+/**
+ * Places the pods that nothing free serves on the nodes that change.
+ * @param kept changes that get just the pods that they were chosen for
+ */
+function placedOn(
+  start: BaselinePlacement,
+  asked: readonly DemandClass[],
+  choices: readonly SelectedChange[],
+  kept: readonly SelectedChange[],
+): PlacedChange[] {
+  const remaining = [...start.remaining];
+  const byName = new Map(start.sites.map((site) => [site.name, site]));
+  const changed = choices.flatMap((choice) => {
+    const { option } = choice;
+    const site = byName.get(choice.site.name)?.changedTo(option.to);
+    if (!site) return [];
+    for (const [index, pods] of kept.includes(choice) ? option.pods : []) {
+      const each = asked[index];
+      if (!each) continue;
+      site.place(each, pods);
+      remaining[index] = (remaining[index] ?? 0) - pods;
+    }
+    return [{ site, option, choice }];
+  });
+  serve(
+    changed.map(({ site }) => site),
+    asked,
+    remaining,
+    flexibility(asked),
+  );
+  return changed;
 }

@@ -260,6 +260,37 @@ const CASES: readonly Case[] = [
     free: 2,
   },
   {
+    says: 'a pod for which nobody would be changed takes a place on a node that changes for others, who move over',
+    nodes: [planningNode('a'), planningNode('b', { gpus: 3, partition: shared(3, 'mps', 8), modes: ['mps'] })],
+    demands: [
+      demand('d', 1, SHARED_GPU, { mostReplicas: 1, roomOn: (node) => (node === 'a' ? 9 : 0) }),
+      demand('e', 4, SHARED_GPU, { slotMilli: 300, roomOn: (node) => (node === 'a' ? 9 : 3) }),
+    ],
+    changes: ['a: 2 GPUs by MPS, 2 clients each (4)', 'b: 3 GPUs by MPS, 2 clients each (1)'],
+  },
+  {
+    says: 'and if they cannot move over one by one, all of them go elsewhere',
+    nodes: [planningNode('a', { gpus: 1, partition: shared(1, 'timeslicing', 2) }), planningNode('b', { gpus: 3 })],
+    demands: [
+      demand('d', 1, SHARED_GPU, { mode: 'mps', mostReplicas: 1, roomOn: (node) => (node === 'a' ? 1 : 0) }),
+      demand('e', 2, SHARED_GPU, { mode: 'mps', roomOn: (node) => (node === 'a' ? 20 : 99) }),
+    ],
+    changes: ['a: 1 GPU by MPS, 8 clients each (1)', 'b: 3 GPUs by MPS, 8 clients each (2)'],
+  },
+  {
+    says: 'a change that becomes superfluous since its pod takes a place elsewhere is not made',
+    nodes: [planningNode('a'), planningNode('b'), planningNode('c')],
+    demands: [
+      demand('d', 1, SHARED_GPU, {
+        mode: 'timeslicing',
+        mostReplicas: 2,
+        roomOn: (node) => ({ a: 99, b: 20 })[node] ?? 0,
+      }),
+      demand('e', 4, SHARED_GPU, { count: 2, slotMiB: 9_000, roomOn: (node) => ({ b: 20, c: 3 })[node] ?? 0 }),
+    ],
+    changes: ['b: 2 GPUs by time-slicing, 4 slots each (4)', 'c: 2 GPUs by time-slicing, 4 slots each (1)'],
+  },
+  {
     says: 'a mode that nobody allows is not made',
     nodes: [planningNode('a', { modes: ['exclusive', 'mps'] })],
     demands: [demand('d', 1, MIG_1G)],
@@ -290,6 +321,13 @@ for (const { says, nodes, demands, changes, free = 0, refused = [] } of CASES) {
     t.strictSame(
       planned.refused.map(({ code, pods }) => `${code} ${pods.length}`),
       refused,
+    );
+    const to = new Map(planned.changes.map((change) => [change.node, change.to]));
+    const onTheirWay = nodes.map((node) => ({ ...node, coming: to.get(node.inventory.name) ?? node.coming }));
+    t.strictSame(
+      changesOf(plan({ nodes: onTheirWay, demands })),
+      [],
+      'nor is there more to change once it is on its way',
     );
   });
 }
