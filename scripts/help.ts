@@ -13,7 +13,7 @@ export const SCRIPTS: Readonly<Record<string, string>> = {
   check: 'format, lint, types, unused code, layers',
   format: 'mends what can be mended of format and lint',
   test: 'all tests; -- FILE or FOLDER for some',
-  'test:coverage': 'unit tests, and how much of src/core they run',
+  'test:coverage': 'unit tests, and how much of src/core and src/state they run',
   'test:chaos': '100,000 binds among faults and kills; writes bench/results/chaos.md',
   'test:chaos:partitions': '1,000 changes of partitions among faults; writes bench/results/partition-chaos.md',
   bench: 'all benches; writes bench/results',

@@ -4,12 +4,13 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { admissionConfigurationOf } from '#src/api/admission-settings.ts';
 import { configurationSchema } from '#src/api/configuration.ts';
-import { SYSTEM_NAMESPACE } from '#src/api/keys.ts';
+import { CONTROLLER_NAME, SYSTEM_NAMESPACE } from '#src/api/keys.ts';
 import { AuditReporter } from '#src/audit/audit-reporter.ts';
 import { Auditor } from '#src/audit/auditor.ts';
 import { auditMetrics } from '#src/audit/metrics.ts';
 import { PolicyStatusWriter } from '#src/audit/policy-status-writer.ts';
 import { systemClock } from '#src/kube/clock.ts';
+import { EventRecorder } from '#src/kube/event-recorder.ts';
 import { LeaseError } from '#src/kube/lease.ts';
 import { Planner } from '#src/planner/planner.ts';
 import { reconcilerMetrics } from '#src/reconciler/metrics.ts';
@@ -66,8 +67,11 @@ export function controllerEvents(): ControllerEvents {
   const state = new ClusterState(complain, { podsWithoutGpus: true });
   const admission = new AdmissionState(state, admissionConfigurationOf(configuration, SYSTEM_NAMESPACE));
   const view = () => admission.view();
+  const failed = ({ message }: Error) => complain(message);
+  const events = new EventRecorder({ client, component: CONTROLLER_NAME, clock, failed });
   const reconciler: Reconciler = new Reconciler({
     client,
+    events,
     state,
     lease,
     settings: () => reconcilerSettingsOf(configuration),
@@ -77,6 +81,7 @@ export function controllerEvents(): ControllerEvents {
   });
   const planner = new Planner({
     client,
+    events,
     state,
     lease,
     recommend: (all) => reconciler.recommend(all),
@@ -89,7 +94,7 @@ export function controllerEvents(): ControllerEvents {
   const metrics = auditMetrics(registry);
   const settleMs = 1_000;
   const statuses = new PolicyStatusWriter({ client, state, view, log, metrics, clock, settleMs });
-  const reporter = new AuditReporter({ client, log, metrics, now: () => clock.now() });
+  const reporter = new AuditReporter({ events, log, metrics });
   const auditor = new Auditor({ state, view, historyKnown: async () => {}, reporter, log, clock, settleMs });
 
   return {

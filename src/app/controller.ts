@@ -6,6 +6,7 @@ import { Auditor } from '../audit/auditor.ts';
 import { auditMetrics } from '../audit/metrics.ts';
 import { PolicyStatusWriter } from '../audit/policy-status-writer.ts';
 import { systemClock } from '../kube/clock.ts';
+import { EventRecorder } from '../kube/event-recorder.ts';
 import { Lease } from '../kube/lease.ts';
 import { Planner } from '../planner/planner.ts';
 import { reconcilerMetrics } from '../reconciler/metrics.ts';
@@ -79,8 +80,15 @@ async function start(runtime: Runtime, log: Logger, options: ControllerRoleOptio
     now,
     date,
   });
+  const events = new EventRecorder({
+    client,
+    component: CONTROLLER_NAME,
+    clock,
+    failed: ({ message }) => log.warn({ error: message }, 'an event could not be made'),
+  });
   const reconciler: Reconciler = new Reconciler({
     client,
+    events,
     state,
     lease,
     settings: () => reconcilerSettingsOf(runtime.configuration, speed),
@@ -90,6 +98,7 @@ async function start(runtime: Runtime, log: Logger, options: ControllerRoleOptio
   });
   const planner = new Planner({
     client,
+    events,
     state,
     lease,
     recommend: (all) => reconciler.recommend(all),
@@ -101,7 +110,7 @@ async function start(runtime: Runtime, log: Logger, options: ControllerRoleOptio
     speed,
   });
   const statuses = new PolicyStatusWriter({ client, state, view, log, metrics, clock, settleMs });
-  const reporter = new AuditReporter({ client, log, metrics, now: date });
+  const reporter = new AuditReporter({ events, log, metrics });
   const historyKnown = async () => history.current?.firstTry;
   const auditor = new Auditor({ state, view, historyKnown, reporter, log, clock, settleMs });
   runtime.onConfigured(() => {

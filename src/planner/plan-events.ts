@@ -1,18 +1,16 @@
 /** Tells of a plan: events on GPUNodeConfigs that were planned, on pods that only a recommendation or nothing serves. */
 
-import { API_GROUP, API_VERSION, CONTROLLER_NAME } from '../api/keys.ts';
+import { API_GROUP, API_VERSION } from '../api/keys.ts';
 import type { NodeConfig } from '../api/node-config.ts';
 import { describePartition } from '../core/partitioning/partition.ts';
 import type { Change } from '../core/partitioning/plan-input.ts';
-import { EventRecorder } from '../kube/event-recorder.ts';
-import type { KubeClient } from '../kube/kube-client.ts';
+import type { EventRecorder } from '../kube/event-recorder.ts';
 import type { PendingPod } from '../state/pending-pods.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 export interface PlanEventsOptions {
-  readonly client: Pick<KubeClient, 'json'>;
+  readonly events: Pick<EventRecorder, 'record'>;
   readonly log: Logger;
-  readonly date: () => Date;
 }
 
 interface Refused {
@@ -28,18 +26,14 @@ export class PlanEvents {
   readonly #options: PlanEventsOptions;
   /** By uid of the pod: what it was told last. */
   readonly #told = new Map<string, string>();
-  readonly #events: EventRecorder;
 
   constructor(options: PlanEventsOptions) {
-    const { client, date, log } = options;
     this.#options = options;
-    const failed = ({ message }: Error) => log.warn({ error: message }, 'an event could not be made');
-    this.#events = new EventRecorder({ client, date, failed, component: CONTROLLER_NAME, series: 'p' });
   }
 
   async planned({ name, uid }: NodeConfig, { why }: Change): Promise<void> {
     const subject = { apiVersion: `${API_GROUP}/${API_VERSION}`, kind: 'GPUNodeConfig', name, uid };
-    await this.#events.record(subject, { type: 'Normal', reason: 'Planned', message: why });
+    await this.#options.events.record(subject, 'Planned', why);
   }
 
   /** Each pod once, as long as its answer stays the same. */
@@ -72,7 +66,7 @@ export class PlanEvents {
   async #tellPods(
     byKey: ReadonlyMap<string, PendingPod>,
     keys: readonly string[],
-    reason: string,
+    reason: 'PartitionRecommended' | 'NoPartition',
     message: string,
   ): Promise<boolean> {
     let isNew = false;
@@ -82,10 +76,7 @@ export class PlanEvents {
       this.#told.set(pod.uid, message);
       isNew = true;
       const { namespace, name, uid } = pod;
-      await this.#events.record(
-        { apiVersion: 'v1', kind: 'Pod', namespace, name, uid },
-        { type: 'Normal', reason, message },
-      );
+      await this.#options.events.record({ apiVersion: 'v1', kind: 'Pod', namespace, name, uid }, reason, message);
     }
     return isNew;
   }

@@ -9,6 +9,7 @@ import { describePartition } from '../core/partitioning/partition.ts';
 import { plan } from '../core/partitioning/plan.ts';
 import type { Change, Plan, PlanningNode } from '../core/partitioning/plan-input.ts';
 import type { Clock } from '../kube/clock.ts';
+import type { EventRecorder } from '../kube/event-recorder.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { holding, type Lease, LeaseError } from '../kube/lease.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
@@ -31,6 +32,7 @@ export interface PlannerOptions {
   readonly state: ClusterState;
   /** Takes what would be made of nodes, if we might: by node, a sentence. */
   readonly recommend: (all: ReadonlyMap<string, string>) => void;
+  readonly events: Pick<EventRecorder, 'record'>;
   readonly view: () => AdmissionView;
   readonly configuration: () => Configuration;
   readonly log: Logger;
@@ -58,7 +60,7 @@ export class Planner {
     const { state, log, clock } = options;
     this.#options = options;
     this.#configs = new NodeConfigs(state.nodeConfigs, () => {});
-    this.#events = new PlanEvents({ ...options, date: () => clock.now() });
+    this.#events = new PlanEvents(options);
     this.#queue = new WorkQueue({
       work: () => this.#work(),
       // The API server does not answer, and the next round is not far.

@@ -7,6 +7,7 @@
 import type { NodeConfig } from '../api/node-config.ts';
 import { SHARED_GPU } from '../core/resources.ts';
 import type { Clock } from '../kube/clock.ts';
+import type { EventRecorder } from '../kube/event-recorder.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { holding, type Lease, LeaseError } from '../kube/lease.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
@@ -26,6 +27,7 @@ import { type Outcome, StepPerformer } from './step-performer.ts';
 
 export interface ReconcilerOptions {
   readonly client: Pick<KubeClient, 'json'>;
+  readonly events: Pick<EventRecorder, 'record'>;
   readonly state: Pick<ClusterState, 'nodes' | 'pods' | 'nodeConfigs'>;
   readonly lease: Pick<Lease, 'hold' | 'isHeld'>;
   readonly settings: () => ReconcilerSettings;
@@ -92,14 +94,13 @@ export class Reconciler {
     this.#configMaps = new ConfigMapStoreProvider({ ...options, now: () => clock.monotonic() });
     this.#reports = new StatusReporter({
       ...options,
-      date: () => clock.now(),
       pods: this.#pods,
       recommendations: this.#recommendations,
     });
     this.#performer = new StepPerformer({
       ...options,
       configMaps: this.#configMaps,
-      events: this.#reports,
+      reports: this.#reports,
       settleMs: this.#settleMs,
     });
   }

@@ -1,9 +1,11 @@
 /** Tells people: the status of GPUNodeConfigs, where it changes, and events. */
 
-import { API_GROUP, API_VERSION, CONTROLLER_NAME, CUSTOM_RESOURCES } from '../api/keys.ts';
+import { EVENTS, type EventReason, isEventReason } from '../api/events.ts';
+import { API_GROUP, API_VERSION, CUSTOM_RESOURCES } from '../api/keys.ts';
 import type { NodeConfig } from '../api/node-config.ts';
 import type { Rejection } from '../core/partitioning/desired-partition.ts';
-import { type EventContent, EventRecorder } from '../kube/event-recorder.ts';
+import type { Clock } from '../kube/clock.ts';
+import type { EventRecorder } from '../kube/event-recorder.ts';
 import { type KubeClient, KubeError } from '../kube/kube-client.ts';
 import type { Lease } from '../kube/lease.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
@@ -15,6 +17,7 @@ import type { PhaseStatus } from './step.ts';
 
 export interface StatusReporterOptions {
   readonly client: Pick<KubeClient, 'json'>;
+  readonly events: Pick<EventRecorder, 'record'>;
   readonly lease: Pick<Lease, 'isHeld'>;
   readonly state: Pick<ClusterState, 'nodes' | 'nodeConfigs'>;
   readonly pods: GpuPods;
@@ -22,34 +25,19 @@ export interface StatusReporterOptions {
   readonly recommendations: ReadonlyMap<string, string>;
   readonly log: Logger;
   readonly metrics: Pick<ReconcilerMetrics, 'statusWrites' | 'foreignEdits'>;
-  readonly date: () => Date;
+  readonly clock: Clock;
 }
-
-/** Reasons that somebody should hear of. */
-const WARNINGS: ReadonlySet<string> = new Set([
-  'Rejected',
-  'Conflict',
-  'ForeignEdit',
-  'CannotDrain',
-  'DrainTimeout',
-  'NotOffered',
-  'ConfigMapUnusable',
-]);
 
 export class StatusReporter {
   readonly #options: StatusReporterOptions;
-  readonly #events: EventRecorder;
 
   constructor(options: StatusReporterOptions) {
-    const { client, date, log } = options;
     this.#options = options;
-    const failed = ({ message }: Error) => log.warn({ error: message }, 'an event could not be made');
-    this.#events = new EventRecorder({ client, date, failed, component: CONTROLLER_NAME });
   }
 
   /** @throws KubeError */
   async report(config: NodeConfig, phaseStatus: PhaseStatus, rejection?: Rejection): Promise<void> {
-    const { client, lease, state, pods, recommendations, date, metrics, log } = this.#options;
+    const { client, lease, state, pods, recommendations, clock, metrics, log } = this.#options;
     // Another look may have written it in the meantime.
     const current = state.nodeConfigs.get(config.name);
     if (!current) return;
@@ -57,7 +45,7 @@ export class StatusReporter {
     const node = state.nodes.get(name)?.observed;
     const recommendation = recommendations.get(name);
     const facts = { config: current, phaseStatus, rejection, node, gpuPods: pods.on(name), recommendation };
-    const status = nodeConfigStatus(facts, date());
+    const status = nodeConfigStatus(facts, clock.now());
     if (!status) return;
     const path = `${CUSTOM_RESOURCES.nodeConfigs}/${encodeURIComponent(config.name)}/status`;
     const body = [{ op: 'add', path: '/status', value: status }];
@@ -74,13 +62,19 @@ export class StatusReporter {
     const reason = rejection ? 'Rejected' : phaseStatus.reason;
     // Another rule stands against it than before; other sentences change with the pods that they name.
     const isOther = before?.reason !== phaseStatus.reason || (rejection && before.message !== phaseStatus.message);
-    if (!isOther || !WARNINGS.has(reason)) return;
+    if (!isOther || !isWarning(reason)) return;
     if (phaseStatus.isForeignEdit) metrics.foreignEdits.inc();
     log.warn({ config: config.name, node: name, reason }, phaseStatus.message);
-    await this.event(config, { type: 'Warning', reason, message: phaseStatus.message });
+    await this.event(config, reason, phaseStatus.message);
   }
 
-  event({ name, uid }: NodeConfig, news: EventContent): Promise<void> {
-    return this.#events.record({ apiVersion: `${API_GROUP}/${API_VERSION}`, kind: 'GPUNodeConfig', name, uid }, news);
+  event({ name, uid }: NodeConfig, reason: EventReason, message: string): Promise<void> {
+    const subject = { apiVersion: `${API_GROUP}/${API_VERSION}`, kind: 'GPUNodeConfig', name, uid };
+    return this.#options.events.record(subject, reason, message);
   }
+}
+
+/** Whether somebody should hear of it, who does not look at statuses. */
+function isWarning(reason: string): reason is EventReason {
+  return isEventReason(reason) && EVENTS[reason].type === 'Warning';
 }

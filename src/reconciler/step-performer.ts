@@ -1,7 +1,7 @@
 /** Performs the step that was found for a node, and says what follows from it. */
 
+import type { EventReason } from '../api/events.ts';
 import type { NodeConfig } from '../api/node-config.ts';
-import type { EventContent } from '../kube/event-recorder.ts';
 import { type KubeClient, KubeError } from '../kube/kube-client.ts';
 import type { Lease } from '../kube/lease.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
@@ -21,7 +21,7 @@ export interface StepPerformerOptions {
   readonly lease: Pick<Lease, 'isHeld'>;
   readonly state: Pick<ClusterState, 'nodes'>;
   readonly configMaps: Pick<ConfigMapStoreProvider, 'add' | 'has'>;
-  readonly events: Pick<StatusReporter, 'event'>;
+  readonly reports: Pick<StatusReporter, 'event'>;
   readonly settings: () => ReconcilerSettings;
   readonly log: Logger;
   readonly metrics: Pick<ReconcilerMetrics, 'repairs' | 'transitions'>;
@@ -45,15 +45,15 @@ const MERGE = 'application/merge-patch+json';
 const OUTDATED_MS = 100;
 
 /** Events of a GPUNodeConfig, and results in the metrics, by what was done. */
-const NEWS: Readonly<Record<Action, (Omit<EventContent, 'message'> & { readonly result?: string }) | undefined>> = {
-  begin: { type: 'Normal', reason: 'PartitionChanging' },
+const NEWS: Readonly<Record<Action, { readonly reason: EventReason; readonly result?: string } | undefined>> = {
+  begin: { reason: 'PartitionChanging' },
   retarget: undefined,
   adopt: undefined,
   apply: undefined,
-  repair: { type: 'Warning', reason: 'PartitionRepaired' },
-  finish: { type: 'Normal', reason: 'PartitionReady', result: 'finished' },
-  abort: { type: 'Normal', reason: 'PartitionPostponed', result: 'postponed' },
-  fail: { type: 'Warning', reason: 'PartitionFailed', result: 'failed' },
+  repair: { reason: 'PartitionRepaired' },
+  finish: { reason: 'PartitionReady', result: 'finished' },
+  abort: { reason: 'PartitionPostponed', result: 'postponed' },
+  fail: { reason: 'PartitionFailed', result: 'failed' },
 };
 
 export class StepPerformer {
@@ -136,7 +136,7 @@ export class StepPerformer {
     config: NodeConfig | undefined,
     { action, phaseStatus }: StepOf<'patch'>,
   ): Promise<void> {
-    const { log, metrics, events, settings } = this.#options;
+    const { log, metrics, reports, settings } = this.#options;
     const message =
       phaseStatus?.message ?? (settings().enabled ? 'nothing is wanted of it any more' : SWITCHED_OFF.message);
     log.info(
@@ -148,9 +148,9 @@ export class StepPerformer {
     }
     const news = NEWS[action];
     if (!news) return;
-    const { type, reason, result } = news;
+    const { reason, result } = news;
     if (result !== undefined) metrics.transitions.inc({ result });
-    if (config) await events.event(config, { type, reason, message });
+    if (config) await reports.event(config, reason, message);
   }
 
   #node(name: string): ObservedNode | undefined {

@@ -100,7 +100,7 @@ tap.test('rendered alone', async (t) => {
       { apiGroups: ['gpuautoscaler.io'], resources: ['gpusharingpolicies/status'], verbs: ['patch'] },
       { apiGroups: ['gpuautoscaler.io'], resources: ['gpunodeconfigs'], verbs: ['list', 'watch'] },
       { apiGroups: ['gpuautoscaler.io'], resources: ['gpunodeconfigs/status'], verbs: ['patch'] },
-      { apiGroups: [''], resources: ['events'], verbs: ['create'] },
+      { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
     ]);
     t.throws(() => find(objects, 'Role', 'gpu-autoscaler-partitions'));
   });

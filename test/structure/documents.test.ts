@@ -7,6 +7,7 @@ import tap from 'tap';
 import { z } from 'zod';
 import { configurationSchema } from '#src/api/configuration.ts';
 import { definitionOf, NODE_CONFIGS, SHARING_POLICIES } from '#src/api/custom-resources.ts';
+import { EVENTS } from '#src/api/events.ts';
 import { LABELS, READ, WRITTEN } from '#src/api/keys.ts';
 import { auditMetrics } from '#src/audit/metrics.ts';
 import { EVIDENCE } from '#src/core/admission/workload-type.ts';
@@ -36,6 +37,14 @@ tap.test('every metric of ours is in docs/reference/metrics.md, and no other', a
   const ours = registry.getMetricsAsArray().map(({ name }) => name);
   const documented = [...read('docs/reference/metrics.md').matchAll(/`(gpu_autoscaler_\w+)`/g)].map(([, name]) => name);
   t.same(documented.sort(), ours.filter((name) => name.startsWith('gpu_autoscaler_')).sort());
+});
+
+tap.test('every event of ours is in docs/reference/events.md, and no other', async (t) => {
+  const rows = [...read('docs/reference/events.md').matchAll(/^\| `(\w+)` \| (\w+) \| (\w+) \| (.+) \|$/gm)];
+  t.strictSame(
+    rows.map(([, ...cells]) => cells),
+    Object.entries(EVENTS).map(([reason, { type, on, when }]) => [reason, type, on, when]),
+  );
 });
 
 tap.test('every label and annotation of ours is in docs/reference/admission.md', async (t) => {

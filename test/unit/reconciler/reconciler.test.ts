@@ -5,7 +5,8 @@ import { Registry } from 'prom-client';
 import tap, { type Test } from 'tap';
 import { configurationSchema } from '#src/api/configuration.ts';
 import type { Partition } from '#src/core/partitioning/partition.ts';
-import { systemClock } from '#src/kube/clock.ts';
+import { type Clock, systemClock } from '#src/kube/clock.ts';
+import { EventRecorder } from '#src/kube/event-recorder.ts';
 import { KubeError } from '#src/kube/kube-client.ts';
 import { LeaseError } from '#src/kube/lease.ts';
 import { reconcilerMetrics } from '#src/reconciler/metrics.ts';
@@ -52,21 +53,24 @@ async function setUp(t: Test, configuration: object = {}) {
     hold: () => (lease.isHeld ? undefined : Promise.reject(new LeaseError('another is at work'))),
   };
   let settings = reconcilerSettingsOf(configurationSchema.parse({ reconciler: configuration }));
+  const time: Clock = {
+    now: () => new Date('2026-01-01T00:00:00Z'),
+    monotonic: () => {
+      clock.asked += 1;
+      return clock.ms + performance.now();
+    },
+    sleep: systemClock.sleep,
+  };
+  const failed = ({ message }: Error) => warnings.push(message);
   const reconciler = new Reconciler({
     client: api,
+    events: new EventRecorder({ client: api, component: 'test', clock: time, failed }),
     state,
     lease,
     settings: () => settings,
     log,
     metrics: reconcilerMetrics(new Registry(), () => reconciler.figures()),
-    clock: {
-      now: () => new Date('2026-01-01T00:00:00Z'),
-      monotonic: () => {
-        clock.asked += 1;
-        return clock.ms + performance.now();
-      },
-      sleep: systemClock.sleep,
-    },
+    clock: time,
     settleMs: 1,
   });
   t.teardown(() => reconciler.stop());
