@@ -397,7 +397,7 @@ tap.test('a ConfigMap that cannot be used is told of', async (t) => {
 });
 
 tap.test(
-  'a ConfigMap that the API server refuses is told of, in its words, and the node nonEvictableReason with its pods',
+  'a ConfigMap that the API server refuses is told of, in its words, and the node stays with its pods',
   async (t) => {
     const is = await setUp(t);
     is.node('a');

@@ -128,6 +128,16 @@ tap.test('names that are gone are not told: the node is looked at again', async 
   t.equal(api.count(/^PATCH/), 1, 'nothing else needs them');
 });
 
+tap.test('a node that changes while its names are looked for is not told', async (t) => {
+  const annotations = { [TRANSITION]: JSON.stringify(mark(MPS)) };
+  const { api, state, configMaps, performer } = setUp(annotations);
+  configMaps.has = async () => {
+    state.nodes.update(api.put(NODE, nodeObject({ annotations, labels: { theirs: 'x' } })));
+    return true;
+  };
+  t.match(await performer.perform('a', undefined, patchStep('apply')), { isOutdated: true });
+});
+
 tap.test('events and metrics of what was done', async (t) => {
   const cases: readonly [action: Action, event: string | undefined, result: string | undefined][] = [
     ['begin', 'Normal PartitionChanging: why', undefined],

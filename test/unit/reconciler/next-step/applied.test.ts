@@ -127,7 +127,7 @@ tap.test(
     t.equal(patchOf(cordoned).unschedulable, null, 'a cordon of ours ends with it');
     t.notOk(
       'unschedulable' in patchOf(step(underWay(MPS, MPS, {}, { cordoned: true }), target(MPS))),
-      'that of others nonEvictableReason',
+      'that of others stays',
     );
   },
 );
@@ -185,7 +185,7 @@ tap.test('somebody edits the labels under way: it is broken off', async (t) => {
   const node = underWay(SEVEN, WHOLE, { cordoned: true }, { labels: { ...THEIRS, ...paused }, cordoned: true });
   const next = step(node, target(SEVEN));
   t.match(next, { ...patch('fail'), phaseStatus: { phase: 'Failed', reason: 'ForeignEdit' } });
-  t.strictSame(patchOf(next).labels, { [PAUSED]: 'true' }, 'their label nonEvictableReason');
+  t.strictSame(patchOf(next).labels, { [PAUSED]: 'true' }, 'their label stays');
   t.match(patchOf(next), { annotations: { [TRANSITION]: null }, unschedulable: null });
   t.match(recordOf(next), { plugin: pluginName(SEVEN), failed: { reason: 'ForeignEdit' } });
 });

@@ -161,7 +161,7 @@ tap.test(
   },
 );
 
-tap.test('what an edit has broken off nonEvictableReason so until it is taken back, or the spec changes', async (t) => {
+tap.test('what an edit has broken off stays so until it is taken back, or the spec changes', async (t) => {
   const failed = { reason: 'ForeignEdit', message: 'somebody else' };
   const edited = settled(SEVEN, { failed }, { labels: THEIRS });
   t.match(step(edited, target(SEVEN), { elapsed: 10_000_000 }), {

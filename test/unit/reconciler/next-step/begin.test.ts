@@ -78,7 +78,7 @@ tap.test('while pods hold what is to change, it waits', async (t) => {
     ['instances of the GPU that is cut anew', settled(SEVEN), MIXED, SEVENTHS, true],
     ['instances of another kind', settled(MIXED), SEVEN, HALVES, true],
     [
-      'instances of the GPU that nonEvictableReason, and of no other',
+      'instances of the GPU that stays, and of no other',
       settled(MIXED),
       { ...MIXED, layouts: [{ '2g.10gb': 3 }, { '3g.20gb': 2 }] },
       HALVES,

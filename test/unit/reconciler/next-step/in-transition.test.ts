@@ -81,7 +81,7 @@ tap.test('told: labels and record in one patch, without what mig-manager said la
     ...JSON.parse(JSON.stringify(told(SEVEN))),
     repairs: [{ reason: 'MigFailed', message: 'x' }],
   });
-  t.notOk(TRANSITION in (patchOf(next).annotations ?? {}), 'the mark nonEvictableReason');
+  t.notOk(TRANSITION in (patchOf(next).annotations ?? {}), 'the mark stays');
   const plain = step(marked(MPS), target(MPS));
   t.strictSame(patchOf(plain).labels, { [PLUGIN]: pluginName(MPS) }, 'without MIG, nothing of MIG');
   const same = step(marked(SEVEN, {}, { labels: { [MIG]: migName(SEVEN), [STATE]: 'success' } }), target(SEVEN));
