@@ -73,9 +73,7 @@ export class StepPerformer {
       case 'evict':
         return await this.#evict(step);
       case 'patch':
-        return (await this.#mayPatch(name, step))
-          ? await this.#patch(name, config, step)
-          : { wakeMs: this.#options.settleMs };
+        return await this.#patch(name, config, step);
     }
   }
 
@@ -111,10 +109,11 @@ export class StepPerformer {
 
   /** One request, on the very object that the step was found for: if that has changed, the step is found again. */
   async #patch(name: string, config: NodeConfig | undefined, step: StepOf<'patch'>): Promise<Outcome> {
-    const { client, lease, state } = this.#options;
+    const { client, lease, state, settleMs } = this.#options;
     const { unschedulable, ...metadata } = step.patch;
+    const resourceVersion = state.nodes.versionOf(name);
+    if (!(await this.#mayPatch(name, step))) return { wakeMs: settleMs };
     try {
-      const resourceVersion = state.nodes.versionOf(name);
       const body = {
         metadata: { ...metadata, resourceVersion },
         ...(unschedulable !== undefined && { spec: { unschedulable } }),

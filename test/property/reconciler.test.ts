@@ -333,7 +333,7 @@ function expectSilence(driver: Driver): void {
 }
 
 tap.test(
-  'whatever happens, as soon as nothing goes wrong any more the node becomes what is wanted, and nonEvictableReason so',
+  'whatever happens, as soon as nothing goes wrong any more the node becomes what is wanted, and stays so',
   async (t) => {
     fc.assert(
       fc.property(story(false), (told) => {

@@ -1,5 +1,6 @@
 /** A node of two A100-40 as the API server shows it, and the situations that the reconciler may find it in. */
 
+import { type NodeConfig, parseNodeConfig } from '#src/api/node-config.ts';
 import type { Partition } from '#src/core/partitioning/partition.ts';
 import { wholeGpus } from '#src/core/partitioning/partition.ts';
 import { migConfig, pluginConfig } from '#src/reconciler/named-config.ts';
@@ -194,4 +195,15 @@ export function situation(
 export function holder(name: string, resource: string, more: Partial<GpuPod> = {}): GpuPod {
   const resources = { [resource]: 1 };
   return { uid: name, namespace: 'team', name, resources, nonEvictableReason: undefined, terminating: false, ...more };
+}
+
+/** GPUNodeConfig c for node a. */
+export function nodeConfig(spec: object = {}, metadata: object = {}, status?: unknown): NodeConfig {
+  const config = parseNodeConfig({
+    metadata: { name: 'c', uid: 'c', generation: 1, ...metadata },
+    spec: { nodeName: 'a', ...spec },
+    status,
+  });
+  if (!config) throw new Error('this is no GPUNodeConfig');
+  return config;
 }

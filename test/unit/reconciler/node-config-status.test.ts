@@ -49,7 +49,7 @@ tap.test('a config without a status gets one, and after that none until somethin
   t.equal(nodeConfigStatus(facts({ config: configWith(status) }), LATER), undefined);
 });
 
-tap.test('a condition keeps its time while it nonEvictableReason what it is', async (t) => {
+tap.test('a condition keeps its time while it stays what it is', async (t) => {
   const before = nodeConfigStatus(facts(), NOW);
   const same = nodeConfigStatus(
     facts({ config: configWith(before), phaseStatus: { ...READY, message: 'other words' } }),

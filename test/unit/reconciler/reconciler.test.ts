@@ -143,6 +143,18 @@ const until = (what: string, holds: () => boolean) => waitFor(what, holds, { eve
 /** Long enough for many runs of the loop. */
 const aWhile = () => sleep(60);
 
+/** One that holds a GPU, and may be evicted. */
+const pod = (uid: string, nodeName: string) => ({
+  metadata: {
+    name: uid,
+    namespace: 'team',
+    uid,
+    ownerReferences: [{ kind: 'ReplicaSet', name: 'r', controller: true }],
+  },
+  spec: { nodeName, containers: [{ resources: { limits: { [GPU]: '1' } } }] },
+  status: { phase: 'Running' },
+});
+
 tap.test('from the wish to the node that is so', async (t) => {
   const is = await setUp(t);
   await is.underWay();
@@ -389,7 +401,7 @@ tap.test('a ConfigMap that cannot be used is told of', async (t) => {
 });
 
 tap.test(
-  'a ConfigMap that the API server refuses is told of, in its words, and the node nonEvictableReason with its pods',
+  'a ConfigMap that the API server refuses is told of, in its words, and the node stays with its pods',
   async (t) => {
     const is = await setUp(t);
     is.node('a');
@@ -422,16 +434,6 @@ tap.test('names that somebody has taken away since are written again before the 
 
 tap.test('pods are evicted, and only those of nodes that somebody wants something of are looked at', async (t) => {
   const is = await setUp(t);
-  const pod = (uid: string, nodeName: string) => ({
-    metadata: {
-      name: uid,
-      namespace: 'team',
-      uid,
-      ownerReferences: [{ kind: 'ReplicaSet', name: 'r', controller: true }],
-    },
-    spec: { nodeName, containers: [{ resources: { limits: { [GPU]: '1' } } }] },
-    status: { phase: 'Running' },
-  });
   is.node('a');
   is.node('b');
   is.state.pods.update(pod('p', 'a'));
@@ -451,6 +453,26 @@ tap.test('pods are evicted, and only those of nodes that somebody wants somethin
   is.remove('configs', 'c');
   await until('the node is given back', () => !is.isMarked('a'));
   t.notMatch(is.api.get(`${NODES}/a`), { spec: { unschedulable: true } });
+});
+
+tap.test('a drain that was given up is not begun again for the same spec', async (t) => {
+  const is = await setUp(t);
+  const spec = { mpsEnabled: true, mpsMaxClients: 8, whenBusy: 'Drain', drainTimeoutSeconds: 60 };
+  is.node('a');
+  is.state.pods.update(pod('p', 'a'));
+  is.config('c', 'a', spec);
+  is.reconciler.begin();
+  await is.says('c', 'Draining');
+  is.pass(MINUTE);
+  await is.says('c', 'DrainTimeout');
+  t.notOk(is.isMarked('a'));
+  is.pass(MINUTE);
+  await aWhile();
+  t.notOk(is.isMarked('a'));
+  t.equal(is.reason('c'), 'DrainTimeout');
+  is.config('c', 'a', { ...spec, drainTimeoutSeconds: 120 }, { generation: 2 });
+  await is.says('c', 'Draining');
+  t.ok(is.isMarked('a'));
 });
 
 tap.test('after a restart it goes on where it was', async (t) => {
