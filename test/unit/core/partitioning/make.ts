@@ -16,6 +16,7 @@ interface NodeOptions extends Partial<Omit<PlanningNode, 'inventory' | 'held' | 
   readonly product?: string;
   readonly gpuMiB?: number;
   readonly inTransition?: boolean;
+  readonly oversubscribe?: boolean;
   readonly held?: Readonly<Record<string, number>>;
   readonly modes?: readonly SharingMode[];
 }
@@ -23,14 +24,14 @@ interface NodeOptions extends Partial<Omit<PlanningNode, 'inventory' | 'held' | 
 /** Two idle A100-40 that nobody shares, unless said otherwise; anything may be made of them. */
 export function planningNode(name: string, options: NodeOptions = {}): PlanningNode {
   const { gpus = 2, product = 'NVIDIA-A100-SXM4-40GB', gpuMiB = 40_960, inTransition = false } = options;
-  const { held = {}, modes = MODES, partition = wholeGpus(gpus) } = options;
+  const { oversubscribe = false, held = {}, modes = MODES, partition = wholeGpus(gpus) } = options;
   return {
     coming: undefined,
     onlyRecommend: () => undefined,
     cooldownMs: 0,
     ...options,
     partition: 'partition' in options ? options.partition : partition,
-    inventory: { ...inventoryWith(node({ name, product, gpus, gpuMiB }), partition), inTransition },
+    inventory: { ...inventoryWith(node({ name, product, gpus, gpuMiB, oversubscribe }), partition), inTransition },
     held: new Map(Object.entries(held)),
     modes: new Set(modes),
   };
