@@ -3,9 +3,9 @@
 import { Registry } from 'prom-client';
 import tap from 'tap';
 import { LeaseError } from '#src/kube/lease.ts';
+import { plannerMetrics } from '#src/planner/metrics.ts';
 import { Planner } from '#src/planner/planner.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
-import { plannerMetrics } from '#src/telemetry/metrics.ts';
 import { ManualClock } from '../../objects/clock.ts';
 import { quietState } from '../../objects/records.ts';
 import { viewOf } from '../audit/make.ts';
