@@ -12,13 +12,13 @@ import { PolicyStatusWriter } from '#src/audit/policy-status-writer.ts';
 import { systemClock } from '#src/kube/clock.ts';
 import { EventRecorder } from '#src/kube/event-recorder.ts';
 import { LeaseError } from '#src/kube/lease.ts';
+import { plannerMetrics } from '#src/planner/metrics.ts';
 import { Planner } from '#src/planner/planner.ts';
 import { reconcilerMetrics } from '#src/reconciler/metrics.ts';
 import { Reconciler } from '#src/reconciler/reconciler.ts';
 import { reconcilerSettingsOf } from '#src/reconciler/settings.ts';
 import { AdmissionState } from '#src/state/admission-state.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
-import { plannerMetrics } from '#src/telemetry/metrics.ts';
 import { takeList } from '../../test/fakes/listing.ts';
 
 /** Objects are as JSON.parse makes them, and nobody's but the controller's. */

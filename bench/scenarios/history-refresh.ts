@@ -8,7 +8,7 @@ import { History } from '#src/telemetry/history/history.ts';
 import { historyMetrics } from '#src/telemetry/history/metrics.ts';
 import { Prometheus } from '#src/telemetry/history/prometheus.ts';
 import { QUESTIONS } from '#src/telemetry/history/utilisation.ts';
-import { createRegistry } from '#src/telemetry/metrics.ts';
+import { createRegistry } from '#src/telemetry/registry.ts';
 import { median, type Scenario } from '../scenario.ts';
 import { startServer } from '../servers/start.ts';
 

@@ -6,7 +6,7 @@ import { SYSTEM_NAMESPACE } from '#src/api/keys.ts';
 import { AdmissionState } from '#src/state/admission-state.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
-import { createRegistry } from '#src/telemetry/metrics.ts';
+import { createRegistry } from '#src/telemetry/registry.ts';
 import { webhookMetrics } from '#src/webhook/metrics.ts';
 import { createWebhookServer } from '#src/webhook/server.ts';
 import { createCertificate } from '../../test/cluster/certificates.ts';

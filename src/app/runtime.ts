@@ -17,7 +17,7 @@ import { ClusterState } from '../state/cluster-state.ts';
 import { HistoryProvider } from '../telemetry/history/history-provider.ts';
 import { historyMetrics } from '../telemetry/history/metrics.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { createRegistry } from '../telemetry/metrics.ts';
+import { createRegistry } from '../telemetry/registry.ts';
 import { reloadReporter } from '../telemetry/reload-reporter.ts';
 import { ConfigurationWatch } from './configuration-watch.ts';
 

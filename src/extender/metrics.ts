@@ -1,7 +1,7 @@
 /** Metrics of the extender. Names are a public contract (docs/reference/metrics.md). */
 
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { LATENCY_BUCKETS } from '../telemetry/metrics.ts';
+import { LATENCY_BUCKETS } from '../telemetry/registry.ts';
 
 export interface ClusterFigures {
   readonly nodes: () => number;

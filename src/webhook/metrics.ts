@@ -1,7 +1,7 @@
 /** Metrics of admission. Names are a public contract (docs/reference/metrics.md). */
 
 import { Counter, Histogram, type Registry } from 'prom-client';
-import { LATENCY_BUCKETS } from '../telemetry/metrics.ts';
+import { LATENCY_BUCKETS } from '../telemetry/registry.ts';
 
 export function webhookMetrics(registry: Registry) {
   return {

@@ -13,7 +13,7 @@ import { Requeuer } from '#src/extender/requeuer.ts';
 import { createExtenderServer } from '#src/extender/server.ts';
 import { systemClock } from '#src/kube/clock.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
-import { createRegistry } from '#src/telemetry/metrics.ts';
+import { createRegistry } from '#src/telemetry/registry.ts';
 import { takeList } from './listing.ts';
 
 export interface Made {

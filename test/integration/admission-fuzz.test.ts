@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import tap from 'tap';
 import { z } from 'zod';
 import { type KubeClient, KubeError } from '#src/kube/kube-client.ts';
-import { createRegistry } from '#src/telemetry/metrics.ts';
+import { createRegistry } from '#src/telemetry/registry.ts';
 import { webhookConfiguration } from '#src/webhook/configuration.ts';
 import { webhookMetrics } from '#src/webhook/metrics.ts';
 import { createWebhookServer } from '#src/webhook/server.ts';

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import type { FastifyInstance } from 'fastify';
 import tap from 'tap';
-import { createRegistry } from '#src/telemetry/metrics.ts';
+import { createRegistry } from '#src/telemetry/registry.ts';
 import { certificateMetrics, registrationMetrics } from '#src/webhook/certificates/metrics.ts';
 import { webhookMetrics } from '#src/webhook/metrics.ts';
 import { exclusiveNode } from '../cluster/gpu-nodes.ts';

@@ -14,7 +14,7 @@ import { type AdmissionView, evaluateAdmission } from '../../state/evaluate-admi
 import { HistoryProvider } from '../../telemetry/history/history-provider.ts';
 import { historyMetrics } from '../../telemetry/history/metrics.ts';
 import { createLogger } from '../../telemetry/logger.ts';
-import { createRegistry } from '../../telemetry/metrics.ts';
+import { createRegistry } from '../../telemetry/registry.ts';
 import { applyDecision } from '../../webhook/mutate.ts';
 import { readText } from '../input.ts';
 import { InputError } from '../input-error.ts';

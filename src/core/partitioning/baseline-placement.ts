@@ -135,7 +135,8 @@ export function flexibility(asked: readonly DemandClass[]): (site: CandidateNode
   return (site) => {
     const { inventory, modes, cooldownMs } = site.node;
     if (!site.changeable || cooldownMs > 0) return 0;
-    const key = [inventory.product, inventory.gpuMiB, inventory.gpus, ...modes].join();
+    const { product, gpuMiB, gpus, oversubscribe } = inventory;
+    const key = [product, gpuMiB, oversubscribe, gpus, ...modes].join();
     let count = known.get(key);
     if (count === undefined) {
       const could = asked.filter((each) => modesFor(each, site.type, site.gpus).some((mode) => modes.has(mode)));

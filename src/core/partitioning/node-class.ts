@@ -35,7 +35,8 @@ export function classesOf(sites: readonly CandidateNode[], asked: readonly Deman
     const { partition, modes, onlyRecommend, inventory, cooldownMs } = site.node;
     if (!partition || !site.changeable || !mayChange(site, partition)) continue;
     const allowed = MODES.filter((mode) => modes.has(mode));
-    const kind = `${inventory.product} ${inventory.gpuMiB} ${inventory.gpus} ${allowed.join()}`;
+    const { product, gpuMiB, gpus, oversubscribe = false } = inventory;
+    const kind = `${product} ${gpuMiB} ${oversubscribe} ${gpus} ${allowed.join()}`;
     let suits = suited.get(kind);
     if (!suits) {
       const may = (each: DemandClass) => modesFor(each, site.type, site.gpus).some((mode) => modes.has(mode));

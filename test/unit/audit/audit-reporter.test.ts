@@ -5,10 +5,9 @@ import tap from 'tap';
 import type { MissedPod, UnclearPod } from '#src/audit/audit.ts';
 import { AuditReporter } from '#src/audit/audit-reporter.ts';
 import { auditMetrics } from '#src/audit/metrics.ts';
-import { EventRecorder } from '#src/kube/event-recorder.ts';
 import { KubeError } from '#src/kube/kube-client.ts';
-import { createRegistry } from '#src/telemetry/metrics.ts';
-import { ManualClock } from '../../objects/clock.ts';
+import { createRegistry } from '#src/telemetry/registry.ts';
+import { eventRecorder } from '../../objects/events.ts';
 
 function missed(name: string, namespace = 'team'): MissedPod {
   const workload = { namespace, kind: 'Pod', name };
@@ -26,8 +25,7 @@ function reportsTo(answer: (path: string) => void) {
     },
   };
   const metrics = auditMetrics(createRegistry());
-  const recorder = new EventRecorder({ client, component: 'test', clock: new ManualClock(), failed: () => {} });
-  const reports = new AuditReporter({ events: recorder, log: pino({ level: 'silent' }), metrics });
+  const reports = new AuditReporter({ events: eventRecorder(client), log: pino({ level: 'silent' }), metrics });
   return { reports, events };
 }
 

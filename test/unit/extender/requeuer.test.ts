@@ -11,7 +11,7 @@ import { extenderMetrics } from '#src/extender/metrics.ts';
 import { Requeuer } from '#src/extender/requeuer.ts';
 import type { CallOptions } from '#src/kube/kube-client.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
-import { createRegistry } from '#src/telemetry/metrics.ts';
+import { createRegistry } from '#src/telemetry/registry.ts';
 import { mpsNode } from '../../cluster/gpu-nodes.ts';
 import { gpuPod } from '../../cluster/pods.ts';
 import { livePod, NO_FIGURES } from '../../fakes/extender.ts';

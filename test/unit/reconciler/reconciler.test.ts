@@ -6,7 +6,6 @@ import tap, { type Test } from 'tap';
 import { configurationSchema } from '#src/api/configuration.ts';
 import type { Partition } from '#src/core/partitioning/partition.ts';
 import { type Clock, systemClock } from '#src/kube/clock.ts';
-import { EventRecorder } from '#src/kube/event-recorder.ts';
 import { KubeError } from '#src/kube/kube-client.ts';
 import { LeaseError } from '#src/kube/lease.ts';
 import { reconcilerMetrics } from '#src/reconciler/metrics.ts';
@@ -14,6 +13,7 @@ import { Reconciler } from '#src/reconciler/reconciler.ts';
 import { reconcilerSettingsOf } from '#src/reconciler/settings.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
 import { waitFor } from '../../cluster/wait.ts';
+import { eventRecorder } from '../../objects/events.ts';
 import { quietState } from '../../objects/records.ts';
 import { FakeApi } from './fake-api.ts';
 import {
@@ -64,7 +64,7 @@ async function setUp(t: Test, configuration: object = {}) {
   const failed = ({ message }: Error) => warnings.push(message);
   const reconciler = new Reconciler({
     client: api,
-    events: new EventRecorder({ client: api, component: 'test', clock: time, failed }),
+    events: eventRecorder(api, { clock: time, failed }),
     state,
     lease,
     settings: () => settings,

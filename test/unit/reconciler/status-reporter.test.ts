@@ -9,6 +9,8 @@ import { StatusReporter } from '#src/reconciler/status-reporter.ts';
 import type { PhaseStatus } from '#src/reconciler/step.ts';
 import { GpuPods } from '#src/state/gpu-pods.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
+import { ManualClock } from '../../objects/clock.ts';
+import { eventRecorder } from '../../objects/events.ts';
 import { quietState } from '../../objects/records.ts';
 import { FakeApi } from './fake-api.ts';
 import { nodeConfig, nodeObject } from './make.ts';
@@ -26,15 +28,17 @@ function setUp() {
   state.nodeConfigs.update(
     api.put(PATH, { metadata: { name: 'c', uid: 'c', generation: 1 }, spec: { nodeName: 'a' } }),
   );
+  const clock = new ManualClock();
   const reporter = new StatusReporter({
     client: api,
+    events: eventRecorder(api, { clock }),
     lease: { isHeld: true },
     state,
     pods: new GpuPods(state.pods, () => {}),
     recommendations: new Map(),
     log: createLogger('test', 'silent'),
     metrics,
-    date: () => new Date('2026-01-02T03:04:05Z'),
+    clock,
   });
   const value = async (counter: keyof typeof metrics) => (await metrics[counter].get()).values[0]?.value ?? 0;
   const events = () => api.posted.map(({ body }) => `${body.type} ${body.reason}: ${body.message}`);

@@ -49,7 +49,7 @@ function setUp(annotations: Record<string, string> = {}) {
     lease: { isHeld: true },
     state,
     configMaps,
-    events: { event: async (_, { type, reason, message }) => void events.push(`${type} ${reason}: ${message}`) },
+    reports: { event: async (_, reason, message) => void events.push(`${reason}: ${message}`) },
     settings: () => reconcilerSettingsOf(configurationSchema.parse({})),
     log: createLogger('test', 'silent'),
     metrics,
@@ -140,14 +140,14 @@ tap.test('a node that changes while its names are looked for is not told', async
 
 tap.test('events and metrics of what was done', async (t) => {
   const cases: readonly [action: Action, event: string | undefined, result: string | undefined][] = [
-    ['begin', 'Normal PartitionChanging: why', undefined],
+    ['begin', 'PartitionChanging: why', undefined],
     ['retarget', undefined, undefined],
     ['adopt', undefined, undefined],
     ['apply', undefined, undefined],
-    ['repair', 'Warning PartitionRepaired: why', undefined],
-    ['finish', 'Normal PartitionReady: why', 'finished'],
-    ['abort', 'Normal PartitionPostponed: why', 'postponed'],
-    ['fail', 'Warning PartitionFailed: why', 'failed'],
+    ['repair', 'PartitionRepaired: why', undefined],
+    ['finish', 'PartitionReady: why', 'finished'],
+    ['abort', 'PartitionPostponed: why', 'postponed'],
+    ['fail', 'PartitionFailed: why', 'failed'],
   ];
   for (const [action, event, result] of cases) {
     const { metrics, events, performer } = setUp();

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { pino } from 'pino';
 import tap from 'tap';
-import { createRegistry } from '#src/telemetry/metrics.ts';
+import { createRegistry } from '#src/telemetry/registry.ts';
 import { createServer } from '#src/telemetry/server.ts';
 
 tap.test('a request that never ends does not keep the server from ending', async (t) => {

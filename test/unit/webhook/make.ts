@@ -6,7 +6,7 @@ import { admissionConfigurationOf } from '#src/api/admission-settings.ts';
 import { configurationSchema } from '#src/api/configuration.ts';
 import { AdmissionState } from '#src/state/admission-state.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
-import { createRegistry } from '#src/telemetry/metrics.ts';
+import { createRegistry } from '#src/telemetry/registry.ts';
 import { webhookMetrics } from '#src/webhook/metrics.ts';
 import type { ReviewContext } from '#src/webhook/review.ts';
 import { createWebhookServer } from '#src/webhook/server.ts';

@@ -23,6 +23,8 @@ const CASES: readonly [what: string, demand: Multiset, gpus: number, slices: num
   ['nothing wanted', demand(), 4, 0, 0],
   ['no GPU', demand(3), 0, 0, 0],
   ['one of media engines a GPU', demand(0, 5), 3, 3, 3],
+  ['one layout is exchanged for a better one', demand(3, 1, 0, 1, 2, 3), 3, 21, 3],
+  ['two are exchanged at once, where one alone helps nothing', demand(3, 0, 2, 5, 0, 5), 4, 28, 4],
 ];
 for (const [what, wanted, gpus, slices, needed] of CASES) {
   tap.test(what, async (t) => {

@@ -1,5 +1,9 @@
 /** Nodes and pending pods for tests of the planner: valid defaults, and what the test is about on top. */
 
+import { CandidateNode } from '#src/core/partitioning/candidate-node.ts';
+import { inOrder } from '#src/core/partitioning/demand-class.ts';
+import { GpuTypes } from '#src/core/partitioning/gpu-type.ts';
+import { classesOf } from '#src/core/partitioning/node-class.ts';
 import { inventoryWith, type Partition, wholeGpus } from '#src/core/partitioning/partition.ts';
 import type { PlanningNode, PodDemand } from '#src/core/partitioning/plan-input.ts';
 import type { SharingMode } from '#src/core/sharing-mode.ts';
@@ -12,6 +16,7 @@ interface NodeOptions extends Partial<Omit<PlanningNode, 'inventory' | 'held' | 
   readonly product?: string;
   readonly gpuMiB?: number;
   readonly inTransition?: boolean;
+  readonly oversubscribe?: boolean;
   readonly held?: Readonly<Record<string, number>>;
   readonly modes?: readonly SharingMode[];
 }
@@ -19,14 +24,14 @@ interface NodeOptions extends Partial<Omit<PlanningNode, 'inventory' | 'held' | 
 /** Two idle A100-40 that nobody shares, unless said otherwise; anything may be made of them. */
 export function planningNode(name: string, options: NodeOptions = {}): PlanningNode {
   const { gpus = 2, product = 'NVIDIA-A100-SXM4-40GB', gpuMiB = 40_960, inTransition = false } = options;
-  const { held = {}, modes = MODES, partition = wholeGpus(gpus) } = options;
+  const { oversubscribe = false, held = {}, modes = MODES, partition = wholeGpus(gpus) } = options;
   return {
     coming: undefined,
     onlyRecommend: () => undefined,
     cooldownMs: 0,
     ...options,
     partition: 'partition' in options ? options.partition : partition,
-    inventory: { ...inventoryWith(node({ name, product, gpus, gpuMiB }), partition), inTransition },
+    inventory: { ...inventoryWith(node({ name, product, gpus, gpuMiB, oversubscribe }), partition), inTransition },
     held: new Map(Object.entries(held)),
     modes: new Set(modes),
   };
@@ -51,4 +56,14 @@ export function demand(name: string, pods: number, resource: string, options: Pa
     roomOn: () => Number.POSITIVE_INFINITY,
     ...options,
   };
+}
+
+/** What a search works on: the nodes as nobody of the plan has touched them, and the demands in their order. */
+export function searchable(nodes: readonly PlanningNode[], demands: readonly PodDemand[]) {
+  const types = new GpuTypes();
+  const sites = nodes.map((node) => new CandidateNode(node, types.of(node.inventory), []));
+  const asked = inOrder(demands, types.all());
+  const remaining = asked.map(({ demand: { pods } }) => pods.length);
+  const ranks = Math.max(...asked.map(({ rank }) => rank)) + 1;
+  return { asked, remaining, ranks, classes: classesOf(sites, asked) };
 }

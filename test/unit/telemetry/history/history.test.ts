@@ -7,7 +7,7 @@ import { configurationSchema } from '#src/api/configuration.ts';
 import { History } from '#src/telemetry/history/history.ts';
 import { HistoryProvider } from '#src/telemetry/history/history-provider.ts';
 import { historyMetrics } from '#src/telemetry/history/metrics.ts';
-import { createRegistry } from '#src/telemetry/metrics.ts';
+import { createRegistry } from '#src/telemetry/registry.ts';
 import { waitFor } from '../../../cluster/wait.ts';
 import { prometheusOf, type Told } from './make.ts';
 
