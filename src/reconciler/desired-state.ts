@@ -14,7 +14,7 @@ export interface DesiredStateResult {
   readonly rejection?: Rejection;
 }
 
-/** @param defaultProfile of MIG, where no layout is told */
+/** @param defaultProfile of MIG, where the spec has no layout */
 export function desiredStateOf(
   config: NodeConfig,
   node: ObservedNode,

@@ -1,7 +1,7 @@
 /**
  * What is to be done next on one node, from nothing but what the API server shows and how long that has been so. Each
- * step is one write; after it, or after a restart anywhere in between, the same question is asked again. Rules answer it:
- * one list for a node at rest, one for a node in transition.
+ * step is one write; after it, or after a restart anywhere in between, the same question is asked again. Rules answer
+ * it: one list for a node at rest, one for a node in transition.
  */
 
 import type { ObservedNode } from '../state/observed-node.ts';
@@ -17,7 +17,7 @@ export function phaseOf(node: ObservedNode): string {
   if (!transition && lastApplied?.failed) return `failed ${lastApplied.plugin} ${lastApplied.mig}`;
   if (!transition) return isLost(node) ? 'lost' : 'rest';
   const names = `${transition.plugin} ${transition.mig}`;
-  return isApplied(node, transition) ? `applied ${names} ${node.migState}` : `marked ${names}`;
+  return isApplied(node, transition) ? `applied ${names} ${node.migState}` : `pending ${names}`;
 }
 
 /** The step that the rules name for the situation. */

@@ -101,7 +101,7 @@ export class StepPerformer {
     return { addition: [...refusals].sort()[0] };
   }
 
-  /** Somebody may have removed the names since that the components would be told. */
+  /** Whether the names to be applied are still in the ConfigMaps: somebody may have removed them. */
   async #mayPatch(name: string, { action }: StepOf<'patch'>): Promise<boolean> {
     const transition = action === 'apply' ? this.#node(name)?.transition : undefined;
     return !transition || (await this.#options.configMaps.has(transition));

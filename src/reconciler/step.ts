@@ -35,7 +35,7 @@ export interface NodeSituation {
 
 /** ms. */
 export interface Times {
-  /** From the mark until nothing that was under way to the node can arrive any more. */
+  /** From the transition annotation until nothing that was under way to the node can arrive any more. */
   readonly settle: number;
   readonly propagation: number;
   readonly pluginDeadline: number;

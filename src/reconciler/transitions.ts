@@ -1,4 +1,4 @@
-/** The transition of a node against what the node was told last and what its labels say. */
+/** The transition of a node, compared with what was applied last and with the node's labels. */
 
 import { baseOf, tryAgain } from '../api/config-name.ts';
 import { TRIGGERS } from '../api/keys.ts';
@@ -8,11 +8,11 @@ import type { NamedConfig } from './named-config.ts';
 import type { DesiredState } from './step.ts';
 
 export interface Course extends Pick<Transition, 'cordoned' | 'attempt' | 'repairs'> {
-  /** What was told is not there any more. */
+  /** The node offers no more what was applied last. */
   readonly isLost?: boolean;
 }
 
-/** Names under which the components are told: others than those that did not work, or that somebody has overwritten. */
+/** The transition to the desired state, under other names than those that failed or were overwritten by others. */
 export function transitionTo(
   node: ObservedNode,
   desired: DesiredState,
@@ -42,12 +42,12 @@ function isWithoutMig({ mig, migState, migCounts, lastApplied }: ObservedNode): 
   return mig === undefined || (mig === 'all-disabled' && migState === 'success');
 }
 
-/** mig-manager leaves them paused if it ends halfway: then nothing of NVIDIA's runs on the node any more. */
+/** Labels that resume the components which mig-manager leaves paused if it ends halfway. */
 export function resumed({ paused }: ObservedNode): Record<string, string> {
   return Object.fromEntries(paused.map((key) => [key, 'true']));
 }
 
-/** Whether the components are told the same once more: whoever still holds GPUs there holds none that change. */
+/** Whether the same partition is applied again: whoever still holds GPUs there holds none that change. */
 export function isReapplied(node: ObservedNode, transition: Transition): boolean {
   const { lastApplied } = node;
   return (
@@ -58,7 +58,7 @@ export function isReapplied(node: ObservedNode, transition: Transition): boolean
   );
 }
 
-/** Whether the components have been told what the transition says; whether the labels still say so is for `drift`. */
+/** Whether the transition has been applied; whether the labels still say so is for `drift`. */
 export function isApplied({ lastApplied }: ObservedNode, transition: Transition): boolean {
   return (
     lastApplied?.plugin === transition.plugin &&

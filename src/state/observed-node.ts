@@ -26,7 +26,7 @@ const repairText = z.string().transform((text) => {
   return { reason, message };
 });
 const repairSchema = z.union([z.object({ reason: z.string(), message: z.string() }), repairText]);
-/** One of NVIDIA's components was told once more, and why. */
+/** The reason why a configuration was applied again. */
 export type Repair = z.infer<typeof repairSchema>;
 
 const appliedSchema = z.object({
@@ -50,7 +50,7 @@ const lastAppliedSchema = appliedSchema.extend({
 export type LastApplied = z.infer<typeof lastAppliedSchema>;
 
 const transitionSchema = appliedSchema.extend({
-  /** How often NVIDIA's components were told in vain. */
+  /** Attempts that have failed. */
   attempt: z.int().min(0).default(0),
   repairs: z.array(repairSchema).default([]),
   /** We cordoned the node, and uncordon it in the end. */

@@ -1,4 +1,4 @@
-/** The rules for a node in transition whose components have been told, and are at work. */
+/** The rules for a node in transition whose configuration has been applied: NVIDIA's components are at work. */
 
 import { tryAgain } from '../../api/config-name.ts';
 import { NODE } from '../../api/keys.ts';
@@ -25,7 +25,7 @@ const RULES: readonly Rule<TransitionSituation>[] = [
   finishUnlabelled,
 ];
 
-/** The next step once the components have been told. */
+/** The next step once the configuration has been applied. */
 export function stepWhenApplied(situation: TransitionSituation): Step {
   return firstStep(RULES, situation) ?? repairDevicePlugin(situation);
 }
@@ -37,7 +37,7 @@ function failOnForeignEdit({ node, transition }: TransitionSituation): Step | un
   return end(node, transition, 'fail', { reason: 'ForeignEdit', message }, foreignEdit(message));
 }
 
-/** Another partition that is wanted now is aimed at, unless mig-manager is at work or pods would keep it from beginning. */
+/** Another partition that is wanted now replaces this one, unless mig-manager is at work or pods are in its way. */
 function followDesired(situation: TransitionSituation): Step | undefined {
   const { node, transition, desired } = situation;
   if (!desired || samePartition(transition.partition, desired.partition)) return undefined;
@@ -45,7 +45,7 @@ function followDesired(situation: TransitionSituation): Step | undefined {
   return isCutting || waitForPods(situation, desired) ? undefined : retarget(node, transition, desired);
 }
 
-/** mig-manager is waited for, and told once more where it has failed or is stuck. */
+/** mig-manager is waited for, and repaired where it has failed or is stuck. */
 function awaitMigManager(situation: TransitionSituation): Step | undefined {
   const { node, transition, elapsed, times } = situation;
   const { migState } = node;
@@ -60,8 +60,8 @@ function awaitMigManager(situation: TransitionSituation): Step | undefined {
 }
 
 /**
- * A node that offers and says what it was told is finished. It may be what was there before, since config-manager needs a
- * moment to notice its label: that moment is waited for.
+ * A node that offers what was applied, and is labelled so, is finished. It may be what was there before, since
+ * config-manager needs a moment to notice its label: that moment is waited for.
  */
 function finishAgreed({ node, transition, elapsed, times }: TransitionSituation): Step | undefined {
   if (agreement(node, transition.partition) !== 'full') return undefined;
@@ -80,8 +80,9 @@ function awaitDevicePlugin({ node, transition, elapsed, times }: TransitionSitua
 }
 
 /**
- * A node is finished with an unhealthy GPU, where the labels say what was told; or without GPU Feature Discovery, where
- * all is offered and another attempt has changed nothing. Before that, as many slots may be those of the partition before.
+ * A node is finished with an unhealthy GPU, where the labels say what was applied; or without GPU Feature Discovery,
+ * where all is offered and another attempt has changed nothing. Before that, as many slots may be those of the partition
+ * before.
  */
 function finishUnlabelled({ node, transition }: TransitionSituation): Step | undefined {
   const { partition, attempt } = transition;
@@ -89,7 +90,7 @@ function finishUnlabelled({ node, transition }: TransitionSituation): Step | und
   return isThere ? end(node, transition, 'finish', undefined, ready(node, partition)) : undefined;
 }
 
-/** A device plugin that is late is told once more. */
+/** A device plugin that is late is repaired. */
 function repairDevicePlugin(situation: TransitionSituation): Step {
   const { node, transition, times } = situation;
   const isOffered = offers(node, transition.partition) === 'full';
@@ -97,7 +98,7 @@ function repairDevicePlugin(situation: TransitionSituation): Step {
   return repair(situation, 'plugin', 'PluginStuck', `${late} after ${seconds(times.pluginDeadline)}`);
 }
 
-/** The component is told once more, under another name, and what it has left behind is mended; or the change is given up. */
+/** The configuration is applied again under another name, and paused components resume; the last attempt fails. */
 function repair(
   { node, transition }: TransitionSituation,
   component: 'plugin' | 'mig',

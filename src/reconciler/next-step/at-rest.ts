@@ -44,7 +44,7 @@ function respectForeignEdit(situation: RestSituation): Step | undefined {
   return isNew(situation) ? begin(situation) : nothing(foreignEdit(edit));
 }
 
-/** A change that was given up is tried again after a while, for a changed spec, or once the edit that broke it off is taken back. */
+/** A change that has failed is tried again after a while, for a changed spec, or once the edit behind it is taken back. */
 function retryFailed(situation: RestSituation): Step | undefined {
   const { node, elapsed, times } = situation;
   const failed = node.lastApplied?.failed;
@@ -54,8 +54,8 @@ function retryFailed(situation: RestSituation): Step | undefined {
 }
 
 /**
- * What is offered no more is told once more. A device plugin may be on its way up: that is waited for, unless
- * mig-manager has failed or the spec has changed.
+ * A partition that is offered no more is applied again. A device plugin may be on its way up: that is waited for,
+ * unless mig-manager has failed or the spec has changed.
  */
 function restoreLost(situation: RestSituation): Step | undefined {
   const { node, desired, elapsed, times } = situation;
@@ -65,7 +65,7 @@ function restoreLost(situation: RestSituation): Step | undefined {
   return nothing(ready(node, desired.partition), times.pluginDeadline - elapsed);
 }
 
-/** A changed spec that wants what is there already takes over the record: later edits of the labels are edits of its own. */
+/** A changed spec that wants what is there already takes over the record: later edits of the labels concern it. */
 function adoptRecord(situation: RestSituation): Step | undefined {
   const { node, desired } = situation;
   const { config, generation, partition } = desired;

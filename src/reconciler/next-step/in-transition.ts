@@ -12,7 +12,7 @@ import { firstStep, type Rule } from './rule.ts';
 import { ageOfConfigs, blockers, nonEvictable, type TransitionSituation } from './situation.ts';
 import { end, nothing, retarget, rollback, writeConfigs } from './steps.ts';
 
-/** In the order in which they are asked. After `awaitComponents`, the components have not been told yet. */
+/** In the order in which they are asked. After `awaitComponents`, nothing has been applied yet. */
 const RULES: readonly Rule<TransitionSituation>[] = [
   abortUnreadable,
   awaitComponents,
@@ -35,7 +35,7 @@ function abortUnreadable({ node, transition, desired }: TransitionSituation): St
   return end(node, UNREADABLE, 'abort', undefined, desired && queued());
 }
 
-/** What the components were told is seen to its end. */
+/** A configuration that has been applied is seen to its end. */
 function awaitComponents(situation: TransitionSituation): Step | undefined {
   return isApplied(situation.node, situation.transition) ? stepWhenApplied(situation) : undefined;
 }
@@ -94,7 +94,7 @@ function awaitPropagation(situation: TransitionSituation): Step | undefined {
   return nothing(changing(transition, 'Propagating', what), left);
 }
 
-/** The components are told by their labels, and the record of it is written in the same patch. */
+/** The configuration is applied by labels, and the record of it is written in the same patch. */
 function apply({ node, transition }: TransitionSituation): Step {
   const { attempt: _, cordoned: __, ...lastApplied } = transition;
   const touchesMig = transition.mig !== undefined && node.mig !== transition.mig;
@@ -110,7 +110,7 @@ function apply({ node, transition }: TransitionSituation): Step {
   return { do: 'patch', action: 'apply', patch, phaseStatus };
 }
 
-/** Where the components are told the same once more, whoever still holds GPUs holds none that change. */
+/** Pods in the way of the transition; none where the same is applied again, since GPUs in use do not change. */
 function podsInTheWay(situation: TransitionSituation, { partition }: DesiredState): GpuPod[] {
   return isReapplied(situation.node, situation.transition) ? [] : blockers(situation, partition);
 }

@@ -15,7 +15,7 @@ export interface TransitionSituation extends NodeSituation {
   readonly transition: Transition;
 }
 
-/** Whether the node offers no more what it was told and offered once; a few missing slots do not count. */
+/** Whether the node offers no more what was applied last; a few missing slots do not count. */
 export function isLost(node: ObservedNode): boolean {
   return node.lastApplied !== undefined && offers(node, node.lastApplied.partition) === 'no';
 }

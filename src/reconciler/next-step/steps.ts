@@ -46,7 +46,7 @@ export function end(
 }
 
 /**
- * A transition that nobody was told of is taken back. What was told before it may not have come true yet: then that
+ * A transition that was not applied is taken back. The partition applied before it may not be there yet: then that one
  * becomes the transition again, and is seen to its end.
  */
 export function rollback(
