@@ -75,7 +75,6 @@ export const nodeSchema = z.object({
   spec: z.object({ taints: z.array(taintSchema).nullish() }).nullish(),
   status: z.object({ allocatable: quantities }).nullish(),
 });
-export type Node = z.infer<typeof nodeSchema>;
 
 /** Succeeded or Failed: what it held is free again. A terminating pod is not finished. */
 export function hasFinished({

@@ -86,9 +86,14 @@ export class RecordingClient {
     this.calls.push({ method, path, body });
     const fault = path.startsWith(NODE_CONFIGS) ? this.faults.shift() : undefined;
     if (fault !== undefined) throw new KubeError('as the test wants it', fault || undefined);
+    if (path.includes('/events/')) return {};
     const { metadata, ...rest } = storedSchema.parse(body);
     return { ...rest, metadata: { resourceVersion: '1', generation: 1, uid: 'u', ...metadata } };
   };
+
+  get methods(): string[] {
+    return this.calls.map(({ method }) => method);
+  }
 
   /** Writes of GPUNodeConfigs. */
   get writes(): Call[] {
