@@ -46,9 +46,12 @@ const SUITES: Readonly<Record<string, string>> = {
 };
 
 tap.test('each file has its test, or a suite that is its test', async (t) => {
-  const files = globSync(['core', 'state', 'planner', 'reconciler'].map((folder) => `${folder}/**/*.ts`), {
-    cwd: join(root, 'src'),
-  });
+  const files = globSync(
+    ['core', 'state', 'planner', 'reconciler'].map((folder) => `${folder}/**/*.ts`),
+    {
+      cwd: join(root, 'src'),
+    },
+  );
   t.ok(files.length > 80, `${files.length} files`);
   for (const file of files) {
     const mirror = existsSync(join(root, 'test/unit', file.replace(/\.ts$/, '.test.ts')));
