@@ -100,7 +100,7 @@ export class GpuFleet {
     };
     await Promise.all(Array.from({ length: AT_ONCE }, some));
     this.#reflectors.start();
-    await this.#reflectors.synced;
+    await this.#reflectors.synced();
   }
 
   /** As a kubelet registers its node: ready, and without GPUs as yet. */
