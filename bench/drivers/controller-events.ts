@@ -1,22 +1,14 @@
-/** The controller as far as watch events go: its state and views, wired as `src/app/controller.ts` wires them, without network. */
+/** The controller as far as watch events go: its state and loops, without network. */
 
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { admissionConfigurationOf } from '#src/api/admission-settings.ts';
 import { configurationSchema } from '#src/api/configuration.ts';
 import { CONTROLLER_NAME, SYSTEM_NAMESPACE } from '#src/api/keys.ts';
-import { AuditReporter } from '#src/audit/audit-reporter.ts';
-import { Auditor } from '#src/audit/auditor.ts';
-import { auditMetrics } from '#src/audit/metrics.ts';
-import { PolicyStatusWriter } from '#src/audit/policy-status-writer.ts';
+import { controllerLoops } from '#src/app/controller-loops.ts';
 import { systemClock } from '#src/kube/clock.ts';
 import { EventRecorder } from '#src/kube/event-recorder.ts';
 import { LeaseError } from '#src/kube/lease.ts';
-import { plannerMetrics } from '#src/planner/metrics.ts';
-import { Planner } from '#src/planner/planner.ts';
-import { reconcilerMetrics } from '#src/reconciler/metrics.ts';
-import { Reconciler } from '#src/reconciler/reconciler.ts';
-import { reconcilerSettingsOf } from '#src/reconciler/settings.ts';
 import { AdmissionState } from '#src/state/admission-state.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
 import { takeList } from '../../test/fakes/listing.ts';
@@ -53,7 +45,6 @@ export interface ControllerCounts {
 export function controllerEvents(): ControllerEvents {
   const configuration = configurationSchema.parse({});
   const log = pino({ level: 'silent' });
-  const registry = new Registry();
   const complain = (message: string, details: unknown = {}): never => {
     throw new Error(`${message} ${JSON.stringify(details)}`);
   };
@@ -69,33 +60,18 @@ export function controllerEvents(): ControllerEvents {
   const view = () => admission.view();
   const failed = ({ message }: Error) => complain(message);
   const events = new EventRecorder({ client, component: CONTROLLER_NAME, clock, failed });
-  const reconciler: Reconciler = new Reconciler({
+  const loops = controllerLoops({
     client,
     events,
     state,
     lease,
-    settings: () => reconcilerSettingsOf(configuration),
-    log,
-    metrics: reconcilerMetrics(registry, () => reconciler.figures()),
-    clock,
-  });
-  const planner = new Planner({
-    client,
-    events,
-    state,
-    lease,
-    recommend: (all) => reconciler.recommend(all),
     view,
     configuration: () => configuration,
+    historyKnown: async () => {},
+    registry: new Registry(),
     log,
-    metrics: plannerMetrics(registry),
     clock,
   });
-  const metrics = auditMetrics(registry);
-  const settleMs = 1_000;
-  const statuses = new PolicyStatusWriter({ client, state, view, log, metrics, clock, settleMs });
-  const reporter = new AuditReporter({ events, log, metrics });
-  const auditor = new Auditor({ state, view, historyKnown: async () => {}, reporter, log, clock, settleMs });
 
   return {
     listPods: (objects) => takeList(state.pods, objects),
@@ -103,9 +79,7 @@ export function controllerEvents(): ControllerEvents {
     podChanged: (object) => state.pods.update(object),
     podDeleted: (object) => state.pods.delete(object),
     nodeChanged: (object) => state.nodes.update(object),
-    begin() {
-      for (const loop of [reconciler, planner, statuses, auditor]) loop.begin();
-    },
+    begin: () => loops.begin(),
     counts(policy) {
       const nodes = [...state.nodes.values()];
       const pods = [...state.pods.values()].filter(({ gpu, finished }) => gpu && !finished);
@@ -117,8 +91,6 @@ export function controllerEvents(): ControllerEvents {
         offers: view().offers([]).length,
       };
     },
-    async stop() {
-      await Promise.all([planner, reconciler, statuses, auditor].map((loop) => loop.stop()));
-    },
+    stop: () => loops.stop(),
   };
 }

@@ -4,6 +4,7 @@
  */
 
 import { GFD, PAUSED } from '#src/api/keys.ts';
+import { fields, writtenBy } from './managed-fields.ts';
 import { GPU_MIB, GPUS_PER_NODE, type Share, shareOf } from './shares.ts';
 
 /** What changes in the course of a bench. */
@@ -184,27 +185,18 @@ const IMAGES = Array.from({ length: 40 }, (_, i) => {
 });
 
 function managedFields(labels: readonly string[], resources: readonly string[]): object[] {
-  const fields = (names: readonly string[]) => Object.fromEntries(names.map((name) => [`f:${name}`, {}]));
-  const by = (manager: string, fieldsV1: object, subresource?: string) => ({
-    manager,
-    operation: 'Update',
-    apiVersion: 'v1',
-    time: MADE,
-    fieldsType: 'FieldsV1',
-    fieldsV1,
-    ...(subresource && { subresource }),
-  });
   const isDiscovered = (key: string) => key.startsWith('feature.') || key.startsWith('nvidia.com/');
   const ofCondition = fields(['lastHeartbeatTime', 'lastTransitionTime', 'message', 'reason', 'status']);
   const types = ['DiskPressure', 'MemoryPressure', 'PIDPressure', 'Ready'];
   return [
-    by('kubelet', {
+    writtenBy('kubelet', MADE, {
       'f:metadata': { 'f:labels': { '.': {}, ...fields(labels.filter((key) => !isDiscovered(key))) } },
       'f:spec': fields(['podCIDR', 'providerID', 'taints']),
     }),
-    by('nfd-master', { 'f:metadata': { 'f:labels': fields(labels.filter(isDiscovered)) } }),
-    by(
+    writtenBy('nfd-master', MADE, { 'f:metadata': { 'f:labels': fields(labels.filter(isDiscovered)) } }),
+    writtenBy(
       'kubelet',
+      MADE,
       {
         'f:status': {
           'f:allocatable': fields(resources),

@@ -5,6 +5,7 @@
 
 import type { AllocationRecord } from '#src/api/allocation-record.ts';
 import { LABELS, READ, SCHEDULER_NAME, WRITTEN } from '#src/api/keys.ts';
+import { fields, writtenBy } from './managed-fields.ts';
 import { GPUS_PER_NODE, type Share } from './shares.ts';
 
 /** In the order in which they happen. */
@@ -220,10 +221,6 @@ function condition(type: string, status: string, since: string, more: object = {
   return { type, status, lastProbeTime: null, lastTransitionTime: since, ...more };
 }
 
-function fields(names: readonly string[]): Record<string, object> {
-  return Object.fromEntries(names.map((name) => [`f:${name}`, {}]));
-}
-
 const OF_CONTAINER = {
   '.': {},
   ...fields(['args', 'env', 'image', 'imagePullPolicy', 'name', 'volumeMounts']),
@@ -232,21 +229,12 @@ const OF_CONTAINER = {
 
 /** Who wrote which field. A Binding leaves no trace. */
 function managedFields(at: number, annotations: readonly string[]): object[] {
-  const by = (manager: string, time: string, fieldsV1: object, subresource?: string) => ({
-    manager,
-    operation: 'Update',
-    apiVersion: 'v1',
-    time,
-    fieldsType: 'FieldsV1',
-    fieldsV1,
-    ...(subresource && { subresource }),
-  });
   const ofConditions = (types: readonly string[]) => ({
     'f:status': {
       'f:conditions': Object.fromEntries(types.map((type) => [`k:{"type":"${type}"}`, { 'f:status': {} }])),
     },
   });
-  const made = by('kube-controller-manager', CREATED, {
+  const made = writtenBy('kube-controller-manager', CREATED, {
     'f:metadata': {
       'f:annotations': { '.': {}, ...fields(annotations) },
       'f:generateName': {},
@@ -258,8 +246,8 @@ function managedFields(at: number, annotations: readonly string[]): object[] {
       ...fields(['dnsPolicy', 'restartPolicy', 'schedulerName', 'tolerations', 'volumes']),
     },
   });
-  const scheduled = by('kube-scheduler', CREATED, ofConditions(['PodScheduled']), 'status');
-  const ran = by('kubelet', STARTED, ofConditions(['ContainersReady', 'Initialized', 'Ready']), 'status');
+  const scheduled = writtenBy('kube-scheduler', CREATED, ofConditions(['PodScheduled']), 'status');
+  const ran = writtenBy('kubelet', STARTED, ofConditions(['ContainersReady', 'Initialized', 'Ready']), 'status');
   return [
     made,
     ...(at >= LIFE.indexOf('unschedulable') ? [scheduled] : []),

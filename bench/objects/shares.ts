@@ -1,6 +1,7 @@
 /** The kinds of GPU nodes that benches mix, and what a pod on them asks for. */
 
 import type { HoldingRecord } from '#src/api/allocation-record.ts';
+import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 
 export interface Share {
   readonly mode: HoldingRecord['mode'];
@@ -18,13 +19,10 @@ export interface Share {
 export const GPUS_PER_NODE = 8;
 export const GPU_MIB = 40_960;
 
-const WHOLE = 'nvidia.com/gpu';
-const SHARED = 'nvidia.com/gpu.shared';
-
 /** Of a node as `sharedNodes` makes them. */
 export const BY_MPS: Share = {
   mode: 'mps',
-  resource: SHARED,
+  resource: SHARED_GPU,
   slots: 4,
   slotMilli: 250,
   slotMiB: GPU_MIB / 4,
@@ -36,7 +34,7 @@ export const BY_MPS: Share = {
 const SHARES: readonly Share[] = [
   {
     mode: 'exclusive',
-    resource: WHOLE,
+    resource: WHOLE_GPU,
     slots: 1,
     slotMilli: 1_000,
     slotMiB: GPU_MIB,
@@ -46,7 +44,7 @@ const SHARES: readonly Share[] = [
   BY_MPS,
   {
     mode: 'timeslicing',
-    resource: SHARED,
+    resource: SHARED_GPU,
     slots: 4,
     slotMilli: 250,
     slotMiB: GPU_MIB / 4,

@@ -19,6 +19,7 @@ import {
 } from '#src/core/partitioning/partition.ts';
 import type { PlanningInput, PlanningNode, PodDemand } from '#src/core/partitioning/plan-input.ts';
 import { migResource, SHARED_GPU } from '#src/core/resources.ts';
+import { REPLICA_MODES } from '#src/core/sharing-mode.ts';
 import { layoutsOf } from './cases.ts';
 
 export interface Optimum {
@@ -153,7 +154,7 @@ function framesOf(node: PlanningNode, demands: readonly PodDemand[]): Frame[] {
   };
   const ways: (Sharing | undefined)[] = [undefined, partition.sharing];
   const counts = new Set([2, 4, 8, 16, 32, ...demands.map(({ mostReplicas }) => mostReplicas)]);
-  for (const mode of ['mps', 'timeslicing'] as const) {
+  for (const mode of REPLICA_MODES) {
     for (const replicas of counts) {
       if (replicas >= 2 && (mode !== 'mps' || replicas <= mostMpsClients(inventory.product)))
         ways.push({ mode, replicas });

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { nodeSchema, podSchema } from '#src/api/kubernetes.ts';
+import { storedNodeSchema, storedPodSchema } from '#src/api/stored-objects.ts';
 import { mpsNode } from '../../test/cluster/gpu-nodes.ts';
 import { gpuPod } from '../../test/cluster/pods.ts';
 import { type ControllerCounts, type ControllerEvents, controllerEvents } from '../drivers/controller-events.ts';
@@ -30,7 +30,7 @@ export const eventCost: Scenario = {
     `by MPS, by time-slicing or by MIG); ${ROUNDS} rounds after ${WARM_UP} to warm up, in each ${GROUP} events of every row, each ` +
     'with an object of its own that has just been parsed, which is not counted. Medians and quartiles are of the rounds’ means; the mean is of all ' +
     'events, with every garbage collection and whatever else the machine did in between. A life is the mean of its turns. The floor is one parse by ' +
-    'podSchema or nodeSchema, which drops what we never read. Bare objects are those of the tests, 200 in a row, warm: the figures of 34.7 and ' +
+    'storedPodSchema or storedNodeSchema, which drops what we never read. Bare objects are those of the tests, 200 in a row, warm: the figures of 34.7 and ' +
     '51.3 µs that this began with were of such. ' +
     (BASELINE === undefined
       ? 'EVENT_COST_BASELINE names the driver of another checkout, which is then measured in turns with this one.'
@@ -82,9 +82,9 @@ const PART = {
   foreign: 'foreign label',
   barePod: 'bare pod',
   bareNode: 'bare node',
-  barePodFloor: 'podSchema of a bare pod',
-  podFloor: 'podSchema',
-  nodeFloor: 'nodeSchema',
+  barePodFloor: 'storedPodSchema of a bare pod',
+  podFloor: 'storedPodSchema',
+  nodeFloor: 'storedNodeSchema',
 };
 /** Nothing without GPUs waits for any. */
 const PLAIN_LIFE = LIFE.filter((turn) => turn !== 'unschedulable');
@@ -180,9 +180,9 @@ class Stream {
       {
         part: PART.podFloor,
         texts: gpu.map(({ texts }, i) => texts[i] ?? ''),
-        tell: (_, object) => podSchema.parse(object),
+        tell: (_, object) => storedPodSchema.parse(object),
       },
-      { part: PART.nodeFloor, texts: nodes[0]?.texts ?? [], tell: (_, object) => nodeSchema.parse(object) },
+      { part: PART.nodeFloor, texts: nodes[0]?.texts ?? [], tell: (_, object) => storedNodeSchema.parse(object) },
     ];
   }
 
@@ -252,7 +252,7 @@ function bareRounds(subjects: readonly Subject[], stream: Stream): void {
     const batches: Batch[] = [
       { part: PART.barePod, texts: pods, tell: (events, object) => events.podChanged(object) },
       { part: PART.bareNode, texts: nodes, tell: (events, object) => events.nodeChanged(object) },
-      { part: PART.barePodFloor, texts: pods, tell: (_, object) => podSchema.parse(object) },
+      { part: PART.barePodFloor, texts: pods, tell: (_, object) => storedPodSchema.parse(object) },
     ];
     const order = round % 2 === 0 ? subjects : subjects.toReversed();
     for (const subject of order) subject.take(batches, true);

@@ -48,11 +48,11 @@ export function parseConfiguration(text: string, name: string): ParsedConfigurat
 
 const SEVERAL = 'the file holds several documents (---): leave one';
 /** More than anybody mends at a time. */
-const MOST_FAULTS = 20;
+const MAX_FAULTS = 20;
 
 function refused(faults: readonly string[]): ParsedConfiguration {
-  const more = faults.length - MOST_FAULTS;
-  const shown = faults.slice(0, MOST_FAULTS).map((fault) => fault.slice(0, 1_000));
+  const more = faults.length - MAX_FAULTS;
+  const shown = faults.slice(0, MAX_FAULTS).map((fault) => fault.slice(0, 1_000));
   return { ok: false, faults: more > 0 ? [...shown, `and ${more} more`] : shown };
 }
 

@@ -1,5 +1,7 @@
 /** The catalogue of all events that we write. Reasons are a public contract (docs/reference/events.md). */
 
+import { API_GROUP, API_VERSION } from './keys.ts';
+
 export interface EventInfo {
   readonly type: 'Normal' | 'Warning';
   /** The kind of object that the event is on. */
@@ -91,6 +93,29 @@ export const EVENTS = {
     when: 'A label or annotation of ours on the pod cannot be read; the pod was left as it is.',
   },
 } as const satisfies Readonly<Record<string, EventInfo>>;
+
+/** The object that an event is on. */
+export interface EventSubject {
+  readonly apiVersion: string;
+  readonly kind: EventInfo['on'];
+  readonly name: string;
+  readonly uid: string;
+  /** Undefined for an object that belongs to no namespace. */
+  readonly namespace?: string;
+}
+
+interface Identity {
+  readonly name: string;
+  readonly uid: string;
+}
+
+export function podSubject({ namespace, name, uid }: Identity & { readonly namespace: string }): EventSubject {
+  return { apiVersion: 'v1', kind: 'Pod', namespace, name, uid };
+}
+
+export function nodeConfigSubject({ name, uid }: Identity): EventSubject {
+  return { apiVersion: `${API_GROUP}/${API_VERSION}`, kind: 'GPUNodeConfig', name, uid };
+}
 
 export type EventReason = keyof typeof EVENTS;
 

@@ -70,12 +70,6 @@ export const podSchema = z.object({
 export type Pod = z.infer<typeof podSchema>;
 export type Container = z.infer<typeof containerSchema>;
 
-export const nodeSchema = z.object({
-  metadata: metadata.extend({ name: z.string() }),
-  spec: z.object({ taints: z.array(taintSchema).nullish() }).nullish(),
-  status: z.object({ allocatable: quantities }).nullish(),
-});
-
 /** Succeeded or Failed: what it held is free again. A terminating pod is not finished. */
 export function hasFinished({
   status,

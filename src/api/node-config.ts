@@ -55,7 +55,7 @@ function atMost(limit: number, slices: Readonly<Record<string, number>>): Pick<R
 }
 
 /** Far above any machine, and few enough for the API server's bound on rules. */
-const MOST_GPUS = 16;
+const MAX_GPUS = 16;
 
 const migLayouts = withRules(
   z
@@ -66,10 +66,10 @@ const migLayouts = withRules(
             z
               .int()
               .min(0)
-              .max(MOST_GPUS - 1),
+              .max(MAX_GPUS - 1),
           )
           .min(1)
-          .max(MOST_GPUS)
+          .max(MAX_GPUS)
           .describe('Indices of the GPUs, as nvidia-smi numbers them.')
           .meta({ 'x-kubernetes-list-type': 'set' }),
         profiles: migProfiles
@@ -77,7 +77,7 @@ const migLayouts = withRules(
           .meta({ 'x-kubernetes-list-type': 'atomic' }),
       }),
     )
-    .max(MOST_GPUS),
+    .max(MAX_GPUS),
   [
     {
       cel: 'self.all(one, self.filter(other, other.gpus.exists(gpu, gpu in one.gpus)).size() <= 1)',

@@ -1,20 +1,12 @@
 /** The controller role: planner and reconciler, the status of policies, and pods that slipped past the webhook. */
 
 import { CONTROLLER_NAME } from '../api/keys.ts';
-import { AuditReporter } from '../audit/audit-reporter.ts';
-import { Auditor } from '../audit/auditor.ts';
-import { auditMetrics } from '../audit/metrics.ts';
-import { PolicyStatusWriter } from '../audit/policy-status-writer.ts';
 import { systemClock } from '../kube/clock.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
 import { Lease } from '../kube/lease.ts';
-import { plannerMetrics } from '../planner/metrics.ts';
-import { Planner } from '../planner/planner.ts';
-import { reconcilerMetrics } from '../reconciler/metrics.ts';
-import { Reconciler } from '../reconciler/reconciler.ts';
-import { reconcilerSettingsOf } from '../reconciler/settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createServer } from '../telemetry/server.ts';
+import { controllerLoops } from './controller-loops.ts';
 import { type Role, type RunningRole, startRole } from './roles.ts';
 import type { Kind, Runtime, RuntimeOptions } from './runtime.ts';
 
@@ -34,7 +26,6 @@ export interface ControllerRoleOptions {
 
 export type RunningController = RunningRole;
 
-const SETTLE_MS = 1_000;
 const KINDS: readonly Kind[] = [
   'nodes',
   'pods',
@@ -64,11 +55,9 @@ export function startController({
 
 async function start(runtime: Runtime, log: Logger, options: ControllerRoleOptions): Promise<RunningController> {
   const { client, state, registry, reflectors, clock, signal, history } = runtime;
-  const { host, port, leaseNamespace: namespace, identity, speed, settleMs = SETTLE_MS } = options;
+  const { host, port, leaseNamespace: namespace, identity, speed, settleMs } = options;
   const now = () => clock.monotonic();
   const date = () => clock.now();
-  const view = runtime.admissionView;
-  const metrics = auditMetrics(registry);
   const lease = new Lease({
     client,
     namespace,
@@ -86,38 +75,21 @@ async function start(runtime: Runtime, log: Logger, options: ControllerRoleOptio
     clock,
     failed: ({ message }) => log.warn({ error: message }, 'an event could not be made'),
   });
-  const reconciler: Reconciler = new Reconciler({
+  const loops = controllerLoops({
     client,
     events,
     state,
     lease,
-    settings: () => reconcilerSettingsOf(runtime.configuration, speed),
-    log,
-    metrics: reconcilerMetrics(registry, () => reconciler.figures()),
-    clock,
-  });
-  const planner = new Planner({
-    client,
-    events,
-    state,
-    lease,
-    recommend: (all) => reconciler.recommend(all),
-    view,
+    view: runtime.admissionView,
     configuration: () => runtime.configuration,
+    historyKnown: async () => history.current?.firstTry,
+    registry,
     log,
-    metrics: plannerMetrics(registry),
     clock,
     speed,
+    settleMs,
   });
-  const statuses = new PolicyStatusWriter({ client, state, view, log, metrics, clock, settleMs });
-  const reporter = new AuditReporter({ events, log, metrics });
-  const historyKnown = async () => history.current?.firstTry;
-  const auditor = new Auditor({ state, view, historyKnown, reporter, log, clock, settleMs });
-  runtime.onConfigured(() => {
-    reconciler.configured();
-    statuses.lookAgain();
-    auditor.lookAgain();
-  });
+  runtime.onConfigured(() => loops.configured());
 
   const server = createServer({
     log,
@@ -130,7 +102,7 @@ async function start(runtime: Runtime, log: Logger, options: ControllerRoleOptio
   void lease.watchOver((ms) => clock.sleep(ms, signal), signal);
   const ready = reflectors.synced(KINDS).then(() => {
     log.info('controller ready');
-    for (const loop of [reconciler, planner, statuses, auditor]) loop.begin();
+    loops.begin();
   });
 
   return {
@@ -138,7 +110,7 @@ async function start(runtime: Runtime, log: Logger, options: ControllerRoleOptio
     ready,
     async close() {
       await server.close();
-      await Promise.all([planner, reconciler, statuses, auditor].map((loop) => loop.stop()));
+      await loops.stop();
       await lease.release();
     },
   };

@@ -3,7 +3,7 @@
 import { Server } from 'node:https';
 import { systemClock } from '../kube/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { type CertificateSource, createKeeper } from '../webhook/certificates/source.ts';
+import { type CertificateSource, createCertificateManager } from '../webhook/certificates/source.ts';
 import { webhookMetrics } from '../webhook/metrics.ts';
 import { createWebhookServer } from '../webhook/server.ts';
 import { type Role, type RunningRole, startRole } from './roles.ts';
@@ -43,7 +43,7 @@ async function start(
   // Views follow from the first object on.
   runtime.admissionView();
   const source = typeof certificates === 'function' ? certificates(runtime) : certificates;
-  const manager = await createKeeper(source, { client, registry, log, random, now });
+  const manager = await createCertificateManager(source, { client, registry, log, random, now });
   const server = createWebhookServer({
     log,
     registry,

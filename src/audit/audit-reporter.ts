@@ -1,5 +1,6 @@
 /** Reports missed and unclear pods: an event on each, a line in the log, and how many were missed. */
 
+import { podSubject } from '../api/events.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import type { KubeError } from '../kube/kube-client.ts';
 import { isRefusal } from '../kube/refusal.ts';
@@ -37,9 +38,7 @@ export class AuditReporter {
     for (const notice of due) {
       if (this.#reported.has(keyOf(notice))) continue;
       try {
-        const { uid, namespace, name } = notice.pod;
-        const subject = { apiVersion: 'v1', kind: 'Pod', namespace, name, uid };
-        await events.recordOnce(subject, notice.reason, notice.message);
+        await events.recordOnce(podSubject(notice.pod), notice.reason, notice.message);
       } catch (error) {
         // A namespace that takes no more events must not keep those of others back.
         if (!isRefusal(error)) throw error;

@@ -4,6 +4,7 @@ import type { Clock } from '../kube/clock.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import type { AdmissionView } from '../state/evaluate-admission.ts';
+import { sameOffer } from '../state/node-record.ts';
 import { UnmutatedPods } from '../state/unmutated-pods.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { audit } from './audit.ts';
@@ -40,13 +41,9 @@ export class Auditor {
     });
     this.#pods = new UnmutatedPods(state.pods, () => this.lookAgain());
     state.nodes.follow(({ before, after }) => {
-      if (before?.inventory !== after?.inventory || before?.labels !== after?.labels) this.lookAgain();
+      if (!sameOffer(before, after)) this.lookAgain();
     });
-    for (const store of [state.policies, state.namespaces]) {
-      store.follow(({ before, after }) => {
-        if (before !== after) this.lookAgain();
-      });
-    }
+    for (const store of [state.policies, state.namespaces]) store.follow(() => this.lookAgain());
   }
 
   /** Everything has been listed. */

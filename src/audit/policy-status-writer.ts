@@ -2,10 +2,11 @@
 
 import { CUSTOM_RESOURCES } from '../api/keys.ts';
 import type { Clock } from '../kube/clock.ts';
-import { type KubeClient, KubeError } from '../kube/kube-client.ts';
+import { type KubeClient, KubeError, MERGE_PATCH } from '../kube/kube-client.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import type { AdmissionView } from '../state/evaluate-admission.ts';
+import { sameOffer } from '../state/node-record.ts';
 import { PodsByPolicy } from '../state/pods-by-policy.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AuditMetrics } from './metrics.ts';
@@ -38,12 +39,10 @@ export class PolicyStatusWriter {
       clock,
     });
     this.#pods = new PodsByPolicy(state.pods, (policy) => this.#queue.addAfter(policy, settleMs));
-    state.policies.follow(({ key, before, after }) => {
-      if (before !== after) this.#queue.addAfter(key, settleMs);
-    });
+    state.policies.follow(({ key }) => this.#queue.addAfter(key, settleMs));
     // What nodes offer decides whether a policy can be enforced.
     state.nodes.follow(({ before, after }) => {
-      if (before?.inventory !== after?.inventory || before?.labels !== after?.labels) this.lookAgain();
+      if (!sameOffer(before, after)) this.lookAgain();
     });
   }
 
@@ -70,7 +69,7 @@ export class PolicyStatusWriter {
     if (!status) return;
     const path = `${CUSTOM_RESOURCES.policies}/${encodeURIComponent(name)}/status`;
     try {
-      const call = { body: { status }, contentType: 'application/merge-patch+json' };
+      const call = { body: { status }, contentType: MERGE_PATCH };
       state.policies.accept(await client.json('PATCH', path, call));
       metrics.statusWrites.inc();
     } catch (error) {

@@ -9,7 +9,7 @@ import { CONDITIONS } from '../api/keys.ts';
 import type { Ledger } from '../core/ledger.ts';
 import type { GpuRequest } from '../core/request.ts';
 import type { Clock } from '../kube/clock.ts';
-import type { KubeClient } from '../kube/kube-client.ts';
+import { type KubeClient, STRATEGIC_MERGE_PATCH } from '../kube/kube-client.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { EquivalenceCache } from './equivalence-cache.ts';
@@ -113,7 +113,7 @@ export class Requeuer {
     };
     // A pod that has gone, or another of its name, is none that waits.
     const body = { metadata: { uid }, status: { conditions: [condition] } };
-    const contentType = 'application/strategic-merge-patch+json';
+    const contentType = STRATEGIC_MERGE_PATCH;
     try {
       await client.json('PATCH', `/api/v1/namespaces/${namespace}/pods/${name}/status`, { body, contentType });
       metrics.secondLooks.inc({ result: 'told' });

@@ -4,18 +4,9 @@
  */
 
 import { LRUCache } from 'lru-cache';
-import { EVENTS, type EventReason } from '../api/events.ts';
+import { EVENTS, type EventReason, type EventSubject } from '../api/events.ts';
 import type { Clock } from './clock.ts';
-import { type KubeClient, KubeError } from './kube-client.ts';
-
-export interface EventSubject {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly name: string;
-  readonly uid: string;
-  /** Undefined for an object that belongs to no namespace. */
-  readonly namespace?: string;
-}
+import { type KubeClient, KubeError, MERGE_PATCH } from './kube-client.ts';
 
 export interface EventRecorderOptions {
   readonly client: Pick<KubeClient, 'json'>;
@@ -32,7 +23,6 @@ const MAX_MESSAGE = 1_000;
 const SAME_MS = 600_000;
 /** Events that are remembered for that; client-go keeps as many. */
 const MAX_REMEMBERED = 4_096;
-const MERGE = 'application/merge-patch+json';
 
 /** An event that was written, for as long as another like it counts as the same. */
 interface Written {
@@ -89,7 +79,7 @@ export class EventRecorder {
     const { client, clock } = this.#options;
     const body = { count: written.count + 1, lastTimestamp: clock.now().toISOString() };
     try {
-      await client.json('PATCH', written.path, { body, contentType: MERGE });
+      await client.json('PATCH', written.path, { body, contentType: MERGE_PATCH });
       written.count += 1;
       return true;
     } catch (error) {

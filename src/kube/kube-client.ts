@@ -10,6 +10,12 @@ import { text } from 'node:stream/consumers';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { z } from 'zod';
 
+/** Content types of a PATCH: null removes in a merge patch, a JSON patch is a list of operations. */
+export const MERGE_PATCH = 'application/merge-patch+json';
+export const JSON_PATCH = 'application/json-patch+json';
+/** A merge patch that merges lists by their keys. */
+export const STRATEGIC_MERGE_PATCH = 'application/strategic-merge-patch+json';
+
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 const statusSchema = z.object({

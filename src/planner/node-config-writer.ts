@@ -4,7 +4,7 @@ import { API_GROUP, API_VERSION, CUSTOM_RESOURCES, NODE_CONFIG } from '../api/ke
 import type { NodeConfig } from '../api/node-config.ts';
 import { type GpuLayout, layoutGroups, type Partition } from '../core/partitioning/partition.ts';
 import type { Change } from '../core/partitioning/plan-input.ts';
-import { type KubeClient, KubeError } from '../kube/kube-client.ts';
+import { JSON_PATCH, type KubeClient, KubeError } from '../kube/kube-client.ts';
 import { changesOf, MAX_CHANGES } from './planning-node.ts';
 
 /** As people would write it. */
@@ -65,7 +65,7 @@ export async function applyChange({ node, to, why }: Change, options: ApplyChang
         value,
       })),
     ];
-    return client.json('PATCH', path, { body, contentType: 'application/json-patch+json', maySend });
+    return client.json('PATCH', path, { body, contentType: JSON_PATCH, maySend });
   }
   const name = isTaken(node) ? `${node}.planned` : node;
   const body = {

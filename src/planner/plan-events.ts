@@ -1,6 +1,6 @@
 /** Tells of a plan: events on GPUNodeConfigs that were planned, on pods that only a recommendation or nothing serves. */
 
-import { API_GROUP, API_VERSION } from '../api/keys.ts';
+import { nodeConfigSubject, podSubject } from '../api/events.ts';
 import type { NodeConfig } from '../api/node-config.ts';
 import { describePartition } from '../core/partitioning/partition.ts';
 import type { Change } from '../core/partitioning/plan-input.ts';
@@ -31,9 +31,8 @@ export class PlanEvents {
     this.#options = options;
   }
 
-  async planned({ name, uid }: NodeConfig, { why }: Change): Promise<void> {
-    const subject = { apiVersion: `${API_GROUP}/${API_VERSION}`, kind: 'GPUNodeConfig', name, uid };
-    await this.#options.events.record(subject, 'Planned', why);
+  async planned(config: NodeConfig, { why }: Change): Promise<void> {
+    await this.#options.events.record(nodeConfigSubject(config), 'Planned', why);
   }
 
   /** Each pod once, as long as its answer stays the same. */
@@ -75,8 +74,7 @@ export class PlanEvents {
       if (!pod || this.#told.get(pod.uid) === message) continue;
       this.#told.set(pod.uid, message);
       isNew = true;
-      const { namespace, name, uid } = pod;
-      await this.#options.events.record({ apiVersion: 'v1', kind: 'Pod', namespace, name, uid }, reason, message);
+      await this.#options.events.record(podSubject(pod), reason, message);
     }
     return isNew;
   }

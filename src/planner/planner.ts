@@ -4,7 +4,6 @@
  */
 
 import { type Configuration, milliseconds } from '../api/configuration.ts';
-import { parseNodeConfig } from '../api/node-config.ts';
 import { describePartition } from '../core/partitioning/partition.ts';
 import { plan } from '../core/partitioning/plan.ts';
 import type { Change, Plan, PlanningNode } from '../core/partitioning/plan-input.ts';
@@ -132,6 +131,7 @@ export class Planner {
     const found = plan({ nodes: this.#planningNodes(), demands });
     metrics.duration.observe((clock.monotonic() - started) / 1_000);
     const toDo = found.changes.filter(({ recommendOnly }) => recommendOnly === undefined);
+    const recommended = found.changes.filter(({ recommendOnly }) => recommendOnly !== undefined);
     let done = 0;
     for (const change of toDo) if (await this.#apply(change)) done += 1;
     const refused = [...found.refused, ...(several.length > 0 ? [refuseSeveral(several)] : [])];
@@ -140,19 +140,15 @@ export class Planner {
       {
         pending: pods.length,
         changes: done,
-        recommended: found.changes.length - toDo.length,
+        recommended: recommended.length,
         servedByFree: found.servedByFree.length,
         refused: refused.reduce((sum, each) => sum + each.pods.length, 0),
       },
       `planner: ${pods.length} pods wait for GPUs`,
     );
     this.#gauge(found);
-    this.#recommend(found.changes);
-    await this.#events.record(
-      pods,
-      found.changes.filter(({ recommendOnly }) => recommendOnly !== undefined),
-      refused,
-    );
+    this.#recommend(recommended);
+    await this.#events.record(pods, recommended, refused);
   }
 
   #planningNodes(): PlanningNode[] {
@@ -184,8 +180,7 @@ export class Planner {
         isTaken: (name) => state.nodeConfigs.get(name) !== undefined,
       });
       // What was just written is on its way: the next plan must know of it.
-      state.nodeConfigs.accept(stored);
-      const config = parseNodeConfig(stored);
+      const config = state.nodeConfigs.accept(stored);
       log.info(
         { node: change.node, to: describePartition(change.to), serves: change.serves.length },
         `planner: ${change.why}`,
@@ -201,8 +196,7 @@ export class Planner {
     }
   }
 
-  #recommend(changes: readonly Change[]): void {
-    const recommended = changes.filter(({ recommendOnly }) => recommendOnly !== undefined);
+  #recommend(recommended: readonly Change[]): void {
     this.#options.recommend(
       new Map(recommended.map(({ node, to, why }) => [node, `${describePartition(to)}: ${why}`])),
     );

@@ -11,7 +11,7 @@ import { cooldownOf } from '../core/partitioning/cooldown.ts';
 import { desiredOf } from '../core/partitioning/desired-partition.ts';
 import { inventoryWith, type Partition, samePartition } from '../core/partitioning/partition.ts';
 import type { PlanningNode } from '../core/partitioning/plan-input.ts';
-import type { SharedMode, SharingMode } from '../core/sharing-mode.ts';
+import { SHARED_MODES, SHARING_MODES, type SharingMode } from '../core/sharing-mode.ts';
 import { isPlanned } from '../state/node-configs.ts';
 import { currentPartition, type ObservedNode } from '../state/observed-node.ts';
 
@@ -59,17 +59,11 @@ function wantedBy(config: NodeConfig | undefined, { gpus }: ObservedNode, { shar
   return desired.ok ? desired.partition : undefined;
 }
 
-const VALUES: Readonly<Record<SharedMode, 'mig' | 'mps' | 'timeSlicing'>> = {
-  mig: 'mig',
-  mps: 'mps',
-  timeslicing: 'timeSlicing',
-};
-
 /** Of GPUs without MIG all but that: where they will do, they are taken before GPUs that could be cut. */
 function modesOn({ product }: NodeInventory, labels: Labels, { sharing }: Configuration): ReadonlySet<SharingMode> {
   const modes = new Set<SharingMode>(['exclusive']);
-  for (const [mode, value] of Object.entries(VALUES) as [SharedMode, 'mig' | 'mps' | 'timeSlicing'][]) {
-    const { enabled, nodeSelector } = sharing[value];
+  for (const mode of SHARED_MODES) {
+    const { enabled, nodeSelector } = sharing[SHARING_MODES[mode].key];
     if (mode === 'mig' && !migClassOf(product)) continue;
     if (enabled && matches(equalTo(nodeSelector), labels)) modes.add(mode);
   }
@@ -89,8 +83,9 @@ function whyOnlyRecommended(
   if (plugin !== undefined && !isOurs(plugin) && lastApplied === undefined) {
     return `somebody else has configured the node's device plugin (${plugin})`;
   }
-  if (mode !== 'exclusive' && !sharing[VALUES[mode]].autoConfig) return `sharing.${VALUES[mode]}.autoConfig is false`;
-  return undefined;
+  if (mode === 'exclusive') return undefined;
+  const { key } = SHARING_MODES[mode];
+  return sharing[key].autoConfig ? undefined : `sharing.${key}.autoConfig is false`;
 }
 
 /** Times of the planner's changes, ms since the epoch, the newest first. */

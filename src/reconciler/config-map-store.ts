@@ -6,7 +6,7 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { isOurs } from '../api/config-name.ts';
-import { type KubeClient, KubeError } from '../kube/kube-client.ts';
+import { type KubeClient, KubeError, MERGE_PATCH } from '../kube/kube-client.ts';
 import type { NamedConfig } from './named-config.ts';
 
 export type Component = 'plugin' | 'mig';
@@ -181,8 +181,7 @@ export class ConfigMapStore {
     } else {
       // If somebody else has written in the meantime it is read again.
       const body = { metadata: { resourceVersion }, data };
-      const contentType = 'application/merge-patch+json';
-      await client.json('PATCH', `${path}/${name}`, { body, contentType, ...send });
+      await client.json('PATCH', `${path}/${name}`, { body, contentType: MERGE_PATCH, ...send });
     }
     this.#remember(component, texts);
   }

@@ -9,6 +9,7 @@ import { CONFIG_PREFIX } from '../api/config-name.ts';
 import { migClassOf } from '../core/gpu-catalog.ts';
 import { type GpuLayout, layoutGroups, type Partition } from '../core/partitioning/partition.ts';
 import { WHOLE_GPU } from '../core/resources.ts';
+import { SHARING_MODES } from '../core/sharing-mode.ts';
 
 /** A text or an entry under its name, which is a label's value too: at most 63 characters. */
 export interface NamedConfig {
@@ -25,7 +26,7 @@ export function pluginConfig({ layouts, sharing }: Partition, product: string): 
     flags: { migStrategy: mixed ? 'mixed' : 'none', plugin: { sharedDevicesAllocationPolicy: 'packed' } },
     ...(sharing && {
       sharing: {
-        [sharing.mode === 'mps' ? 'mps' : 'timeSlicing']: {
+        [SHARING_MODES[sharing.mode].pluginKey]: {
           renameByDefault: true,
           resources: [{ name: WHOLE_GPU, replicas: sharing.replicas }],
         },

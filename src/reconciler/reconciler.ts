@@ -126,7 +126,7 @@ export class Reconciler {
       if (this.#recommendations.get(node) === text) continue;
       if (text === undefined) this.#recommendations.delete(node);
       else this.#recommendations.set(node, text);
-      if (this.configs.of(node).length > 0) this.#look(node);
+      if (this.configs.has(node)) this.#look(node);
     }
   }
 
@@ -173,7 +173,7 @@ export class Reconciler {
 
   /** Whether anything is wanted of the node, or under way on it. */
   #matters(node: string): boolean {
-    return this.configs.of(node).length > 0 || this.#inTransition.has(node);
+    return this.configs.has(node) || this.#inTransition.has(node);
   }
 
   async #work(node: string): Promise<void> {

@@ -1,12 +1,12 @@
 /** Tells people: the status of GPUNodeConfigs, where it changes, and events. */
 
-import { EVENTS, type EventReason, isEventReason } from '../api/events.ts';
-import { API_GROUP, API_VERSION, CUSTOM_RESOURCES } from '../api/keys.ts';
+import { EVENTS, type EventReason, isEventReason, nodeConfigSubject } from '../api/events.ts';
+import { CUSTOM_RESOURCES } from '../api/keys.ts';
 import type { NodeConfig } from '../api/node-config.ts';
 import type { Rejection } from '../core/partitioning/desired-partition.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
-import { type KubeClient, KubeError } from '../kube/kube-client.ts';
+import { JSON_PATCH, type KubeClient, KubeError } from '../kube/kube-client.ts';
 import type { Lease } from '../kube/lease.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import type { GpuPods } from '../state/gpu-pods.ts';
@@ -50,8 +50,7 @@ export class StatusReporter {
     const path = `${CUSTOM_RESOURCES.nodeConfigs}/${encodeURIComponent(config.name)}/status`;
     const body = [{ op: 'add', path: '/status', value: status }];
     try {
-      const contentType = 'application/json-patch+json';
-      const reply = await client.json('PATCH', path, { body, contentType, maySend: () => lease.isHeld });
+      const reply = await client.json('PATCH', path, { body, contentType: JSON_PATCH, maySend: () => lease.isHeld });
       state.nodeConfigs.accept(reply);
       metrics.statusWrites.inc();
     } catch (error) {
@@ -68,9 +67,8 @@ export class StatusReporter {
     await this.event(config, reason, phaseStatus.message);
   }
 
-  event({ name, uid }: NodeConfig, reason: EventReason, message: string): Promise<void> {
-    const subject = { apiVersion: `${API_GROUP}/${API_VERSION}`, kind: 'GPUNodeConfig', name, uid };
-    return this.#options.events.record(subject, reason, message);
+  event(config: NodeConfig, reason: EventReason, message: string): Promise<void> {
+    return this.#options.events.record(nodeConfigSubject(config), reason, message);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { EventReason } from '../api/events.ts';
 import type { NodeConfig } from '../api/node-config.ts';
-import { type KubeClient, KubeError } from '../kube/kube-client.ts';
+import { type KubeClient, KubeError, MERGE_PATCH } from '../kube/kube-client.ts';
 import type { Lease } from '../kube/lease.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import type { ObservedNode } from '../state/observed-node.ts';
@@ -40,7 +40,6 @@ export interface Outcome {
   readonly addition?: string | undefined;
 }
 
-const MERGE = 'application/merge-patch+json';
 /** Wait before a node is looked at again that somebody else has changed first. */
 const OUTDATED_MS = 100;
 
@@ -119,7 +118,7 @@ export class StepPerformer {
         ...(unschedulable !== undefined && { spec: { unschedulable } }),
       };
       const path = `/api/v1/nodes/${encodeURIComponent(name)}`;
-      const reply = await client.json('PATCH', path, { body, contentType: MERGE, maySend: () => lease.isHeld });
+      const reply = await client.json('PATCH', path, { body, contentType: MERGE_PATCH, maySend: () => lease.isHeld });
       state.nodes.accept(reply);
     } catch (error) {
       if (!(error instanceof KubeError) || (error.status !== 409 && error.status !== 404)) throw error;

@@ -6,6 +6,7 @@ import type { SharingPolicy } from '../core/admission/policy.ts';
 import { SlotIndex } from '../core/admission/slot-index.ts';
 import type { ClusterState, NamespacedRecord } from './cluster-state.ts';
 import type { AdmissionView, HistoryOf } from './evaluate-admission.ts';
+import { sameOffer } from './node-record.ts';
 import type { Store } from './store.ts';
 
 export class AdmissionState {
@@ -21,10 +22,9 @@ export class AdmissionState {
     this.#configuration = configuration;
     this.#slots = new SlotIndex(configuration.offers);
     cluster.nodes.follow(({ key, before, after }) => {
-      if (!after?.inventory) this.#slots.delete(key);
-      else if (after.inventory !== before?.inventory || after.labels !== before.labels) {
-        this.#slots.set({ inventory: after.inventory, labels: after.labels });
-      }
+      if (sameOffer(before, after)) return;
+      if (after?.inventory) this.#slots.set({ inventory: after.inventory, labels: after.labels });
+      else this.#slots.delete(key);
     });
     cluster.policies.subscribe(() => {
       this.#inOrder = undefined;

@@ -17,7 +17,7 @@ import { type NodeReadingOptions, type NodeRecord, readNode, withReadingOptions 
 import { NodeResourceUsage } from './node-resource-usage.ts';
 import { PodReader, type PodReaderOptions, type PodRecord } from './pod-record.ts';
 import { type PolicyRecord, readPolicy } from './policy-record.ts';
-import { type OnInvalidObject, Store } from './store.ts';
+import { type OnInvalidObject, resourceVersionOf, Store } from './store.ts';
 
 export interface ClusterStateOptions extends Partial<NodeReadingOptions>, Partial<PodReaderOptions> {}
 
@@ -106,12 +106,6 @@ function uidOf(warn: OnInvalidObject): (object: unknown) => string | undefined {
     if (uid === undefined) warn('an object cannot be read and is left out', { faults: 'metadata.uid: expected a uid' });
     return uid;
   };
-}
-
-const versionSchema = z.object({ metadata: z.object({ resourceVersion: z.string().optional() }) });
-
-function resourceVersionOf(object: unknown): string | undefined {
-  return versionSchema.safeParse(object).data?.metadata.resourceVersion;
 }
 
 function readNodeConfig(object: unknown) {

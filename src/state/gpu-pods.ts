@@ -25,7 +25,6 @@ export class GpuPods {
   /** @param changed called with the name of the node whose pods have changed */
   constructor(pods: Store<PodRecord>, changed: (node: string) => void) {
     pods.follow(({ key, before, after }) => {
-      if (before === after) return;
       const [from, to] = [nodeHeld(before), nodeHeld(after)];
       if (from !== undefined && from !== to) {
         this.#remove(from, key);

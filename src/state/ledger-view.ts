@@ -3,7 +3,7 @@
 import { Ledger } from '../core/ledger.ts';
 import type { NodeRecord } from './node-record.ts';
 import type { PodRecord } from './pod-record.ts';
-import type { Store } from './store.ts';
+import type { Listener, Store } from './store.ts';
 
 /** A ledger that follows the stores. Reservations are made in it by whoever binds. */
 export function ledgerOf(nodes: Store<NodeRecord>, pods: Store<PodRecord>): Ledger {
@@ -11,15 +11,16 @@ export function ledgerOf(nodes: Store<NodeRecord>, pods: Store<PodRecord>): Ledg
   /** Nodes that pods have left without being seen to, until the list that showed it has been taken as a whole. */
   const left = new Set<string>();
 
-  nodes.follow(({ key, before, after }) => {
+  // What a list confirms is set right here too, should it ever have gone wrong.
+  const unchanged = true;
+  const nodeChanged: Listener<NodeRecord> = ({ key, before, after }) => {
     const inventory = after?.inventory;
     // Heartbeats change nothing that matters here: the node's version must not move for them.
     if (inventory && inventory === before?.inventory && ledger.find(key)?.inventory === inventory) return;
     if (inventory) ledger.setNode(inventory);
     else ledger.removeNode(key);
-  });
-
-  pods.follow(({ key: uid, before, after }) => {
+  };
+  const podChanged: Listener<PodRecord> = ({ key: uid, before, after }) => {
     const request = after?.gpu?.request;
     if (!after || !request || after.finished) {
       const node = before && ledger.allocationOf(uid)?.node;
@@ -33,7 +34,9 @@ export function ledgerOf(nodes: Store<NodeRecord>, pods: Store<PodRecord>): Ledg
       // A pod never leaves its node but by going: if it was held as bound, that was wrong.
       ledger.release(uid);
     }
-  });
+  };
+  nodes.follow(nodeChanged, { unchanged });
+  pods.follow(podChanged, { unchanged });
 
   pods.onReplaced(() => {
     for (const { uid, state, node } of ledger.allocations()) {

@@ -10,7 +10,6 @@ export class NodeConfigs {
   /** @param changed called with the name of the node whose GPUNodeConfigs have changed */
   constructor(configs: Store<NodeConfig>, changed: (node: string) => void) {
     configs.follow(({ key, before, after }) => {
-      if (before === after) return;
       const [from, to] = [before?.nodeName, after?.nodeName];
       if (from !== undefined && from !== to) {
         this.#byNode.get(from)?.delete(key);
@@ -21,6 +20,11 @@ export class NodeConfigs {
         changed(to);
       }
     });
+  }
+
+  /** Whether any is for the node. */
+  has(node: string): boolean {
+    return (this.#byNode.get(node)?.size ?? 0) > 0;
   }
 
   /** All that are for the node, the one that counts first: people's before the planner's, the oldest, the first by name. */

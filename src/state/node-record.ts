@@ -113,6 +113,11 @@ function sourcesOf({ metadata, spec, status }: StoredNode): Sources {
   };
 }
 
+/** Whether a node offers the same slots as before, to the same selectors. */
+export function sameOffer(before: NodeRecord | undefined, after: NodeRecord | undefined): boolean {
+  return before?.inventory === after?.inventory && before?.labels === after?.labels;
+}
+
 /** The record as it is read under other settings. */
 export function withReadingOptions(record: NodeRecord, { oversubscribe }: NodeReadingOptions): NodeRecord {
   const facts = { ...record.facts, oversubscribe };

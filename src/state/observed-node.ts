@@ -5,7 +5,7 @@ import { MAX_GPUS_PER_NODE } from '../core/inventory.ts';
 import type { NodeGpus } from '../core/partitioning/desired-partition.ts';
 import { allocatableOf, type Partition, wholeGpus } from '../core/partitioning/partition.ts';
 import { migResource } from '../core/resources.ts';
-import type { ReplicaMode } from '../core/sharing-mode.ts';
+import { REPLICA_MODES, type ReplicaMode } from '../core/sharing-mode.ts';
 
 const layout = z.record(z.string(), z.int().min(1));
 const partitionSchema = z.object({
@@ -15,7 +15,7 @@ const partitionSchema = z.object({
     .max(MAX_GPUS_PER_NODE)
     .transform((layouts) => layouts.map((each) => each ?? undefined)),
   sharing: z
-    .object({ mode: z.enum(['mps', 'timeslicing']), replicas: z.int().min(2) })
+    .object({ mode: z.enum(REPLICA_MODES), replicas: z.int().min(2) })
     .nullish()
     .transform((sharing) => sharing ?? undefined),
 });

@@ -22,8 +22,7 @@ export class PendingPods {
 
   /** @param changed called after each change of a pod that waits, and when one begins or ends to wait */
   constructor(pods: Store<PodRecord>, changed: () => void) {
-    pods.follow(({ key, before, after }) => {
-      if (before === after) return;
+    pods.follow(({ key, after }) => {
       const pending = after && pendingPodOf(after);
       if (sameData(pending, this.#pods.get(key))) return;
       if (pending) this.#pods.set(key, pending);

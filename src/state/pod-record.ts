@@ -2,7 +2,13 @@
 
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import { type AdmissionPod, admissionPodSchema, nodeConstraintsOf, waitingPodSchema } from '../api/admission-pod.ts';
+import {
+  type AdmissionPod,
+  admissionPodSchema,
+  controllerOf,
+  nodeConstraintsOf,
+  waitingPodSchema,
+} from '../api/admission-pod.ts';
 import { type AllocationRecord, parseAllocationRecord } from '../api/allocation-record.ts';
 import { toApiError } from '../api/errors.ts';
 import { WRITTEN } from '../api/keys.ts';
@@ -157,9 +163,9 @@ function shared<T extends object>(known: LRUCache<string, T>, key: string, value
 const MIRROR = 'kubernetes.io/config.mirror';
 
 /** As `kubectl drain` refuses them without --force. */
-function nonEvictableReason({ annotations, ownerReferences }: StoredPod['metadata']): string | undefined {
-  if (annotations?.[MIRROR] !== undefined) return 'is a static pod of its kubelet';
-  const owner = ownerReferences?.find(({ controller }) => controller);
+function nonEvictableReason(metadata: StoredPod['metadata']): string | undefined {
+  if (metadata.annotations?.[MIRROR] !== undefined) return 'is a static pod of its kubelet';
+  const owner = controllerOf(metadata);
   if (!owner) return 'has no controller that would make it again elsewhere: delete it yourself';
   if (owner.kind === 'DaemonSet') return `belongs to DaemonSet ${owner.name}, which would make it again on the node`;
   return undefined;
@@ -190,12 +196,12 @@ function asCreated(object: unknown): AdmissionPod | undefined {
   const parsed = admissionPodSchema.safeParse(object);
   if (!parsed.success) return undefined;
   const { metadata, spec } = parsed.data;
-  if (!spec.nodeName || isPinned(object)) return { metadata, spec };
+  if (!spec.nodeName || isBoundByAuthor(object)) return { metadata, spec };
   const { nodeName: _, ...rest } = spec;
   return { metadata, spec: rest };
 }
 
-function isPinned(object: unknown): boolean {
+function isBoundByAuthor(object: unknown): boolean {
   const managed = managedSchema.safeParse(object).data?.metadata.managedFields ?? [];
   return managed.some(({ fieldsV1 }) => Object.hasOwn((fieldsV1?.['f:spec'] ?? {}) as object, 'f:nodeName'));
 }

@@ -19,8 +19,8 @@ export interface Reading<T> {
 }
 
 /**
- * What has become of one record. Both are the same object where a list has confirmed what was known, and both are undefined
- * where one that was never seen has gone.
+ * What has become of one record. For listeners that ask for `unchanged`, both are the same object where a list has confirmed
+ * what was known, and both are undefined where one that was never seen has gone.
  */
 export interface Change<T> {
   readonly key: string;
@@ -29,6 +29,11 @@ export interface Change<T> {
 }
 
 export type Listener<T> = (change: Change<T>) => void;
+
+export interface ListenOptions {
+  /** Calls the listener even where the record is what it was: a list has confirmed it, or it was never seen. */
+  readonly unchanged?: boolean;
+}
 
 export interface StoreOptions<T> {
   /**
@@ -48,7 +53,7 @@ interface Entry<T> {
 export class Store<T extends object> implements ReflectorStore {
   readonly #options: StoreOptions<T>;
   readonly #entries = new Map<string, Entry<T>>();
-  readonly #listeners: Listener<T>[] = [];
+  readonly #listeners: { readonly listener: Listener<T>; readonly unchanged: boolean }[] = [];
   readonly #replaced: (() => void)[] = [];
   /** The newest version that the reflector has brought: an object that is older and not here has gone. */
   #newest = Number.NaN;
@@ -82,14 +87,14 @@ export class Store<T extends object> implements ReflectorStore {
   }
 
   /** Calls the listener after each change, from the next one on. Listeners are called in the order in which they came. */
-  subscribe(listener: Listener<T>): void {
-    this.#listeners.push(listener);
+  subscribe(listener: Listener<T>, { unchanged = false }: ListenOptions = {}): void {
+    this.#listeners.push({ listener, unchanged });
   }
 
   /** The same, and with what is here already, as if it had just come. */
-  follow(listener: Listener<T>): void {
+  follow(listener: Listener<T>, options?: ListenOptions): void {
     for (const [key, { record }] of this.#entries) listener({ key, before: undefined, after: record });
-    this.subscribe(listener);
+    this.subscribe(listener, options);
   }
 
   /** Calls the listener whenever a list has been taken as a whole. */
@@ -112,7 +117,7 @@ export class Store<T extends object> implements ReflectorStore {
   delete(object: unknown): void {
     const key = this.#options.keyOf(object);
     if (key === undefined) return;
-    const version = versionIn(object);
+    const version = numberOf(resourceVersionOf(object));
     if (version > this.#newest) this.#newest = version;
     const entry = this.#entries.get(key);
     if (entry && version < entry.version) return;
@@ -124,14 +129,15 @@ export class Store<T extends object> implements ReflectorStore {
   /**
    * The API server's reply to a write of ours. It may be older than what the watch has brought since, and the object may
    * even have gone: neither brings an old object back.
+   * @returns the record of the reply, whether it is the newest or not; undefined if nothing of it is kept
    */
-  accept(reply: unknown): void {
+  accept(reply: unknown): T | undefined {
     const reading = this.#options.read(reply, this.#known);
-    if (!reading) return;
+    if (!reading) return undefined;
     const version = numberOf(reading.resourceVersion);
     const entry = this.#entries.get(reading.key);
-    if (version <= (entry ? entry.version : this.#newest)) return;
-    this.#set(reading, version, entry);
+    if (!(version <= (entry ? entry.version : this.#newest))) this.#set(reading, version, entry);
+    return reading.record;
   }
 
   /** A list begins. It may break off, and another begin: only `finish` takes away what was not listed. */
@@ -177,7 +183,7 @@ export class Store<T extends object> implements ReflectorStore {
     }
   }
 
-  /** @param confirm calls listeners even where nothing has changed */
+  /** @param confirm tells of it even where nothing has changed */
   #set({ key, record }: Reading<T>, version: number, entry: Entry<T> | undefined, confirm = false): void {
     if (record === undefined) {
       if (entry) this.#remove(key, entry);
@@ -203,7 +209,8 @@ export class Store<T extends object> implements ReflectorStore {
   }
 
   #tell(change: Change<T>): void {
-    for (const listener of this.#listeners) listener(change);
+    const isChange = change.before !== change.after;
+    for (const { listener, unchanged } of this.#listeners) if (isChange || unchanged) listener(change);
   }
 }
 
@@ -212,7 +219,8 @@ function numberOf(resourceVersion: string | undefined): number {
   return resourceVersion === undefined || !/^\d{1,15}$/.test(resourceVersion) ? Number.NaN : Number(resourceVersion);
 }
 
-function versionIn(object: unknown): number {
+/** The resourceVersion of an object of any kind, of which nothing else need be readable. */
+export function resourceVersionOf(object: unknown): string | undefined {
   const { metadata } = (object ?? {}) as { metadata?: { resourceVersion?: unknown } | null };
-  return typeof metadata?.resourceVersion === 'string' ? numberOf(metadata.resourceVersion) : Number.NaN;
+  return typeof metadata?.resourceVersion === 'string' ? metadata.resourceVersion : undefined;
 }

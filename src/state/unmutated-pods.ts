@@ -18,8 +18,7 @@ export class UnmutatedPods {
 
   /** @param changed called after each change of one of them, and when there is one more or less */
   constructor(pods: Store<PodRecord>, changed: () => void) {
-    pods.follow(({ key, before, after }) => {
-      if (before === after) return;
+    pods.follow(({ key, after }) => {
       const created = after?.gpu?.unmutated;
       if (sameData(created, this.#pods.get(key)?.created)) return;
       if (after && created) {

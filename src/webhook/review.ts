@@ -25,7 +25,7 @@ export interface ReviewContext {
 }
 
 /** A warning header holds 256 characters of text; the API server cuts all of them together at 4,096. */
-const LONGEST_WARNING = 250;
+const MAX_WARNING = 250;
 
 export function review(request: AdmissionRequest, { view, now }: ReviewContext): Reviewed {
   if (request.operation !== 'CREATE' || (request.kind?.kind ?? 'Pod') !== 'Pod' || request.subResource) {
@@ -41,7 +41,7 @@ export function review(request: AdmissionRequest, { view, now }: ReviewContext):
   const outcome = { strategy: strategyOf(decision), pod, reasons, ...(policy !== undefined && { policy }) };
   const changed = applyDecision(request.object, judged, view, now);
   if (changed === undefined) return admit(request, outcome, warnings);
-  if (annotationBytes(changed) > MOST_ANNOTATIONS) {
+  if (annotationBytes(changed) > MAX_ANNOTATIONS) {
     const why = 'not optimized: its annotations and ours would be larger than Kubernetes takes';
     return admit(request, { strategy: 'error', pod, reasons: [why] }, [why]);
   }
@@ -49,7 +49,7 @@ export function review(request: AdmissionRequest, { view, now }: ReviewContext):
 }
 
 /** Of keys and values together. Source: Kubernetes, `TotalAnnotationSizeLimitB`. */
-const MOST_ANNOTATIONS = 256 * 1024;
+const MAX_ANNOTATIONS = 256 * 1024;
 
 function annotationBytes(pod: unknown): number {
   const { annotations } = (pod as { metadata: { annotations?: Record<string, string> | null } }).metadata;
@@ -88,7 +88,7 @@ function reply(uid: string, warnings: readonly string[], patch: readonly object[
         patch: Buffer.from(JSON.stringify(patch)).toString('base64'),
       }),
       ...(warnings.length > 0 && {
-        warnings: warnings.map((warning) => `gpu-autoscaler: ${warning}`.slice(0, LONGEST_WARNING)),
+        warnings: warnings.map((warning) => `gpu-autoscaler: ${warning}`.slice(0, MAX_WARNING)),
       }),
     },
   };

@@ -21,7 +21,7 @@ export class FakeCertificateApi {
   readonly #objects = new Map<string, Stored>([['services', SERVICE]]);
   #version = 100;
 
-  /** A client of `ManagedKeeper`. */
+  /** A client of `ManagedCertificateManager`. */
   readonly json = async (
     method: string,
     path: string,

@@ -45,9 +45,12 @@ export function readSnapshot(file: SnapshotFile): SlotWorkload {
     }
   }
   const requests = pods.map((pod) => ({ pod, request: gpusOf(pod, file) }));
-  const others = requests.filter(({ request }) => request.resources.length === 0).map(({ pod }) => pod);
+  const others = Map.groupBy(
+    requests.filter(({ request }) => request.resources.length === 0).map(({ pod }) => pod),
+    ({ spec }) => spec.nodeName,
+  );
   const slotNodes = [...nodes.values()].flatMap((record) =>
-    record?.inventory ? [slotNodeOf(record, record.inventory, others)] : [],
+    record?.inventory ? [slotNodeOf(record, record.inventory, others.get(record.name) ?? [])] : [],
   );
   if (slotNodes.length === 0)
     throw new InputError(`${file.name}: there is no node with GPUs (kubectl get nodes,pods -A -o json)`);
@@ -111,8 +114,9 @@ function gpusOf(pod: Pod, { name }: SnapshotFile): GpuRequest {
   }
 }
 
+/** @param others pods without GPUs on the node */
 function slotNodeOf({ allocatable }: NodeRecord, inventory: NodeInventory, others: readonly Pod[]): SlotNode {
-  const taken = others.filter(({ spec }) => spec.nodeName === inventory.name).map(requestedResources);
+  const taken = others.map(requestedResources);
   const free = (what: 'cpu' | 'memory') =>
     Math.max(0, allocatable[what] - taken.reduce((sum, resources) => sum + resources[what], 0));
   return { inventory, cpuMilli: free('cpu'), memoryMiB: free('memory') };

@@ -1,7 +1,7 @@
 /** A node while a plan is made: what it offers, who holds it, and the room that is left beside its GPUs. */
 
 import { fit } from '../fit.ts';
-import type { NodeInventory } from '../inventory.ts';
+import type { NodeInventory, Pool } from '../inventory.ts';
 import type { DemandClass } from './demand-class.ts';
 import type { GpuType } from './gpu-type.ts';
 import { inventoryWith, type Partition } from './partition.ts';
@@ -75,11 +75,20 @@ export class CandidateNode {
     return room;
   }
 
+  /** The slots of a resource as it is offered; undefined if it offers none. */
+  pool(resource: string): Pool | undefined {
+    return this.#offers?.pools.find((each) => each.resource === resource);
+  }
+
+  /** Slots that neither pods that run hold, nor pods of the plan. */
+  freeSlots(resource: string): number {
+    return (this.pool(resource)?.slots ?? 0) - (this.held.get(resource) ?? 0);
+  }
+
   /** How many more such pods it takes as it is offered. */
   takes(asked: DemandClass): number {
     const { resource, count } = asked;
-    const pool = this.#offers?.pools.find((each) => each.resource === resource);
-    const free = pool ? pool.slots - (this.held.get(resource) ?? 0) : 0;
+    const free = this.freeSlots(resource);
     if (free < count || !this.suits(asked)) return 0;
     return Math.min(Math.floor(free / count), scaledRoom(this.room(asked), this.roomLeft));
   }

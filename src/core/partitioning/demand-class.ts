@@ -5,7 +5,7 @@ import { replicaMiB } from '../inventory.ts';
 import { instanceMilli } from '../mig/profile.ts';
 import type { GpuRequest } from '../request.ts';
 import { migProfileOf, SHARED_GPU, WHOLE_GPU } from '../resources.ts';
-import type { SharingMode } from '../sharing-mode.ts';
+import { REPLICA_MODES, type SharingMode } from '../sharing-mode.ts';
 import { type GpuType, kindOf } from './gpu-type.ts';
 import type { Sharing } from './partition.ts';
 import type { PodDemand } from './plan-input.ts';
@@ -78,7 +78,7 @@ export function modesFor(asked: DemandClass, type: GpuType, gpus: number): Shari
     return holds && (mode === undefined || mode === 'exclusive') ? ['exclusive'] : [];
   }
   if (resource === SHARED_GPU) {
-    return (['mps', 'timeslicing'] as const).filter((each) => count <= gpus * (mostReplicasOn(asked, each, type) ?? 0));
+    return REPLICA_MODES.filter((each) => count <= gpus * (mostReplicasOn(asked, each, type) ?? 0));
   }
   const kind = kindOf(type, resource);
   const holds = kind && count <= gpus * kind.most && kind.milli >= slotMilli && kind.miB >= slotMiB;

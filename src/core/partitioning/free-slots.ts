@@ -58,8 +58,8 @@ function offeringOf(
 ): Offering[] {
   return sites
     .flatMap((site) => {
-      const pool = site.offers?.pools.find((each) => each.resource === resource);
-      return pool && (pool.slots > (site.held.get(resource) ?? 0) || site.pods.size > 0)
+      const pool = site.pool(resource);
+      return pool && (site.freeSlots(resource) > 0 || site.pods.size > 0)
         ? [{ site, slot: pool.slotMilli, flexible: flexible(site) }]
         : [];
     })

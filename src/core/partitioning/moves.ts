@@ -15,7 +15,7 @@ export function serveByMoves(
     const sites = offering.get(each.resource) ?? [];
     for (;;) {
       const open = remaining[each.index] ?? 0;
-      if (open === 0 || !sites.some((site) => isFree(site, each.resource))) break;
+      if (open === 0 || !sites.some((site) => site.freeSlots(each.resource) > 0)) break;
       const placed = makeRoom(each, open, sites, byIndex, dead);
       if (placed === 0) break;
       remaining[each.index] = open - placed;
@@ -75,11 +75,6 @@ function makeRoom(
 
 function goesTo(move: Move | undefined, site: CandidateNode): boolean {
   return move !== undefined && (move.to === site || goesTo(move.before, site));
-}
-
-function isFree(site: CandidateNode, resource: string): boolean {
-  const pool = site.offers?.pools.find((each) => each.resource === resource);
-  return pool !== undefined && pool.slots > (site.held.get(resource) ?? 0);
 }
 
 /** How many of the one, up to so many, the site takes once as many of the other have remaining. */

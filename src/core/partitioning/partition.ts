@@ -7,12 +7,13 @@ import { gpuModelOf, migProfiles, mostMpsClients } from '../gpu-catalog.ts';
 import { inventoryOf, type NodeInventory } from '../inventory.ts';
 import { EMPTY, MigGeometry } from '../mig/geometry.ts';
 import { migResource, SHARED_GPU, WHOLE_GPU } from '../resources.ts';
+import type { ReplicaMode } from '../sharing-mode.ts';
 
 /** How many instances of each profile one GPU has: `{'1g.5gb': 7}`. A count is at least 1. */
 export type GpuLayout = Readonly<Record<string, number>>;
 
 export interface Sharing {
-  readonly mode: 'mps' | 'timeslicing';
+  readonly mode: ReplicaMode;
   /** Slots of each GPU; the device plugin takes no fewer than 2. */
   readonly replicas: number;
 }

@@ -1,6 +1,7 @@
 /** What can be made of a node for pods that want room: the partitions worth a look. */
 
 import { SHARED_GPU, WHOLE_GPU } from '../resources.ts';
+import { REPLICA_MODES } from '../sharing-mode.ts';
 import { type DemandClass, mostReplicasOn } from './demand-class.ts';
 import { kindOf } from './gpu-type.ts';
 import type { NodeClass } from './node-class.ts';
@@ -57,7 +58,7 @@ function sharingChoices({ from, representative, reshares }: NodeClass, wanted: W
   const ways: SharingChoice[] = [{ sharing: from.sharing, changes: false }];
   if (!reshares) return ways;
   if (from.sharing) ways.push({ sharing: undefined, changes: true });
-  for (const mode of ['mps', 'timeslicing'] as const) {
+  for (const mode of REPLICA_MODES) {
     if (!representative.node.modes.has(mode)) continue;
     const counts = new Set(wanted.flatMap(([asked]) => mostReplicasOn(asked, mode, representative.type) ?? []));
     for (const replicas of counts) {

@@ -2,11 +2,17 @@
 
 import type { PackingDemand } from './packing-node.ts';
 
-export interface TaskClass {
-  readonly demand: PackingDemand;
+interface Weighted {
   /** How often it is asked for; only the proportions count. */
   readonly weight: number;
 }
+
+export interface TaskClass extends Weighted {
+  readonly demand: PackingDemand;
+}
+
+/** An average task is one of the classes that make up this share of all. Source: Weng et al., "Beware of Fragmentation". */
+export const AVERAGE_COVERAGE = 0.95;
 
 /** Demands of one kind: memory is left out, it is hardly ever what a GPU node lacks first. */
 export function classKey({ cpuMilli, gpus, milli, products }: PackingDemand): string {
@@ -26,7 +32,7 @@ export function taskClasses(demands: Iterable<PackingDemand>): TaskClass[] {
 }
 
 /** The most frequent classes that together make up at least this share (0 to 1) of all. */
-export function covering(classes: readonly TaskClass[], share: number): TaskClass[] {
+export function covering<T extends Weighted>(classes: readonly T[], share: number): T[] {
   const total = classes.reduce((sum, { weight }) => sum + weight, 0);
   let covered = 0;
   return mostFrequentFirst(classes).filter(({ weight }) => {
@@ -36,7 +42,7 @@ export function covering(classes: readonly TaskClass[], share: number): TaskClas
   });
 }
 
-function mostFrequentFirst(classes: readonly TaskClass[]): TaskClass[] {
+function mostFrequentFirst<T extends Weighted>(classes: readonly T[]): T[] {
   return classes.toSorted((a, b) => b.weight - a.weight);
 }
 

@@ -2,7 +2,7 @@
 
 import { expectedFragment } from '../scoring/fragment.ts';
 import type { PackingDemand } from '../scoring/packing-node.ts';
-import { covering, taskClasses } from '../scoring/task-classes.ts';
+import { AVERAGE_COVERAGE, covering, taskClasses } from '../scoring/task-classes.ts';
 import type { Strategy } from '../strategies/strategy.ts';
 import { arrivals } from './arrivals.ts';
 import { Curve, type CurvePoint } from './curve.ts';
@@ -43,16 +43,13 @@ export interface RunResult {
   readonly ms: number;
 }
 
-/** An average task is one of the classes that make up this share of all: the definition of FGD's paper. */
-const COVERAGE = 0.95;
-
 /** @param now ms of a clock that never goes back */
 export function run({ workload, strategy, seed, ratio, timed }: RunOptions, now: () => number): RunResult {
   const { nodes, pods } = workload;
   const classes = taskClasses(pods);
   const capacityMilli = nodes.reduce((sum, { gpus }) => sum + gpus * 1000, 0);
   const events = timed ? timedEvents(timed) : arrivalEvents(arrivals(pods, { milliOf, capacityMilli, ratio, seed }));
-  const average = covering(classes, COVERAGE);
+  const average = covering(classes, AVERAGE_COVERAGE);
   const curve = new Curve<ReplayState>(({ nodes }) =>
     nodes.reduce((sum, node) => sum + expectedFragment(node, average), 0),
   );

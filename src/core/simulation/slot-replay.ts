@@ -10,6 +10,7 @@ import { classOf, type GpuRequest } from '../request.ts';
 import { slotsHeldPerGpu } from '../savings.ts';
 import { EquivalenceClass } from '../scoring/equivalence-class.ts';
 import { LiveStrategy } from '../scoring/live-strategy.ts';
+import { AVERAGE_COVERAGE, covering } from '../scoring/task-classes.ts';
 import type { SharingMode } from '../sharing-mode.ts';
 import type { Strategy } from '../strategies/strategy.ts';
 import { arrivals } from './arrivals.ts';
@@ -55,17 +56,20 @@ export interface SlotRow {
   readonly held: readonly number[];
 }
 
-/** Classes of pods that make up this share of all count for what is of no use, as in FGD's paper. */
-const COVERAGE = 0.95;
+/** Pods of one kind, and how many of them there are. */
+interface PodKind {
+  readonly pod: SlotPod;
+  readonly weight: number;
+}
 
 /** @param now ms of a clock that never goes back */
 export function runSlots({ workload, strategy, seed, ratio }: SlotRunOptions, now: () => number): RunResult {
   const fleet = new SlotFleet(workload.nodes);
   const live = new LiveStrategy(strategy, fleet.ledger);
-  const kinds = kindsOf(workload.pods);
+  const average = covering(kindsOf(workload.pods), AVERAGE_COVERAGE);
   const capacityMilli = workload.nodes.reduce((sum, { inventory }) => sum + inventory.gpus * 1000, 0);
   const state = { capacityMilli, arrivedMilli: 0, heldMilli: 0, peakMilli: 0, arrivals: 0, failures: 0 };
-  const curve = new Curve<ReplayFigures>(() => fleet.uselessMilli(kinds));
+  const curve = new Curve<ReplayFigures>(() => fleet.uselessMilli(average));
   const milliOf = largestSlots(workload.nodes);
   const tables = new Map<string, EquivalenceClass>();
   const started = now();
@@ -154,13 +158,13 @@ class SlotFleet {
   }
 
   /** Free milli-GPU that an average pod could not use: the mean over kinds of pods, by how many there are. */
-  uselessMilli(kinds: ReadonlyMap<SlotPod, number>): number {
+  uselessMilli(kinds: readonly PodKind[]): number {
     let sum = 0;
     let weights = 0;
-    for (const [kind, weight] of kinds) {
+    for (const { pod, weight } of kinds) {
       weights += weight;
       for (const { name, inventory } of this.#places) {
-        if (inventory) sum += weight * this.#useless(kind, name, inventory);
+        if (inventory) sum += weight * this.#useless(pod, name, inventory);
       }
     }
     return weights === 0 ? 0 : sum / weights;
@@ -180,19 +184,10 @@ class SlotFleet {
   }
 }
 
-/** The kinds of pods that make up most of them, and how many there are of each. */
-function kindsOf(pods: readonly SlotPod[]): Map<SlotPod, number> {
+function kindsOf(pods: readonly SlotPod[]): PodKind[] {
   const counts = new Map<SlotPod, number>();
   for (const pod of pods) counts.set(pod, (counts.get(pod) ?? 0) + 1);
-  let covered = 0;
-  const sorted = [...counts].sort(([, a], [, b]) => b - a);
-  return new Map(
-    sorted.filter(([, count]) => {
-      if (covered >= COVERAGE * pods.length) return false;
-      covered += count;
-      return true;
-    }),
-  );
+  return Array.from(counts, ([pod, weight]) => ({ pod, weight }));
 }
 
 /** milli-GPU that a pod asks for, by the largest slot of each kind on offer: it may be given any. */

@@ -29,7 +29,7 @@ const SHARE_WEIGHT = 10;
 const FULLER_WEIGHT = 1e-6;
 /** Prices are renewed after one placement for so many nodes: the cost of each placement stays the same however large the fleet. */
 const NODES_PER_PLACEMENT = 6;
-const FEWEST_PLACEMENTS = 50;
+const MIN_PLACEMENTS = 50;
 
 export const fragmentation: Strategy = {
   name: 'fragmentation',
@@ -183,7 +183,7 @@ class FragmentationScorer implements Scorer {
     }
     for (let c = 0; c < this.#price.length; c += 1) this.#price[c] = (this.#price[c] ?? 0) / sum;
     this.#epoch += 1;
-    this.#renewAt = this.#placements + Math.max(FEWEST_PLACEMENTS, Math.ceil(nodes / NODES_PER_PLACEMENT));
+    this.#renewAt = this.#placements + Math.max(MIN_PLACEMENTS, Math.ceil(nodes / NODES_PER_PLACEMENT));
   }
 
   #suitsOf(product: string): Uint8Array {

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { hasFinished, podSchema } from '../../api/kubernetes.ts';
 import { seededRandom } from '../../core/random.ts';
-import { type KubeClient, KubeError } from '../../kube/kube-client.ts';
+import { type KubeClient, KubeError, MERGE_PATCH } from '../../kube/kube-client.ts';
 import { Reflector, type ReflectorStore } from '../../kube/reflector.ts';
 import { Reflectors } from '../../kube/reflectors.ts';
 import { requestOf } from '../../state/gpu-request.ts';
@@ -28,9 +28,8 @@ export interface GpuFleetOptions {
   readonly log: (message: string, details: object) => void;
 }
 
-const MERGE = 'application/merge-patch+json';
 /** Nodes that come up at once. */
-const AT_ONCE = 32;
+const CONCURRENCY = 32;
 const nodeSchema = z.object({
   metadata: z.object({ name: z.string(), labels: z.record(z.string(), z.string()).nullish() }),
 });
@@ -98,7 +97,7 @@ export class GpuFleet {
         await this.node(spec.name).start();
       }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, some));
+    await Promise.all(Array.from({ length: CONCURRENCY }, some));
     this.#reflectors.start();
     await this.#reflectors.synced();
   }
@@ -121,9 +120,9 @@ export class GpuFleet {
       const { status: before } = offerSchema.parse(await client.json('GET', path));
       const gpus = Object.keys(before?.allocatable ?? {}).filter((resource) => resource.startsWith('nvidia.com/'));
       const all = { ...Object.fromEntries(gpus.map((resource) => [resource, null])), ...amounts };
-      await client.json('PATCH', path, { body: { metadata }, contentType: MERGE });
+      await client.json('PATCH', path, { body: { metadata }, contentType: MERGE_PATCH });
       const patch = { ...status, capacity: all, allocatable: all };
-      await client.json('PATCH', `${path}/status`, { body: { status: patch }, contentType: MERGE });
+      await client.json('PATCH', `${path}/status`, { body: { status: patch }, contentType: MERGE_PATCH });
     }
   }
 
@@ -143,8 +142,8 @@ export class GpuFleet {
       },
       keyOf: (object) => identity(object).name,
     });
-    store.subscribe(({ key, before, after }) => {
-      if (after && after !== before) this.#nodes.get(key)?.labelled(after);
+    store.subscribe(({ key, after }) => {
+      if (after) this.#nodes.get(key)?.labelled(after);
     });
     return store;
   }
@@ -167,8 +166,7 @@ export class GpuFleet {
       },
       keyOf: (object) => identity(object).uid,
     });
-    store.subscribe(({ key: uid, before, after: pod }) => {
-      if (pod === before) return;
+    store.subscribe(({ key: uid, after: pod }) => {
       if (pod) {
         const node = this.#nodes.get(pod.node);
         if (!node) return;
@@ -209,8 +207,7 @@ export class GpuFleet {
         return `${namespace}/${name}`;
       },
     });
-    store.subscribe(({ key, before, after }) => {
-      if (after === before) return;
+    store.subscribe(({ key, after }) => {
       if (after) this.#volumes.set(key, after);
       else this.#volumes.delete(key);
     });
@@ -223,18 +220,18 @@ export class GpuFleet {
     const show = this.#volumes.ofNode();
     return {
       labels: async (labels) => {
-        await client.json('PATCH', path, { body: { metadata: { labels } }, contentType: MERGE });
+        await client.json('PATCH', path, { body: { metadata: { labels } }, contentType: MERGE_PATCH });
       },
       resources: async (allocatable, capacity) => {
         await client.json('PATCH', `${path}/status`, {
           body: { status: { allocatable, capacity } },
-          contentType: MERGE,
+          contentType: MERGE_PATCH,
         });
       },
       podStatus: async ({ uid, namespace, name: pod }, status) => {
         const target = `/api/v1/namespaces/${namespace}/pods/${pod}/status`;
         const body = { metadata: { uid }, status };
-        await client.json('PATCH', target, { body, contentType: MERGE }).catch(unlessGone);
+        await client.json('PATCH', target, { body, contentType: MERGE_PATCH }).catch(unlessGone);
       },
       volume: (configMap) => show(configMaps[configMap]),
       log: (message, details = {}) => log(message, { node: name, ...details }),

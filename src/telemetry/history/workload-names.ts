@@ -8,7 +8,7 @@ import { type Workload, workloadKey } from '../../api/workload.ts';
 /** A name of Kubernetes's making: `generateName`, and five of these. Source: `k8s.io/apimachinery/pkg/util/rand`. */
 const GENERATED = /^(.+)[bcdfghjklmnpqrstvwxz2456789]{5}$/;
 /** `generateName` is cut to this length. Source: `k8s.io/apiserver/pkg/storage/names`. */
-const LONGEST_BASE = 58;
+const MAX_BASE = 58;
 
 /**
  * A ReplicaSet of a Deployment: its name, and a 32-bit hash in decimal whose digits are spelt so. One in 40,000 has
@@ -23,7 +23,7 @@ const NUMBERED = /^(.+)-\d+$/;
 
 /** Under which what is known of a workload is kept: of long names pods bear the beginning alone. */
 export function historyKey({ namespace, kind, name }: Workload): string {
-  return workloadKey({ namespace, kind, name: name.slice(0, LONGEST_BASE) });
+  return workloadKey({ namespace, kind, name: name.slice(0, MAX_BASE) });
 }
 
 /** Keys (`historyKey`) of every workload whose pods may bear this name. */
@@ -39,7 +39,7 @@ export function possibleWorkloads(namespace: string, pod: string): Set<string> {
   // By hand anything may be generated from; controllers put a dash at the end.
   const stem = base.replace(/-$/, '');
   add('Pod', stem);
-  const isCut = base.length === LONGEST_BASE;
+  const isCut = base.length === MAX_BASE;
   if (stem === base && !isCut) return keys;
   for (const kind of ['ReplicaSet', 'Job', 'ReplicationController']) add(kind, stem);
   add('Job', NUMBERED.exec(stem)?.[1]);

@@ -16,20 +16,20 @@ export interface CertificateFiles {
   readonly everyMs?: number;
 }
 
-export interface FileKeeperOptions extends CertificateFiles {
+export interface FileCertificateManagerOptions extends CertificateFiles {
   readonly log: Logger;
   readonly metrics: CertificateMetrics;
 }
 
-export class FileKeeper implements CertificateManager {
+export class FileCertificateManager implements CertificateManager {
   readonly ready = Promise.resolve();
-  readonly #options: FileKeeperOptions;
+  readonly #options: FileCertificateManagerOptions;
   readonly #stopping = new AbortController();
   #current: Pair;
   #running: Promise<void> | undefined;
 
   /** @throws CertificateSettingsError */
-  constructor(options: FileKeeperOptions) {
+  constructor(options: FileCertificateManagerOptions) {
     this.#options = options;
     this.#current = readPair(options);
     this.#tell();

@@ -38,7 +38,7 @@ export interface ManagedCertificates {
   readonly policy?: Partial<Policy>;
 }
 
-export interface ManagedKeeperOptions extends ManagedCertificates {
+export interface ManagedCertificateManagerOptions extends ManagedCertificates {
   readonly client: Pick<KubeClient, 'json'>;
   /** The clock of those who check certificates: the API server's. */
   readonly time: (signal: AbortSignal) => Promise<Date>;
@@ -65,8 +65,8 @@ const DONE: Readonly<Record<Work['do'], string>> = {
   trim: 'authorities that sign nothing any more were taken out',
 };
 
-export class ManagedKeeper implements CertificateManager {
-  readonly #options: ManagedKeeperOptions;
+export class ManagedCertificateManager implements CertificateManager {
+  readonly #options: ManagedCertificateManagerOptions;
   readonly #policy: Policy;
   readonly #names: readonly string[];
   readonly #secret: CertificateSecret;
@@ -86,7 +86,7 @@ export class ManagedKeeper implements CertificateManager {
   #running: Promise<void> | undefined;
   #missing = false;
 
-  private constructor(options: ManagedKeeperOptions, provisional: Pair) {
+  private constructor(options: ManagedCertificateManagerOptions, provisional: Pair) {
     this.#options = options;
     this.#policy = { ...DEFAULT_POLICY, ...options.policy };
     this.#names = namesOf(options);
@@ -100,9 +100,12 @@ export class ManagedKeeper implements CertificateManager {
   }
 
   /** Until the Secret has been read, a certificate that nobody trusts lets the kubelet ask how we are. */
-  static async create(options: ManagedKeeperOptions, now: Date): Promise<ManagedKeeper> {
+  static async create(options: ManagedCertificateManagerOptions, now: Date): Promise<ManagedCertificateManager> {
     const validity = { now, validMs: DAY_MS };
-    return new ManagedKeeper(options, await issueLeaf(await createAuthority(validity), namesOf(options), validity));
+    return new ManagedCertificateManager(
+      options,
+      await issueLeaf(await createAuthority(validity), namesOf(options), validity),
+    );
   }
 
   get current(): Pair {

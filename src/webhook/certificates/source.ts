@@ -4,15 +4,15 @@ import type { Registry } from 'prom-client';
 import type { KubeClient } from '../../kube/kube-client.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { CertificateManager } from './certificate-manager.ts';
-import { type CertificateFiles, FileKeeper } from './files.ts';
-import { type ManagedCertificates, ManagedKeeper } from './managed.ts';
+import { type CertificateFiles, FileCertificateManager } from './files.ts';
+import { ManagedCertificateManager, type ManagedCertificates } from './managed.ts';
 import { certificateMetrics, registrationMetrics } from './metrics.ts';
 
 export type CertificateSource =
   | ({ readonly from: 'files' } & CertificateFiles)
   | ({ readonly from: 'secret' } & ManagedCertificates);
 
-export interface KeeperDependencies {
+export interface CertificateManagerDependencies {
   readonly client: KubeClient;
   readonly registry: Registry;
   readonly log: Logger;
@@ -21,17 +21,17 @@ export interface KeeperDependencies {
 }
 
 /** @throws CertificateSettingsError */
-export async function createKeeper(
+export async function createCertificateManager(
   source: CertificateSource,
-  dependencies: KeeperDependencies,
+  dependencies: CertificateManagerDependencies,
 ): Promise<CertificateManager> {
   const { client, registry, now } = dependencies;
   const metrics = certificateMetrics(registry);
-  if (source.from === 'files') return new FileKeeper({ ...source, ...dependencies, metrics });
+  if (source.from === 'files') return new FileCertificateManager({ ...source, ...dependencies, metrics });
   const { registered } = registrationMetrics(registry);
   const time = (signal: AbortSignal) => serverTime(client, signal);
   const monotonic = () => performance.now();
-  return ManagedKeeper.create({ ...source, ...dependencies, metrics, registered, time, monotonic }, now());
+  return ManagedCertificateManager.create({ ...source, ...dependencies, metrics, registered, time, monotonic }, now());
 }
 
 /** The API server's clock: replicas whose own clocks differ must not renew what the other one has just made. */

@@ -1,10 +1,11 @@
 /** The parts of Kubernetes objects that we read: what passes the edge, and what does not. */
 
 import tap from 'tap';
-import { formatIssues, nodeSchema, podSchema } from '#src/api/kubernetes.ts';
+import { formatIssues, podSchema } from '#src/api/kubernetes.ts';
+import { storedNodeSchema } from '#src/api/stored-objects.ts';
 
 const POD = { metadata: { name: 'a' }, spec: { containers: [{ name: 'main' }] } };
-const faultsOf = (schema: typeof podSchema | typeof nodeSchema, value: unknown): string | undefined => {
+const faultsOf = (schema: typeof podSchema | typeof storedNodeSchema, value: unknown): string | undefined => {
   const { error } = schema.safeParse(value);
   return error && formatIssues(error);
 };
@@ -32,7 +33,11 @@ tap.test('what we do not read is dropped at the edge', async (t) => {
   };
   t.strictSame(podSchema.parse(full), { ...POD, status: { phase: 'Running' } });
   const node = { metadata: { name: 'n' }, spec: { podCIDR: '' }, status: { allocatable: { cpu: '1' }, images: [{}] } };
-  t.strictSame(nodeSchema.parse(node), { metadata: { name: 'n' }, spec: {}, status: { allocatable: { cpu: '1' } } });
+  t.strictSame(storedNodeSchema.parse(node), {
+    metadata: { name: 'n' },
+    spec: {},
+    status: { allocatable: { cpu: '1' } },
+  });
 });
 
 tap.test('hand-written JSON may hold a quantity as a number', async (t) => {
@@ -65,8 +70,8 @@ tap.test('a pod that cannot be read says where', async (t) => {
 });
 
 tap.test('a node must have a name', async (t) => {
-  t.match(faultsOf(nodeSchema, { metadata: {} }), /^metadata.name: /);
-  t.equal(faultsOf(nodeSchema, { metadata: { name: 'n' } }), undefined);
+  t.match(faultsOf(storedNodeSchema, { metadata: {} }), /^metadata.name: /);
+  t.equal(faultsOf(storedNodeSchema, { metadata: { name: 'n' } }), undefined);
 });
 
 tap.test('of many faults the first three are told', async (t) => {

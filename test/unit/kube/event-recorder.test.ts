@@ -5,8 +5,13 @@ import { EventRecorder } from '#src/kube/event-recorder.ts';
 import { KubeError } from '#src/kube/kube-client.ts';
 import { ManualClock } from '../../objects/clock.ts';
 
-const POD = { apiVersion: 'v1', kind: 'Pod', namespace: 'team', name: 'train', uid: 'uid-of-train' };
-const CONFIG = { apiVersion: 'gpuautoscaler.io/v1alpha1', kind: 'GPUNodeConfig', name: 'node-a', uid: 'uid-of-a' };
+const POD = { apiVersion: 'v1', kind: 'Pod' as const, namespace: 'team', name: 'train', uid: 'uid-of-train' };
+const CONFIG = {
+  apiVersion: 'gpuautoscaler.io/v1alpha1',
+  kind: 'GPUNodeConfig' as const,
+  name: 'node-a',
+  uid: 'uid-of-a',
+};
 const POD_EVENTS = '/api/v1/namespaces/team/events';
 
 interface EventBody {

@@ -39,7 +39,7 @@ function setUp() {
   });
   const line = ({ key, before, after }: Change<Kept>) =>
     `${key} ${before?.size ?? '-'}→${after?.size ?? '-'}${before && before === after ? ' confirmed' : ''}`;
-  store.subscribe((change) => told.push(line(change)));
+  store.subscribe((change) => told.push(line(change)), { unchanged: true });
   store.onReplaced(() => told.push('replaced'));
   const update = (thing: Thing) => store.update(object(thing));
   const accept = (thing: Thing) => store.accept(object(thing));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import tap, { type Test } from 'tap';
-import { FileKeeper } from '#src/webhook/certificates/files.ts';
+import { FileCertificateManager } from '#src/webhook/certificates/files.ts';
 import type { Pair } from '#src/webhook/certificates/issue.ts';
 import { certificateMetrics } from '#src/webhook/certificates/metrics.ts';
 import { createCertificate } from '../../../cluster/certificates.ts';
@@ -15,7 +15,7 @@ function setUp(t: Test, folder: string) {
   const registry = new Registry();
   const logged: string[] = [];
   const taken: Pair[] = [];
-  const keeper = new FileKeeper({
+  const keeper = new FileCertificateManager({
     certFile: join(folder, 'tls.crt'),
     keyFile: join(folder, 'tls.key'),
     everyMs: 20,

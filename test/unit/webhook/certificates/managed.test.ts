@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import tap from 'tap';
 import { readBundle } from '#src/webhook/certificates/contents.ts';
-import { ManagedKeeper } from '#src/webhook/certificates/managed.ts';
+import { ManagedCertificateManager } from '#src/webhook/certificates/managed.ts';
 import { certificateMetrics, registrationMetrics } from '#src/webhook/certificates/metrics.ts';
 import { HOOK_NAME } from '#src/webhook/configuration.ts';
 import { FakeCertificateApi } from '../../../fakes/certificate-api.ts';
@@ -25,7 +25,7 @@ const CHARTS = {
 };
 
 interface Replica {
-  readonly keeper: ManagedKeeper;
+  readonly keeper: ManagedCertificateManager;
   /** Looks until there is nothing more to be done at once. */
   look(): Promise<void>;
   metrics(): Promise<string>;
@@ -40,7 +40,7 @@ function setUp({ registered = true } = {}) {
   const now = () => new Date(START.getTime() + clock.ms);
   const replica = async (time: (signal: AbortSignal) => Promise<Date> = async () => now()): Promise<Replica> => {
     const registry = new Registry();
-    const keeper = await ManagedKeeper.create(
+    const keeper = await ManagedCertificateManager.create(
       {
         client: api,
         namespace: 'gpu-autoscaler-system',
