@@ -74,7 +74,7 @@ export class Runtime {
       tell: reloadReporter(this.registry, log, file),
     });
     const { oversubscribe } = this.configuration.sharing.timeSlicing;
-    this.client = new KubeClient(kubeConfig, () => clock.monotonic());
+    this.client = new KubeClient(kubeConfig, clock);
     this.state = new ClusterState(this.warn, { oversubscribe, podsWithoutGpus });
     this.reflectors = this.#reflect(kinds);
   }
@@ -104,7 +104,7 @@ export class Runtime {
     if (!this.#history) {
       const { log, registry, clock } = this;
       const metrics = historyMetrics(registry);
-      this.#history = new HistoryProvider({ log, metrics, fetch, now: () => clock.monotonic() });
+      this.#history = new HistoryProvider({ log, metrics, fetch, clock });
       this.#history.take(this.configuration);
     }
     return this.#history;
@@ -145,8 +145,7 @@ export class Runtime {
 
   #reflect(kinds: ReadonlySet<Kind>): Reflectors<Kind> {
     const { client, state, random, warn: log, clock } = this;
-    const now = () => clock.monotonic();
-    const common = { client, random, log, now };
+    const common = { client, random, log, clock };
     const make: Readonly<Record<Kind, () => Reflector>> = {
       nodes: () => new Reflector({ ...common, path: '/api/v1/nodes', store: state.nodes }),
       pods: () => new Reflector({ ...common, path: '/api/v1/pods', store: state.pods }),

@@ -12,6 +12,7 @@ import { formatIssues, podSchema } from '../api/kubernetes.ts';
 import { fit } from '../core/fit.ts';
 import type { GpuRequest } from '../core/request.ts';
 import { type Backoff, delayOf } from '../kube/backoff.ts';
+import { type Clock, systemClock } from '../kube/clock.ts';
 import { type KubeClient, KubeError } from '../kube/kube-client.ts';
 import { holding, LAST_WORD_MS, type Lease } from '../kube/lease.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
@@ -36,8 +37,7 @@ export interface BinderOptions {
   readonly signal: AbortSignal;
   /** Resolves after so many ms, or rejects when the signal aborts. */
   readonly sleep?: (ms: number) => Promise<void>;
-  /** ms of a clock that never goes back. */
-  readonly now?: () => number;
+  readonly clock?: Pick<Clock, 'monotonic'>;
 }
 
 type Again = () => object | undefined;
@@ -57,16 +57,16 @@ export class Binder {
   readonly #unseen = new Map<string, { readonly args: BindingArgs; readonly since: number }>();
   #looking = false;
 
-  readonly #now: () => number;
+  readonly #clock: Pick<Clock, 'monotonic'>;
 
   constructor(options: BinderOptions) {
     this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
+    this.#clock = options.clock ?? systemClock;
   }
 
   /** ms for which the oldest Binding that the API server answered has not been seen in the watch; 0 if all have. */
   lag(): number {
-    for (const [uid, { since }] of this.#unseen) if (this.#isUnseen(uid)) return this.#now() - since;
+    for (const [uid, { since }] of this.#unseen) if (this.#isUnseen(uid)) return this.#clock.monotonic() - since;
     return 0;
   }
 
@@ -190,7 +190,7 @@ export class Binder {
   /** A pod may come and go between two lists, unseen by the watch: then only asking ends its reservation. */
   #seeThrough(args: BindingArgs): void {
     if (!this.#isUnseen(args.PodUID)) return;
-    this.#unseen.set(args.PodUID, { args, since: this.#now() });
+    this.#unseen.set(args.PodUID, { args, since: this.#clock.monotonic() });
     if (!this.#looking) void this.#lookForUnseen();
   }
 

@@ -8,6 +8,7 @@
  */
 
 import { z } from 'zod';
+import { type Clock, systemClock } from './clock.ts';
 import { type KubeClient, KubeError } from './kube-client.ts';
 
 export interface LeaseOptions {
@@ -21,10 +22,7 @@ export interface LeaseOptions {
   /** Somebody else held it since we last knew: learns all that they did. */
   readonly takeOver: () => Promise<void>;
   readonly log: (message: string, details: Record<string, unknown>) => void;
-  /** ms of a clock that never goes back. */
-  readonly now?: () => number;
-  /** What stands in the Lease, for people. */
-  readonly date?: () => Date;
+  readonly clock?: Pick<Clock, 'now' | 'monotonic'>;
 }
 
 /** It cannot be had now; the message says why, and what will end that. */
@@ -69,7 +67,7 @@ const ABSENT = '';
 export class Lease {
   readonly #options: LeaseOptions;
   readonly #path: string;
-  readonly #now: () => number;
+  readonly #clock: Pick<Clock, 'now' | 'monotonic'>;
   /** The version that we wrote, or saw in nobody's hands. */
   #known: string | undefined;
   /** Whether others may have done something that we do not know of. */
@@ -84,12 +82,12 @@ export class Lease {
 
   constructor(options: LeaseOptions) {
     this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
+    this.#clock = options.clock ?? systemClock;
     this.#path = `/apis/coordination.k8s.io/v1/namespaces/${options.namespace}/leases`;
   }
 
   get isHeld(): boolean {
-    return !this.#behind && this.#now() < this.#until;
+    return !this.#behind && this.#clock.monotonic() < this.#until;
   }
 
   /** Moves whenever somebody else held it in between. */
@@ -126,7 +124,7 @@ export class Lease {
    */
   hold(): Promise<void> | undefined {
     if (!this.isHeld) return this.#once(() => this.#acquire());
-    if (this.#now() - this.#renewedAt > RENEW_MS) {
+    if (this.#clock.monotonic() - this.#renewedAt > RENEW_MS) {
       this.#once(() => this.#renew()).catch((error: Error) => {
         this.#options.log('the Lease cannot be renewed', { error: error.message });
       });
@@ -186,7 +184,7 @@ export class Lease {
     log('the Lease was in other hands: learning what they did', {});
     await takeOver();
     // That may have taken long: a second write shows that nobody came in between.
-    if (this.#now() - this.#renewedAt > RENEW_MS) await this.#write(identity);
+    if (this.#clock.monotonic() - this.#renewedAt > RENEW_MS) await this.#write(identity);
     this.#behind = false;
     this.#term += 1;
   }
@@ -204,9 +202,9 @@ export class Lease {
 
   /** @param version that it must still have */
   async #write(holder: string, version = this.#known): Promise<void> {
-    const { client, name, namespace, date = () => new Date() } = this.#options;
-    const at = this.#now();
-    const time = date().toISOString().replace('Z', '000Z');
+    const { client, name, namespace } = this.#options;
+    const at = this.#clock.monotonic();
+    const time = this.#clock.now().toISOString().replace('Z', '000Z');
     const body = {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
@@ -246,7 +244,7 @@ export class Lease {
       this.#seen = undefined;
       return true;
     }
-    const at = this.#now();
+    const at = this.#clock.monotonic();
     const version = versionOf(lease);
     const before = this.#seen;
     const since = before?.version === version && at - before.at <= MAX_GAP_MS ? before.since : at;

@@ -7,6 +7,7 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { z } from 'zod';
 import { type Backoff, delayOf } from './backoff.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { type KubeClient, KubeError, parseStatus } from './kube-client.ts';
 import { listPages } from './list.ts';
 
@@ -38,8 +39,7 @@ export interface ReflectorOptions {
   readonly log: (message: string, details: Record<string, unknown>) => void;
   /** In [0, 1): spreads reconnections. */
   readonly random: () => number;
-  /** ms of a clock that never goes back. */
-  readonly now?: () => number;
+  readonly clock?: Pick<Clock, 'monotonic'>;
   /** Objects in one page of a list. */
   readonly pageSize?: number;
   /** The kind may not be installed: then there are none of it, until it is. Default false: it is waited for. */
@@ -63,7 +63,7 @@ export class Reflector {
   readonly #options: ReflectorOptions;
   readonly #stopping = new AbortController();
   readonly #firstList = Promise.withResolvers<void>();
-  readonly #now: () => number;
+  readonly #clock: Pick<Clock, 'monotonic'>;
   #running: Promise<void> | undefined;
   #watching: AbortController | undefined;
   /** Asked to list once more, and not done yet. */
@@ -78,8 +78,8 @@ export class Reflector {
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
-    this.#heardAt = this.#now();
+    this.#clock = options.clock ?? systemClock;
+    this.#heardAt = this.#clock.monotonic();
   }
 
   start(): void {
@@ -93,7 +93,7 @@ export class Reflector {
 
   /** ms since the API server has said anything; a bookmark comes once a minute, whatever happens. */
   get silence(): number {
-    return this.#now() - this.#heardAt;
+    return this.#clock.monotonic() - this.#heardAt;
   }
 
   /** Faults met so far: lists and watches that broke off. */
@@ -125,7 +125,7 @@ export class Reflector {
         if (this.#again) version = undefined;
         version ??= await this.#list();
         if (this.#again) continue;
-        watching = this.#now();
+        watching = this.#clock.monotonic();
         for await (const seen of this.#watch(version)) {
           version = seen;
           failures = 0;
@@ -135,7 +135,7 @@ export class Reflector {
       }
       if (signal.aborted) return;
       if (watching !== undefined && this.#again) continue;
-      if (watching !== undefined && this.#now() - watching > BACKOFF.maxMs) failures = 0;
+      if (watching !== undefined && this.#clock.monotonic() - watching > BACKOFF.maxMs) failures = 0;
       // A watch ends in its own time, or after it has told something; to end at once time and again is a fault.
       if (failures > 0) fault ??= new Error('the watch ended without an event');
       if (mustListAgain(fault) || this.#isAbsence(fault) || failures >= RESUMES) version = undefined;
@@ -158,7 +158,7 @@ export class Reflector {
       for await (const { items, resourceVersion } of pages) {
         const isFresh = this.#isFresh(resourceVersion);
         if (!isFresh && version === '') store.forgetVersions();
-        this.#heardAt = this.#now();
+        this.#heardAt = this.#clock.monotonic();
         // Others have their turn after the page has been parsed, and after each slice of it.
         for (let from = 0; from < items.length; from += SLICE) {
           await turn();
@@ -189,7 +189,7 @@ export class Reflector {
 
   #nothing(): void {
     const { log, path, store } = this.#options;
-    this.#heardAt = this.#now();
+    this.#heardAt = this.#clock.monotonic();
     if (!this.#absent) log('the API server does not know this kind (yet): there are none', { path });
     this.#absent = true;
     store.replace().finish('');
@@ -222,7 +222,7 @@ export class Reflector {
     // A line may come in many pieces: join them once, when it is whole.
     let pieces: Buffer[] = [];
     for await (const chunk of response as AsyncIterable<Buffer>) {
-      this.#heardAt = this.#now();
+      this.#heardAt = this.#clock.monotonic();
       let start = 0;
       for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
         pieces.push(chunk.subarray(start, end));

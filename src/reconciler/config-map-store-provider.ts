@@ -1,5 +1,6 @@
 /** The names in the ConfigMaps that the configuration asks for, which may be others tomorrow; and which of them are in use. */
 
+import type { Clock } from '../kube/clock.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import type { Lease } from '../kube/lease.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
@@ -17,8 +18,7 @@ export interface ConfigMapStoreProviderOptions {
   readonly settings: () => ReconcilerSettings;
   readonly log: Logger;
   readonly metrics: Pick<ReconcilerMetrics, 'foreignEdits'>;
-  /** ms of a clock that never goes back. */
-  readonly now: () => number;
+  readonly clock: Pick<Clock, 'monotonic'>;
 }
 
 /** Names that nobody needs any more are looked for so often. */
@@ -70,7 +70,7 @@ export class ConfigMapStoreProvider {
   }
 
   get #store(): ConfigMapStore {
-    const { client, now, lease, settings, log, metrics } = this.#options;
+    const { client, clock, lease, settings, log, metrics } = this.#options;
     const { namespace, configMaps } = settings();
     const from = JSON.stringify([namespace, configMaps]);
     if (this.#made?.from !== from) {
@@ -80,7 +80,7 @@ export class ConfigMapStoreProvider {
         log.warn({ configMap, name }, 'somebody else has changed a text of ours');
       };
       const maySend = () => lease.isHeld;
-      this.#made = { from, store: new ConfigMapStore({ client, namespace, configMaps, now, maySend, edited }) };
+      this.#made = { from, store: new ConfigMapStore({ client, namespace, configMaps, clock, maySend, edited }) };
     }
     return this.#made.store;
   }

@@ -6,6 +6,7 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { isOurs } from '../api/config-name.ts';
+import type { Clock } from '../kube/clock.ts';
 import { type KubeClient, KubeError, MERGE_PATCH } from '../kube/kube-client.ts';
 import type { NamedConfig } from './named-config.ts';
 
@@ -16,8 +17,7 @@ export interface ConfigMapStoreOptions {
   readonly namespace: string;
   /** Names of the ConfigMaps. */
   readonly configMaps: Readonly<Record<Component, string>>;
-  /** ms of a clock that never goes back. */
-  readonly now: () => number;
+  readonly clock: Pick<Clock, 'monotonic'>;
   /** Asked right before anything is sent. */
   readonly maySend?: () => boolean;
   /** Somebody has changed a text of ours. */
@@ -63,7 +63,7 @@ export class ConfigMapStore {
   /** ms for which the name has been seen there; undefined if it is not. */
   age(component: Component, name: string): number | undefined {
     const since = this.#since[component].get(name);
-    return since === undefined ? undefined : this.#options.now() - since;
+    return since === undefined ? undefined : this.#options.clock.monotonic() - since;
   }
 
   /**
@@ -164,7 +164,7 @@ export class ConfigMapStore {
       const known = this.#known.get(name);
       if (known !== undefined && known !== text) {
         if (since.delete(name)) this.#options.edited(component, name);
-      } else if (!since.has(name)) since.set(name, this.#options.now());
+      } else if (!since.has(name)) since.set(name, this.#options.clock.monotonic());
     }
   }
 

@@ -7,6 +7,7 @@ import { admissionConfigurationOf } from '../../api/admission-settings.ts';
 import { type Configuration, configurationSchema } from '../../api/configuration.ts';
 import { parseConfiguration } from '../../api/configuration-file.ts';
 import { CONFIG_MAP, SYSTEM_NAMESPACE } from '../../api/keys.ts';
+import { systemClock } from '../../kube/clock.ts';
 import { KubeClient } from '../../kube/kube-client.ts';
 import { AdmissionState } from '../../state/admission-state.ts';
 import { ClusterState } from '../../state/cluster-state.ts';
@@ -136,7 +137,7 @@ async function historyOf(configuration: Configuration) {
     log: createLogger('decide', 'silent'),
     metrics: historyMetrics(createRegistry()),
     fetch,
-    now: () => performance.now(),
+    clock: systemClock,
   });
   current.take(configuration);
   const history = current.current;

@@ -6,6 +6,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Gauge } from 'prom-client';
+import type { Clock } from '../../kube/clock.ts';
 import type { KubeClient } from '../../kube/kube-client.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { type Owned, type Registered, Registration } from '../registration.ts';
@@ -42,8 +43,7 @@ export interface ManagedCertificateManagerOptions extends ManagedCertificates {
   readonly client: Pick<KubeClient, 'json'>;
   /** The clock of those who check certificates: the API server's. */
   readonly time: (signal: AbortSignal) => Promise<Date>;
-  /** ms of a clock that never goes back. */
-  readonly monotonic: () => number;
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   /** In [0, 1): keeps replicas from looking at the same moment. */
   readonly random: () => number;
   readonly log: Logger;
@@ -100,8 +100,8 @@ export class ManagedCertificateManager implements CertificateManager {
   }
 
   /** Until the Secret has been read, a certificate that nobody trusts lets the kubelet ask how we are. */
-  static async create(options: ManagedCertificateManagerOptions, now: Date): Promise<ManagedCertificateManager> {
-    const validity = { now, validMs: DAY_MS };
+  static async create(options: ManagedCertificateManagerOptions): Promise<ManagedCertificateManager> {
+    const validity = { now: options.clock.now(), validMs: DAY_MS };
     return new ManagedCertificateManager(
       options,
       await issueLeaf(await createAuthority(validity), namesOf(options), validity),
@@ -165,7 +165,7 @@ export class ManagedCertificateManager implements CertificateManager {
     // on top of this version never older than the one it replaces.
     const registered = await this.#registration.read();
     const stored = await this.#secret.read();
-    const at = this.#options.monotonic();
+    const at = this.#options.clock.monotonic();
     const trusted = readBundle(registered?.caBundle, now);
     const contents = stored && readContents(stored.data, { names: this.#names, now });
     this.#trusted.look(fingerprints(trusted), at);

@@ -7,6 +7,7 @@ import { KubeError } from '#src/kube/kube-client.ts';
 import { ConfigMapStore, ConfigMapStoreError } from '#src/reconciler/config-map-store.ts';
 import { migConfig, type NamedConfig, pluginConfig } from '#src/reconciler/named-config.ts';
 import { parseMigConfigs } from '#src/sandbox/gpu-node/mig-parted-config.ts';
+import { ManualClock } from '../../objects/clock.ts';
 import { FakeApi } from './fake-api.ts';
 import { MIXED, MPS, PRODUCT, SEVEN, SLICED } from './make.ts';
 
@@ -26,14 +27,14 @@ function setUp(more: { plugin?: Record<string, string>; mig?: string; maySend?: 
   if (more.plugin) api.put(PLUGIN, { metadata: { name: 'plugin' }, data: more.plugin });
   if (more.mig !== undefined)
     api.put(MIG, { metadata: { name: 'mig' }, data: { 'config.yaml': more.mig, other: 'theirs' } });
-  const clock = { ms: 1_000_000 };
+  const clock = new ManualClock();
   const edits: string[] = [];
   const make = () =>
     new ConfigMapStore({
       client: api,
       namespace: 'gpu-operator',
       configMaps: { plugin: 'plugin', mig: 'mig' },
-      now: () => clock.ms,
+      clock,
       ...(more.maySend && { maySend: more.maySend }),
       edited: (component, name) => edits.push(`${component} ${name}`),
     });

@@ -9,6 +9,7 @@ import { HistoryProvider } from '#src/telemetry/history/history-provider.ts';
 import { historyMetrics } from '#src/telemetry/history/metrics.ts';
 import { createRegistry } from '#src/telemetry/registry.ts';
 import { waitFor } from '../../../cluster/wait.ts';
+import { ManualClock } from '../../../objects/clock.ts';
 import { prometheusOf, type Told } from './make.ts';
 
 const WEB = { namespace: 'team', kind: 'Deployment', name: 'web' };
@@ -18,12 +19,12 @@ function setUp() {
   const lines: string[] = [];
   const log = pino({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line).msg) });
   const registry = createRegistry();
-  const clock = { ms: 0 };
+  const clock = new ManualClock({ ms: 0 });
   const figure = async (name: string, labels = {}) => {
     const { values } = (await registry.getSingleMetric(name)?.get()) ?? { values: [] };
     return values.find((each) => JSON.stringify(each.labels) === JSON.stringify(labels))?.value ?? 0;
   };
-  return { lines, clock, figure, common: { log, metrics: historyMetrics(registry), now: () => clock.ms } };
+  return { lines, clock, figure, common: { log, metrics: historyMetrics(registry), clock } };
 }
 
 /** Answers what it is told to, each refresh anew. */
