@@ -141,20 +141,16 @@ const IN_TRANSITION: ReadonlySet<string> = new Set(['pending', 'rebooting']);
 function factsOf(
   name: string,
   { labels, transition, createdAt }: Sources,
-  { product, gpus, gpuMiB, replicas, sharing, migMiB }: GpuReading,
+  reading: GpuReading,
   allocatable: ReadonlyMap<string, number>,
   { oversubscribe }: NodeReadingOptions,
 ): NodeFacts {
+  const { migCounts: _, changeable: __, ...gpus } = reading;
   return {
+    ...gpus,
     name,
     createdAt: Date.parse(createdAt) || 0,
-    product,
-    gpus,
-    gpuMiB,
-    replicas,
-    sharing,
     allocatable,
-    migMiB,
     oversubscribe,
     // By our annotation, which comes before anything is changed, or by mig-manager's word.
     inTransition: transition !== undefined || IN_TRANSITION.has(labels[GFD.migConfigState] ?? ''),
@@ -164,7 +160,7 @@ function factsOf(
 function observedOf(
   name: string,
   { labels, cordoned, transition, partition }: Sources,
-  { product, gpus, gpuMiB, replicas, sharing, migCounts }: GpuReading,
+  { product, gpus, gpuMiB, replicas, sharing, migCounts, changeable }: GpuReading,
   counts: ReadonlyMap<string, number>,
 ): ObservedNode {
   const memoryMiB = gpuMiB ?? gpuModelOf(product)?.memoryMiB ?? 0;
@@ -172,7 +168,7 @@ function observedOf(
   for (const key in labels) if (labels[key] === PAUSED.value && key.startsWith(PAUSED.prefix)) paused.push(key);
   return {
     name,
-    gpus: product && gpus !== undefined ? { product, gpus, memoryMiB } : undefined,
+    gpus: changeable && product && gpus !== undefined ? { product, gpus, memoryMiB } : undefined,
     plugin: labels[TRIGGERS.plugin],
     mig: labels[TRIGGERS.mig],
     migState: labels[GFD.migConfigState],

@@ -90,14 +90,15 @@ export function findSlot(
   const memory = memoryOf(facts, terms, mode);
   const share = pod.fractionMilli ?? (mode === 'mig' ? 0 : terms.usedMilli);
   const leastMilli = Math.max(share, terms.leastMilli[mode]);
-  const holding = facts.offersOn(selectorOf(facts, terms, mode)).filter(
-    (offer) =>
-      offer.mode === mode &&
-      (!guards.counted.has(WHOLE_GPU) || guards.counted.has(offer.resource)) &&
-      // A node that does not tell its memory is given the benefit of the doubt by `fit` as well.
-      (offer.slotMiB ?? Number.POSITIVE_INFINITY) >= (memory?.mib ?? 0) &&
-      offer.slotMilli >= leastMilli,
-  );
+  const holding = facts
+    .offersOn(selectorOf(facts, terms, mode))
+    .filter(
+      (offer) =>
+        offer.mode === mode &&
+        (!guards.counted.has(WHOLE_GPU) || guards.counted.has(offer.resource)) &&
+        (memory === undefined || (offer.slotMiB ?? 0) >= memory.mib) &&
+        offer.slotMilli >= leastMilli,
+    );
   if (mode === 'mig') return findInstance(facts, terms, holding, profile, memory !== undefined);
   return mode === 'timeslicing' && terms.fairness === 'priority' && pod.priority > 0 ? holding.at(-1) : holding[0];
 }

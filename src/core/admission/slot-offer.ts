@@ -27,11 +27,13 @@ export interface OnDemand {
   readonly timeslicing?: number;
 }
 
-/** What a node offers now. */
+/** What a node offers now; a slot whose size is not known is promised to no pod. */
 export function offeredBy({ pools }: NodeInventory): SlotOffer[] {
-  return pools.map(({ resource, mode, slotMiB, slotMilli }) => {
-    return { mode, resource, profile: migProfileOf(resource), slotMiB, slotMilli, nodes: 1, possible: 0 };
-  });
+  return pools
+    .filter(({ slotMilli }) => slotMilli > 0)
+    .map(({ resource, mode, slotMiB, slotMilli }) => {
+      return { mode, resource, profile: migProfileOf(resource), slotMiB, slotMilli, nodes: 1, possible: 0 };
+    });
 }
 
 /**
@@ -53,9 +55,9 @@ export function possibleOn(node: NodeInventory, onDemand: OnDemand): SlotOffer[]
 }
 
 /** The profile with media engines exists once on a GPU: nobody is given it unasked. */
-function possibleInstances({ product, gpuMiB }: NodeInventory): SlotOffer[] {
+function possibleInstances({ product, gpuMiB, noMig }: NodeInventory): SlotOffer[] {
   const migClass = migClassOf(product);
-  if (!migClass || gpuMiB === undefined) return [];
+  if (!migClass || gpuMiB === undefined || noMig) return [];
   return migProfiles(migClass, Math.ceil(gpuMiB / 1024)).flatMap((name) => {
     const profile = parseMigProfile(name);
     if (!profile || name.endsWith('+me')) return [];

@@ -259,8 +259,8 @@ decides([
     'sharing-mode: exclusive',
   ],
   [
-    'mps where the memory of slots is not known',
-    { explicitMode: 'mps', memoryMiB: 60 * GIB },
+    'mps where the memory of slots is not known, and none is declared',
+    { explicitMode: 'mps' },
     { offers: [slot('mps', undefined, 250)] },
     'mps gpu.shared',
     'sharing-mode: mps was asked for: a slot of 1/4 GPU, offered by 1 node',

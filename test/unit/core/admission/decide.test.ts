@@ -155,9 +155,11 @@ tap.test('a slot of just the declared memory holds the pod', async (t) => {
   t.equal(short(decide(admission({ memoryMiB: 4_865 }))), 'mig mig-3g.20gb');
 });
 
-tap.test('a slot of unknown memory has the benefit of the doubt', async (t) => {
-  const facts = admission({ workloadType: 'inference', memoryMiB: 30 * GIB }, [slot('mps', undefined, 250)]);
-  t.equal(short(decide(facts)), 'mps gpu.shared');
+tap.test('a slot of unknown memory holds a pod that declares none, and no other', async (t) => {
+  const decided = (pod: Partial<PodFacts>) =>
+    short(decide(admission({ workloadType: 'inference', ...pod }, [slot('mps', undefined, 250)])));
+  t.equal(decided({}), 'mps gpu.shared');
+  t.not(decided({ memoryMiB: 1 }), 'mps gpu.shared');
 });
 
 /** Explicit wishes that cannot be kept: the pod gets a whole GPU and its author a warning. */
