@@ -5,11 +5,12 @@
  * matter, or adds a reason to the trail and lets the next one speak.
  */
 
+import { WHOLE_GPU } from '../resources.ts';
 import type { SharedMode } from '../sharing-mode.ts';
 import { SHARING_MODES } from '../sharing-mode.ts';
 import { formatMiB } from '../units.ts';
-import { type DecisionContext, EXCLUSIVE, type Rule, type Verdict } from './decision-context.ts';
-import type { AdmissionFacts, Decision, Shared } from './decision-input.ts';
+import { type DecisionContext, EXCLUSIVE, EXCLUSIVE_BY_WORD, type Rule, type Verdict } from './decision-context.ts';
+import type { AdmissionFacts, Decision, Scheduled, Shared } from './decision-input.ts';
 import { constraintsOf, describeSlot, findSlot, memoryOf, selectorOf } from './find-slot.ts';
 import { GATES } from './gates.ts';
 import { mpsLimits } from './mps-limits.ts';
@@ -64,12 +65,35 @@ function none({ facts, reasons }: DecisionContext): Verdict {
   return EXCLUSIVE;
 }
 
-function conclude(verdict: Verdict, { facts, reasons, warnings }: DecisionContext): Decision {
+function conclude(verdict: Verdict, context: DecisionContext): Decision {
+  const { facts, reasons, warnings } = context;
   if (verdict.action === 'share' && !facts.settings.rewriteRequests) {
     reasons.push('rewriteRequests is off: it keeps a whole GPU');
-    return { ...EXCLUSIVE, reasons, warnings };
+    return { ...asItCame(EXCLUSIVE, context), reasons, warnings };
   }
+  if (verdict.action === 'schedule' && verdict.decided) return { ...asItCame(verdict, context), reasons, warnings };
   return { ...verdict, reasons, warnings };
+}
+
+/** Where the name of a GPU stands for slots, a pod that keeps it must not wait for more than it would have got without us. */
+function asItCame(verdict: Scheduled, { facts, reasons, warnings }: DecisionContext): Scheduled {
+  const plain = facts
+    .offersOn(verdict.nodeSelector)
+    .filter(({ resource, nodes }) => resource === WHOLE_GPU && nodes > 0);
+  const slots = plain.filter(({ mode }) => mode !== 'exclusive');
+  if (slots.length === 0) return verdict;
+  const hasWhole = slots.length < plain.length;
+  if (verdict.wholeGpu === 'preferred') {
+    const nodes = slots.reduce((sum, offer) => sum + offer.nodes, 0);
+    const where = hasWhole ? 'goes there only where no whole GPU is free' : 'stays as it came';
+    reasons.push(`${WHOLE_GPU} is a slot of a GPU on ${nodes} ${nodes === 1 ? 'node' : 'nodes'}: it ${where}`);
+    return verdict;
+  }
+  if (hasWhole) return verdict;
+  const why = `no node that it may go to offers a whole GPU, ${WHOLE_GPU} is a slot of one: it stays as it came`;
+  reasons.push(why);
+  warnings.push(why);
+  return { ...verdict, wholeGpu: 'unavailable' };
 }
 
 /**
@@ -86,7 +110,7 @@ function explicitChoice(case_: DecisionContext): Verdict | undefined {
   if (explicitProfile && !profile) warnings.push(`mig-profile is ignored: sharing-mode is ${mode}`);
   if (mode === 'exclusive') {
     reasons.push('sharing-mode: exclusive');
-    return EXCLUSIVE;
+    return EXCLUSIVE_BY_WORD;
   }
   const wish = profile ? `MIG profile ${profile.name}` : `sharing-mode: ${mode}`;
   const refused = refusal(facts, mode);
@@ -120,7 +144,7 @@ function byPolicy(policy: SharingPolicy, case_: DecisionContext): Verdict | 'flo
   }
   reasons.push(`policy ${name} (priority ${priority}) applied`);
   if (strategy === 'auto') return 'flow';
-  if (strategy === 'exclusive') return wholeGpuOn(case_);
+  if (strategy === 'exclusive') return { ...wholeGpuOn(case_), wholeGpu: 'promised' };
   // Where the policy does not say how many may share, the past does.
   if (strategy !== 'mig' && constraints.usedMilli > 0 && busy(case_)) return wholeGpuOn(case_);
   const why = memoryOf(facts, constraints, strategy)?.words ?? 'a pod of unknown GPU memory';
@@ -131,7 +155,7 @@ function byPolicy(policy: SharingPolicy, case_: DecisionContext): Verdict | 'flo
 }
 
 /** On the policy's nodes, if there are any with whole GPUs: else the pod would wait for nothing. */
-function wholeGpuOn({ facts, constraints, reasons }: DecisionContext): Verdict {
+function wholeGpuOn({ facts, constraints, reasons }: DecisionContext): Scheduled {
   const { nodeSelector } = constraints;
   const selects = Object.keys(nodeSelector).length > 0;
   if (selects && !facts.offersOn(nodeSelector).some(({ mode }) => mode === 'exclusive')) {

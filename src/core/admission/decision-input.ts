@@ -103,11 +103,19 @@ interface Said {
   readonly policy?: string;
 }
 
+/**
+ * How far a pod may count on a whole GPU where `nvidia.com/gpu` can be a slot of one: `promised`, by the word of its author or
+ * a policy, so that it waits for one; `preferred`, so that it takes a slot rather than wait; `unavailable`: asked for, but no
+ * node that it may go to has one, so that it stays as it came.
+ */
+export type WholeGpu = 'promised' | 'preferred' | 'unavailable';
+
 /** A whole GPU: our scheduler places the pod, and the request stays. */
 export interface Scheduled {
   readonly action: 'schedule';
   /** False for pods that ask for slots by name: they are placed, but nothing was decided for them. */
   readonly decided: boolean;
+  readonly wholeGpu: WholeGpu;
   /** To be added to the pod's own. */
   readonly nodeSelector: Labels;
 }

@@ -2,7 +2,14 @@
 
 import { type Labels, matches } from '../label-selector.ts';
 import { WHOLE_GPU } from '../resources.ts';
-import { type DecisionContext, EXCLUSIVE, LEAVE, type Rule, type Verdict } from './decision-context.ts';
+import {
+  type DecisionContext,
+  EXCLUSIVE,
+  EXCLUSIVE_BY_WORD,
+  LEAVE,
+  type Rule,
+  type Verdict,
+} from './decision-context.ts';
 import type { AdmissionSettings } from './decision-input.ts';
 
 export const GATES: readonly Rule[] = [
@@ -75,21 +82,22 @@ function slotsByName({ facts: { pod }, reasons }: DecisionContext): Verdict | un
   if (named.length === 0) return undefined;
   const more = named.length > NAMED ? ` and ${named.length - NAMED} more` : '';
   reasons.push(`the pod asks for ${named.slice(0, NAMED).join(', ')}${more} by name`);
-  return { action: 'schedule', decided: false, nodeSelector: {} };
+  return { ...EXCLUSIVE, decided: false };
 }
 
 function sharingDisabled({ facts: { pod }, reasons }: DecisionContext): Verdict | undefined {
   if (!pod.sharingDisabled) return undefined;
   reasons.push('sharing: disabled');
-  return EXCLUSIVE;
+  return EXCLUSIVE_BY_WORD;
 }
 
 function severalGpus({ facts: { pod }, reasons, warnings }: DecisionContext): Verdict | undefined {
   const count = pod.requested.get(WHOLE_GPU) ?? 0;
   if (count === 1) return undefined;
   reasons.push(`the pod asks for ${count} GPUs, and only single-GPU pods share`);
+  if (pod.explicitMode === 'exclusive') return EXCLUSIVE_BY_WORD;
   const wish = pod.explicitMode ? 'sharing-mode' : pod.explicitProfile && 'mig-profile';
-  if (wish && pod.explicitMode !== 'exclusive') {
+  if (wish) {
     warnings.push(`${wish} is ignored: the pod asks for ${count} GPUs, and only single-GPU pods share`);
   }
   return EXCLUSIVE;
