@@ -45,7 +45,7 @@ export interface NodeLoad {
   readonly version: number;
 }
 
-/** A node's place in the ledger, for whoever remembers things by node; stays the same object while the node is there. */
+/** A node's place in the ledger, by which callers may remember things; the same object while the node is there. */
 export interface LedgerNode {
   readonly name: string;
   /** Small and dense; given to another node when this one has gone. */
@@ -67,7 +67,7 @@ class NodeState implements LedgerNode {
   owner: object;
   heldMilli = 0;
   version: number;
-  /** No longer in the ledger, though somebody may still point here. */
+  /** No longer in the ledger, though references to it may remain. */
   gone = false;
   /** Who came next in the last list of names. */
   next: NodeState | undefined = undefined;
@@ -194,7 +194,7 @@ export class Ledger {
     return this.#byPod.get(uid)?.state === 'reserved' && this.release(uid);
   }
 
-  /** Expects the pods of the node on their GPUs anew, now that others have gone; what they hold stays the same. */
+  /** Computes the expected GPUs of the node's pods again, now that others have gone; what they hold stays the same. */
   placeAgain(node: string): void {
     const state = this.#nodes.get(node);
     if (state) this.#recount(state);
@@ -227,7 +227,7 @@ export class Ledger {
   }
 
   /**
-   * The places of many nodes, in order. Whoever asks often asks in much the same order: whoever came
+   * The places of many nodes, in order. Callers often ask in much the same order: the node that came
    * next last time is tried first, since to compare a name costs less than to hash it.
    */
   findAll(names: readonly string[]): (LedgerNode | undefined)[] {
