@@ -112,7 +112,7 @@ const OFF = configurationOf({ sharing: { mps: { autoConfig: false } } });
 const RECOMMENDED: readonly [why: RegExp | undefined, node: object, options: Options][] = [
   [/reconciler.enabled is false/, nodeObject(), { configuration: configurationOf({ reconciler: { enabled: false } }) }],
   [/GPUNodeConfig a was written by hand/, nodeObject(), { config: BY_HAND }],
-  [/somebody else has configured the node's device plugin \(theirs\)/, FOREIGN, {}],
+  [/another client has configured the node's device plugin \(theirs\)/, FOREIGN, {}],
   [/sharing.mps.autoConfig is false/, nodeObject(), { configuration: OFF }],
   [undefined, nodeObject(), { config: configOf({ mpsEnabled: true }) }],
 ];
