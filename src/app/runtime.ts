@@ -71,7 +71,7 @@ export class Runtime {
       file,
       ...(configurationMs !== undefined && { everyMs: configurationMs }),
       changed: (configuration) => this.#configure(configuration),
-      tell: reloadReporter(this.registry, log, file),
+      report: reloadReporter(this.registry, log, file),
     });
     const { oversubscribe } = this.configuration.sharing.timeSlicing;
     this.client = new KubeClient(kubeConfig, clock);
@@ -120,7 +120,7 @@ export class Runtime {
     this.#configured.push(listener);
   }
 
-  /** Begins to list and watch: whoever follows the state must have said so before. */
+  /** Begins to list and watch; followers of the state must have subscribed before. */
   start(): void {
     this.reflectors.start();
     this.#configuration.start();

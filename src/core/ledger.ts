@@ -195,7 +195,7 @@ export class Ledger {
     return this.#byPod.get(uid)?.state === 'reserved' && this.release(uid);
   }
 
-  /** Expects the pods of the node on their GPUs anew, now that others have gone; what they hold stays the same. */
+  /** Computes the expected GPUs of the node's pods again, now that others have gone; what they hold stays the same. */
   placeAgain(node: string): void {
     if (this.#find(node)) this.#recount(this.#stateOf(node));
   }

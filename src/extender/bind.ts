@@ -1,6 +1,6 @@
 /**
  * bind: check once more, reserve in the ledger, and bind with ONE request whose annotations carry
- * the allocation record. A reservation ends when the API server has told what became of the
+ * the allocation record. A reservation ends when the API server has reported the result of the
  * Binding, never by a guess.
  */
 
@@ -21,7 +21,7 @@ import { allocationRecord } from './allocation.ts';
 
 export type BindOutcome =
   | { readonly result: 'bound' }
-  /** `refused`: by us, before any write; `failed`: by the API server, or nobody knows yet. */
+  /** `refused`: by us, before any write; `failed`: by the API server, or still in doubt. */
   | { readonly result: 'refused' | 'failed'; readonly why: string };
 
 export interface BinderOptions {
@@ -51,7 +51,7 @@ const UNSEEN_MS = 5_000;
 export class Binder {
   readonly #options: BinderOptions;
   readonly #underWay = new Map<string, { readonly node: string; readonly outcome: Promise<BindOutcome> }>();
-  /** Pods of which nobody knows whether the API server bound them to this node: their reservation stays. */
+  /** Pods that the API server may or may not have bound to this node: their reservation stays. */
   readonly #inDoubt = new Map<string, string>();
   /** Pods that were bound, and when, ms; until the watch has shown them. In order of time. */
   readonly #unseen = new Map<string, { readonly args: BindingArgs; readonly since: number }>();
@@ -70,7 +70,7 @@ export class Binder {
     return 0;
   }
 
-  /** Whether a Binding is under way, or nobody knows what became of one. */
+  /** Whether a Binding is under way, or the result of one is unknown. */
   get isBusy(): boolean {
     return this.#underWay.size > 0 || this.#inDoubt.size > 0;
   }
@@ -128,7 +128,7 @@ export class Binder {
     }
   }
 
-  /** What to make again; nothing once somebody else held the Lease in between, who may have given the slot away. */
+  /** What to make again; nothing once another client held the Lease in between, which may have given the slot away. */
   #sameTerm(body: object): () => object | undefined {
     const { lease } = this.#options;
     const { term } = lease;
@@ -144,7 +144,7 @@ export class Binder {
   }
 
   /**
-   * After a conflict, a broken reply or a server error: only the pod itself can tell.
+   * After a conflict, a broken reply or a server error: only the pod itself shows the result.
    * @param again the Binding, where the first one may still be on its way
    */
   async #findOut(args: BindingArgs, again: Again | undefined, cause: Error): Promise<BindOutcome> {
@@ -161,7 +161,7 @@ export class Binder {
    * A pod that is not bound now proves nothing while a Binding without an answer may still arrive: a
    * frozen server acts on it later. Made once more, and answered, it leaves no doubt: the first is then
    * refused, whenever it comes.
-   * @throws if the API server does not tell
+   * @throws if the API server does not answer
    */
   async #settle(args: BindingArgs, again: Again | undefined, cause: Error): Promise<BindOutcome> {
     const found = await this.#lookUp(args);

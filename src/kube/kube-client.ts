@@ -166,7 +166,7 @@ export class KubeClient {
         outgoing.on('timeout', () => outgoing.destroy(new Error(`no byte for ${idleMs} ms`)));
         outgoing.on('error', reject);
         outgoing.on('response', (response) => {
-          // Whoever reads the reply learns why it broke off.
+          // The reader of the reply learns why it broke off.
           outgoing.on('error', (error) => response.destroy(error));
           resolve(response);
         });

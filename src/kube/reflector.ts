@@ -27,7 +27,7 @@ export interface ReflectorStore {
   update(object: unknown): void;
   /** An object has gone. */
   delete(object: unknown): void;
-  /** The list that comes next is older than what was heard, and true all the same: somebody has restored a backup. */
+  /** The list that comes next is older than what was heard, and true all the same: a backup was restored. */
   forgetVersions(): void;
 }
 
@@ -68,7 +68,7 @@ export class Reflector {
   #watching: AbortController | undefined;
   /** Asked to list once more, and not done yet. */
   #again: PromiseWithResolvers<void> | undefined;
-  /** Of all that was told, the last. */
+  /** The newest version of a list or of the watch. */
   #newest: string | undefined;
   /** Lists in a row that were older than that. */
   #stale = 0;
@@ -136,7 +136,7 @@ export class Reflector {
       if (signal.aborted) return;
       if (watching !== undefined && this.#again) continue;
       if (watching !== undefined && this.#clock.monotonic() - watching > BACKOFF.maxMs) failures = 0;
-      // A watch ends in its own time, or after it has told something; to end at once time and again is a fault.
+      // A watch ends in its own time, or after it has sent something; to end at once time and again is a fault.
       if (failures > 0) fault ??= new Error('the watch ended without an event');
       if (mustListAgain(fault) || this.#isAbsence(fault) || failures >= RESUMES) version = undefined;
       await this.#pause(failures, fault);
@@ -148,7 +148,7 @@ export class Reflector {
   async #list(): Promise<string> {
     const { client, path, pageSize, store } = this.#options;
     const signal = this.#stopping.signal;
-    // Whoever asked before now is answered by this list; whoever asks from now on, by another.
+    // Callers that asked before now are answered by this list; later ones, by another.
     const asked = this.#again;
     this.#again = undefined;
     try {
@@ -197,14 +197,14 @@ export class Reflector {
   }
 
   /**
-   * A list from before what the watch has told would bring back what has gone, and forget what has come. One that stays
-   * older is the truth all the same: somebody restored a backup.
+   * A list from before what the watch has sent would bring back what has gone, and forget what has come. One that stays
+   * older is the truth all the same: a backup was restored.
    */
   #isFresh(version: string): boolean {
     if (!isOlder(version, this.#newest)) return true;
     if (this.#stale >= RESUMES) return false;
     this.#stale += 1;
-    throw new Error(`the list is older (${version}) than what the watch has told (${this.#newest})`);
+    throw new Error(`the list is older (${version}) than what the watch has sent (${this.#newest})`);
   }
 
   /** Follows changes until the server ends the watch; yields the version after each. */
@@ -266,7 +266,7 @@ function mustListAgain(error: unknown): boolean {
   return error instanceof KubeError && (error.status === 410 || error.reason === 'Expired' || error.reason === 'Gone');
 }
 
-/** Kubernetes counts versions up; where they are no numbers, nobody can tell. */
+/** Kubernetes counts versions up; where they are no numbers, the order is unknown. */
 function isOlder(version: string, than: string | undefined): boolean {
   const numbers = /^\d+$/;
   return than !== undefined && numbers.test(version) && numbers.test(than) && BigInt(version) < BigInt(than);

@@ -67,7 +67,7 @@ function mayGo(constraints: NodeConstraints, labels: Labels): boolean {
   return constraints.length === 0 || constraints.some((selector) => matches(selector, labels));
 }
 
-/** The finest row of the specification's table: without a past, and where nobody says less. */
+/** The finest row of the specification's table: without a past, and where no setting says less. */
 const FINEST = 8;
 
 /** How many may share a GPU with the pod: what its policy or the configuration allows, and what its past bears. */

@@ -21,7 +21,7 @@ export interface ConfigMapStoreProviderOptions {
   readonly clock: Pick<Clock, 'monotonic'>;
 }
 
-/** Names that nobody needs any more are looked for so often. */
+/** Names that are not needed any more are looked for so often. */
 const COLLECT_MS = 600_000;
 
 export class ConfigMapStoreProvider {
@@ -46,7 +46,7 @@ export class ConfigMapStoreProvider {
     if (mig) await store.add('mig', [mig], inUse);
   }
 
-  /** Whether the names are there now: somebody may have taken them away since. @throws KubeError, ConfigMapStoreError */
+  /** Whether the names are there now: another client may have removed them. @throws KubeError, ConfigMapStoreError */
   async has({ plugin, mig }: Pick<Transition, 'plugin' | 'mig'>): Promise<boolean> {
     const store = this.#store;
     return (await store.has('plugin', plugin)) && (mig === undefined || (await store.has('mig', mig)));
@@ -77,7 +77,7 @@ export class ConfigMapStoreProvider {
       const edited = (component: Component, name: string) => {
         metrics.foreignEdits.inc();
         const configMap = `${namespace}/${configMaps[component]}`;
-        log.warn({ configMap, name }, 'somebody else has changed a text of ours');
+        log.warn({ configMap, name }, 'another client has changed a text of ours');
       };
       const maySend = () => lease.isHeld;
       this.#made = { from, store: new ConfigMapStore({ client, namespace, configMaps, clock, maySend, edited }) };

@@ -5,7 +5,7 @@ import type { NodeRecord } from './node-record.ts';
 import type { PodRecord } from './pod-record.ts';
 import type { Listener, Store } from './store.ts';
 
-/** A ledger that follows the stores. Reservations are made in it by whoever binds. */
+/** A ledger that follows the stores. The binder makes reservations in it. */
 export function ledgerOf(nodes: Store<NodeRecord>, pods: Store<PodRecord>): Ledger {
   const ledger = new Ledger();
   /** Nodes that pods have left without being seen to, until the list that showed it has been taken as a whole. */
@@ -45,7 +45,7 @@ export function ledgerOf(nodes: Store<NodeRecord>, pods: Store<PodRecord>): Ledg
       left.add(node);
       ledger.release(uid);
     }
-    // Whoever took their place expects their GPU.
+    // The pods that took their place are expected on their GPUs.
     for (const node of left) ledger.placeAgain(node);
     left.clear();
   });

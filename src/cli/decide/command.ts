@@ -45,7 +45,7 @@ const collect = (value: string, before: readonly string[] = []) => [...before, v
 export function addDecide(program: Command, dependencies: DecideDependencies): void {
   program
     .command('decide')
-    .description('Tells what the webhook would do with a pod, and why.')
+    .description('Shows what the webhook would do with a pod, and why.')
     .requiredOption(
       '-f, --filename <file>',
       'a Pod, or a Deployment, StatefulSet, Job, … that makes pods; policies beside them count as if they were applied; - for standard input; may be repeated',
@@ -129,7 +129,7 @@ async function configurationOf(
   return parsed.configuration;
 }
 
-/** Longest time that somebody at a terminal waits for Prometheus. */
+/** Longest time that a user at a terminal waits for Prometheus. */
 const HISTORY_MS = 15_000;
 
 async function historyOf(configuration: Configuration) {
@@ -146,7 +146,7 @@ async function historyOf(configuration: Configuration) {
     history.firstTry,
     sleep(HISTORY_MS, `no answer within ${HISTORY_MS / 1000} s`, { ref: false }),
   ]);
-  if (failure !== undefined) say(`Prometheus does not tell the history: ${failure}`);
+  if (failure !== undefined) say(`no history from Prometheus: ${failure}`);
   await current.stop();
   return history;
 }

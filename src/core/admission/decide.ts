@@ -97,8 +97,8 @@ function asItCame(verdict: Scheduled, { facts, reasons, warnings }: DecisionCont
 }
 
 /**
- * Whoever names a mode gets that mode or a whole GPU, never another way of sharing. What the workload has used of a GPU
- * so far is no reason against it.
+ * A pod that names a mode gets that mode or a whole GPU, never another way of sharing. What its workload has used so
+ * far is no reason against it.
  */
 function explicitChoice(case_: DecisionContext): Verdict | undefined {
   const { facts, reasons, warnings } = case_;
@@ -133,7 +133,7 @@ function training({ facts: { pod }, reasons }: DecisionContext): Verdict | undef
 
 /**
  * What the policy says, on its terms. It governs: where it cannot be carried out the pod keeps a whole GPU, rather
- * than sharing in a way that nobody chose for it. Only the pod's own switch gives the word back to the flow.
+ * than sharing in a way that was not chosen for it. Only the pod's own switch gives the word back to the flow.
  */
 function byPolicy(policy: SharingPolicy, case_: DecisionContext): Verdict | 'flow' {
   const { facts, constraints, reasons } = case_;

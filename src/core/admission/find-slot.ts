@@ -16,7 +16,7 @@ export interface SharingConstraints {
   readonly nodeSelector: Labels;
   /** The policy shares no GPU finer; milli-GPU, 0 where it does not say. */
   readonly leastMilli: Readonly<Record<SharedMode, number>>;
-  /** The share that the workload has used so far, for pods that declare none; milli-GPU, 0 if nobody knows. */
+  /** The share that the workload has used so far, for pods that declare none; milli-GPU, 0 if unknown. */
   readonly usedMilli: number;
   /** The profile to be preferred, and whether another will do. */
   readonly mig: MigConfig | undefined;
@@ -58,7 +58,7 @@ export interface Memory {
 /** Measured peaks are of the past: a pod is given a fifth more. */
 export const HEADROOM = 1.2;
 
-/** GPU memory that the pod needs, by its own word, the policy's, or the past; undefined if nobody knows. */
+/** GPU memory that the pod needs, by its own word, the policy's, or the past; undefined if unknown. */
 export function memoryOf(
   { pod, history }: AdmissionFacts,
   terms: SharingConstraints,

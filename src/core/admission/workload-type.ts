@@ -1,5 +1,5 @@
 /**
- * What a workload probably is, where nobody says so: evidence from who owns the pod, its images, commands and ports.
+ * The probable type of a workload that declares none: evidence from the pod's owner, images, commands and ports.
  * Listed for users in docs/reference/workload-types.md.
  */
 

@@ -132,7 +132,7 @@ function placementOf(
 
 /**
  * The placement that the next plan will find when the changes are on their way: so that there is nothing left to change
- * then, whoever moves in first.
+ * then, whichever pod moves in first.
  * @param before the placement on free slots, whose pods stay
  */
 export function placementAfter(

@@ -142,7 +142,7 @@ export class CandidateChanges {
     return pods;
   }
 
-  /** Whether the pod may have a slot of the shared GPUs: those that are shared anew are shared by no more than suit it. */
+  /** Whether the pod may have a slot of the shared GPUs: newly shared ones are shared by no more pods than suit it. */
   #mayShare({ pools }: CandidatePartition['inventory'], demandClass: DemandClass): boolean {
     if (demandClass.resource !== SHARED_GPU) return true;
     const { from, representative } = this.nodeClass;

@@ -98,7 +98,7 @@ function openFor(
 
 /**
  * Instances wanted of each kind, by what goes first: as priorities say, and, if thorough, also with each demand in front
- * of all others. Layouts are planned by slices, which do not tell pods apart that take one instance from pods that take two.
+ * of all others. Layouts are planned by slices, in which pods of one instance and pods of two are alike.
  */
 function tiersOf({ representative, maxPods }: NodeClass, wanted: Wanted, thorough: boolean): number[][][] {
   const { mig } = representative.type;

@@ -3,7 +3,7 @@
  * changed, nothing that a pod holds touched. Pure: the same facts give the same plan.
  *
  * Free slots serve first (baseline-placement.ts); changes for the others are searched (search.ts, candidate-changes.ts)
- * until nothing is left to change; the pods that still find no room are told why (refusals.ts).
+ * until nothing is left to change; the pods that still find no room get the reason (refusals.ts).
  */
 
 import {
@@ -196,7 +196,7 @@ function describeChange(
   const rooms = [...byResource].map(([resource, pods]) => `${pods} that ask for ${resource}`);
   const why =
     `makes room for ${serves.length === 1 ? '1 pod' : `${serves.length} pods`} (${rooms.join(', ')}) by changing ` +
-    `${gpusChanged.length} of ${candidate.gpus} ${candidate.gpus === 1 ? 'GPU' : 'GPUs'} that nobody uses: from ` +
+    `${gpusChanged.length} of ${candidate.gpus} ${candidate.gpus === 1 ? 'GPU' : 'GPUs'} that no pod uses: from ` +
     `${describePartition(from)} to ${describePartition(to)}`;
   return { node: candidate.name, from, to, serves, gpusChanged, recommendOnly, why };
 }

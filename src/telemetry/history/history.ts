@@ -1,6 +1,6 @@
 /**
- * How workloads used their GPUs before, kept up to date in the background. Whoever asks gets what is known at that
- * moment: nobody ever waits for Prometheus.
+ * How workloads used their GPUs before, kept up to date in the background. Callers get what is known at that moment,
+ * and never wait for Prometheus.
  */
 
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
@@ -79,7 +79,7 @@ export class History {
   async #run(): Promise<void> {
     const { refreshMs, log, metrics, clock } = this.#options;
     const { signal } = this.#stopping;
-    let told: string | undefined;
+    let lastError: string | undefined;
     while (!signal.aborted) {
       let delayMs = refreshMs;
       try {
@@ -88,8 +88,8 @@ export class History {
         this.#firstTry.resolve(undefined);
         metrics.refreshes.inc({ result: 'answered' });
         metrics.workloads.set(histories.size);
-        if (told !== undefined) log.info('Prometheus answers again');
-        told = undefined;
+        if (lastError !== undefined) log.info('Prometheus answers again');
+        lastError = undefined;
       } catch (error) {
         if (signal.aborted) return;
         const { message } = error as Error;
@@ -97,12 +97,9 @@ export class History {
         this.#firstTry.resolve(message);
         metrics.refreshes.inc({ result: 'failed' });
         // Said once, not at every try.
-        if (told !== message)
-          log.warn(
-            { error: message },
-            'Prometheus does not tell the history: decisions do without, or by what it told',
-          );
-        told = message;
+        if (lastError !== message)
+          log.warn({ error: message }, 'no history from Prometheus: decisions do without, or use what it sent before');
+        lastError = message;
       }
       await sleep(delayMs, undefined, { signal, ref: false }).catch(() => {});
     }

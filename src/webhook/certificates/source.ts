@@ -39,6 +39,6 @@ async function serverTime(client: KubeClient, signal: AbortSignal): Promise<Date
   const reply = await client.stream('GET', '/version', { signal });
   reply.resume();
   const time = new Date(reply.headers.date ?? '');
-  if (Number.isNaN(time.getTime())) throw new Error('the API server does not tell the time');
+  if (Number.isNaN(time.getTime())) throw new Error('the API server sends no valid Date');
   return time;
 }

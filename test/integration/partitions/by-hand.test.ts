@@ -203,7 +203,7 @@ tap.test('GPUNodeConfigs by hand', async (t) => {
     const config = await comesTo(client, 'edited', 'ForeignEdit');
     t.match(
       config.status?.message,
-      /somebody else has set to "theirs" the label .* kubectl label node edited --overwrite/,
+      /another client has set to "theirs" the label .* kubectl label node edited --overwrite/,
     );
     t.equal(reasonOf(config, 'ForeignEdit'), 'LabelChanged');
     await new Promise((resolve) => setTimeout(resolve, 2_000));

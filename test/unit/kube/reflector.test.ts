@@ -234,7 +234,7 @@ tap.test('a list from before what the watch has told is not taken', async (t) =>
   reflector.listAgain();
   await waitFor('the next whole list', () => told.length === 3);
   t.strictSame(told, ['[3]', 'd@104', '[4]']);
-  t.match(logged, Array(2).fill({ error: 'the list is older (103) than what the watch has told (104)' }));
+  t.match(logged, Array(2).fill({ error: 'the list is older (103) than what the watch has sent (104)' }));
 });
 
 tap.test('unless it stays that old: then a backup has been restored', async (t) => {

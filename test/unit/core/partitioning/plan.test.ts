@@ -343,7 +343,7 @@ tap.test('a change says what it serves and what it costs', async (t) => {
       gpusChanged: [2, 3],
       recommendOnly: undefined,
       why:
-        'makes room for 9 pods (9 that ask for nvidia.com/mig-1g.5gb) by changing 2 of 4 GPUs that nobody uses: from ' +
+        'makes room for 9 pods (9 that ask for nvidia.com/mig-1g.5gb) by changing 2 of 4 GPUs that no pod uses: from ' +
         '4 whole GPUs to 2 GPUs as 7 × 1g.5gb, 2 whole GPUs',
     },
   ]);

@@ -82,7 +82,7 @@ tap.test('failures: the last answer holds for a day; said once, and once that it
   t.ok(history.of(WEB).known, 'a day old');
   clock.ms += 1;
   t.same(history.of(WEB), { known: false, why: 'Prometheus has not answered for a day' });
-  const refused = 'Prometheus does not tell the history: decisions do without, or by what it told';
+  const refused = 'no history from Prometheus: decisions do without, or use what it sent before';
   t.strictSame(lines, [refused]);
   t.ok((await figure('gpu_autoscaler_history_refreshes_total', { result: 'failed' })) > 1);
   failure = 'gone otherwise';

@@ -81,7 +81,7 @@ tap.test('the first start makes the Secret, serves it, and tells whom to trust',
   t.same(logged, [
     'a new authority and certificate were made',
     'this certificate is served from now on',
-    'the API server was told whom to trust',
+    'caBundle written to the webhook configuration',
   ]);
   const metrics = await a.metrics();
   t.match(metrics, /gpu_autoscaler_webhook_registered 1/);
