@@ -12,7 +12,7 @@ import { formatMiB } from '../units.ts';
 import { type DecisionContext, EXCLUSIVE, EXCLUSIVE_BY_WORD, type Rule, type Verdict } from './decision-context.ts';
 import type { AdmissionFacts, Decision, Scheduled, Shared } from './decision-input.ts';
 import { constraintsOf, describeSlot, findSlot, memoryOf, selectorOf } from './find-slot.ts';
-import { GATES } from './gates.ts';
+import { GATES, migObstacle, unsuited } from './gates.ts';
 import { mpsLimits } from './mps-limits.ts';
 import { effectivePolicy } from './policies.ts';
 import type { SharingPolicy } from './policy.ts';
@@ -25,7 +25,7 @@ const SMALL_MIB = 20 * 1024;
 
 const BEFORE_POLICIES: readonly Rule[] = [...GATES, explicitChoice, training];
 /** The specification's decision flow. */
-const FLOW: readonly Rule[] = [looksLike, busy, smallMemory, inference, batch, development];
+const FLOW: readonly Rule[] = [unsuited, looksLike, busy, smallMemory, inference, batch, development];
 
 export function decide(facts: AdmissionFacts): Decision {
   const reasons: string[] = [];
@@ -204,6 +204,11 @@ function smallMemory(case_: DecisionContext): Verdict | undefined {
     reasons.push('skipped MIG: no GPU memory is declared');
     return undefined;
   }
+  const barred = migObstacle(facts);
+  if (barred !== undefined) {
+    reasons.push(`skipped MIG: ${barred}`);
+    return undefined;
+  }
   if (memory.mib >= SMALL_MIB) {
     reasons.push(`skipped MIG: ${memory.words} is not under ${formatMiB(SMALL_MIB)}`);
     return undefined;
@@ -214,6 +219,11 @@ function smallMemory(case_: DecisionContext): Verdict | undefined {
 function inference(case_: DecisionContext): Verdict | undefined {
   const { facts, reasons } = case_;
   if (typeOf(facts) !== 'inference') return undefined;
+  // A server without a declared size takes all the memory that it sees: a guess is not a wish.
+  if (facts.pod.workloadType === undefined && memoryOf(facts, case_.constraints, 'mps') === undefined) {
+    reasons.push('skipped MPS: it only looks like inference, and its GPU memory is not known');
+    return undefined;
+  }
   if (facts.history?.suitsMps === false) {
     reasons.push('skipped MPS: history says that it keeps a GPU too busy for that');
     return undefined;
@@ -226,7 +236,8 @@ function batch(case_: DecisionContext): Verdict | undefined {
   const { facts, constraints } = case_;
   if (typeOf(facts) !== 'batch') return undefined;
   const memory = memoryOf(facts, constraints, 'mig');
-  const mig = memory !== undefined && memory.mib >= SMALL_MIB && tryMode(case_, 'mig', `batch, ${memory.words}`);
+  const isLarge = memory !== undefined && memory.mib >= SMALL_MIB && migObstacle(facts) === undefined;
+  const mig = isLarge && tryMode(case_, 'mig', `batch, ${memory.words}`);
   return mig || tryMode(case_, 'timeslicing', 'batch');
 }
 

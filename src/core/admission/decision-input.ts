@@ -8,6 +8,16 @@ import type { MpsConfig, SharingPolicy, TimeSlicingConfig } from './policy.ts';
 import type { SlotOffer } from './slot-offer.ts';
 import type { InferredWorkloadType, WorkloadType } from './workload-type.ts';
 
+/**
+ * Something of a pod that stands in the way of sharing. It bars `all`: the pod is left as it is; `sharing`: it keeps whole
+ * GPUs; `flow`: it shares only if its author or a policy says so; `seesAll`: the same, and its author is warned, since no
+ * slot confines it; `mig`: it takes no MIG instance by the flow.
+ */
+export interface SharingObstacle {
+  readonly bars: 'all' | 'sharing' | 'flow' | 'seesAll' | 'mig';
+  readonly why: string;
+}
+
 export interface PodFacts {
   readonly namespace: string;
   readonly labels: Labels;
@@ -34,6 +44,7 @@ export interface PodFacts {
   readonly memoryMiB: number | undefined;
   /** Declared share of one GPU. */
   readonly fractionMilli: number | undefined;
+  readonly obstacles?: readonly SharingObstacle[];
 }
 
 /** How a workload used its GPUs before, over all of its pods. */

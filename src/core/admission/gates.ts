@@ -10,7 +10,7 @@ import {
   type Rule,
   type Verdict,
 } from './decision-context.ts';
-import type { AdmissionSettings } from './decision-input.ts';
+import type { AdmissionFacts, AdmissionSettings, PodFacts, SharingObstacle } from './decision-input.ts';
 
 export const GATES: readonly Rule[] = [
   noGpu,
@@ -19,10 +19,12 @@ export const GATES: readonly Rule[] = [
   optedOut,
   otherScheduler,
   pinned,
+  barredAltogether,
   slotsByName,
   sharingDisabled,
   severalGpus,
   quotaGuard,
+  barredFromSharing,
 ];
 
 function noGpu({ facts: { pod }, reasons }: DecisionContext): Verdict | undefined {
@@ -74,6 +76,46 @@ function pinned({ facts: { pod }, reasons }: DecisionContext): Verdict | undefin
   return LEAVE;
 }
 
+function obstacle({ facts: { pod } }: DecisionContext, ...bars: readonly SharingObstacle['bars'][]) {
+  return pod.obstacles?.find((each) => bars.includes(each.bars));
+}
+
+function barredAltogether(context: DecisionContext): Verdict | undefined {
+  const found = obstacle(context, 'all');
+  if (!found) return undefined;
+  context.reasons.push(found.why);
+  return LEAVE;
+}
+
+function barredFromSharing(context: DecisionContext): Verdict | undefined {
+  const found = obstacle(context, 'sharing');
+  if (!found) return undefined;
+  const { facts, reasons, warnings } = context;
+  const why = `${found.why}: it keeps a whole GPU`;
+  reasons.push(why);
+  if (asksToShare(facts.pod)) warnings.push(why);
+  return EXCLUSIVE;
+}
+
+/** Pods that the decision flow does not share: only the word of their author or a policy does. */
+export function unsuited(context: DecisionContext): Verdict | undefined {
+  const found = obstacle(context, 'flow', 'seesAll');
+  if (!found) return undefined;
+  const why = `${found.why}: it shares only if its author or a policy says so`;
+  context.reasons.push(why);
+  if (found.bars === 'seesAll') context.warnings.push(why);
+  return EXCLUSIVE;
+}
+
+/** Why the flow gives the pod no MIG instance; undefined: it may. */
+export function migObstacle({ pod }: AdmissionFacts): string | undefined {
+  return pod.obstacles?.find(({ bars }) => bars === 'mig')?.why;
+}
+
+function asksToShare({ explicitMode = 'exclusive', explicitProfile }: PodFacts): boolean {
+  return explicitProfile !== undefined || explicitMode !== 'exclusive';
+}
+
 /** Resources named in a reason: a pod may ask for thousands. */
 const NAMED = 5;
 
@@ -112,6 +154,6 @@ function quotaGuard({ facts: { pod, guards }, reasons, warnings }: DecisionConte
     ? `a LimitRange of the namespace speaks of ${WHOLE_GPU}, and would apply to a slot as well: it keeps a whole GPU`
     : `a ResourceQuota of the namespace counts ${WHOLE_GPU}, and no slots: it keeps a whole GPU`;
   reasons.push(why);
-  if (pod.explicitProfile || (pod.explicitMode ?? 'exclusive') !== 'exclusive') warnings.push(why);
+  if (asksToShare(pod)) warnings.push(why);
   return EXCLUSIVE;
 }

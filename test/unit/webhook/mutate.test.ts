@@ -22,7 +22,7 @@ const shared = (more: Partial<Shared & { policy: string }> = {}): Outcome => ({
   ...more,
 });
 const whole = (more: Partial<Scheduled & { policy: string }> = {}): Outcome => {
-  return { action: 'schedule', decided: true, nodeSelector: {}, ...SAID, ...more };
+  return { action: 'schedule', decided: true, wholeGpu: 'preferred', nodeSelector: {}, ...SAID, ...more };
 };
 
 interface Pod {
