@@ -2,7 +2,7 @@
 
 import { SHARING_MODES, type SharedMode } from '../core/sharing-mode.ts';
 
-const PREFIX = 'gpu-autoscaler.io/';
+export const PREFIX = 'gpu-autoscaler.io/';
 
 /** The annotation that switches a mode off for a pod. */
 export function modeSwitch(mode: SharedMode): string {

@@ -101,6 +101,7 @@ export class Ledger {
   #nodes = new SharedArray<NodeState>();
   #indices = new SharedMap<number>();
   #byPod = new SharedMap<Allocation>();
+  readonly #counts = { reserved: 0, confirmed: 0 };
   /** By index of a node: that of the one which came next in the last list of names. */
   readonly #following: number[] = [];
   /** Renewed with each clone: what was ours alone until then is shared from then on. */
@@ -119,6 +120,7 @@ export class Ledger {
     copy.#nodes = this.#nodes.clone();
     copy.#indices = this.#indices.clone();
     copy.#byPod = this.#byPod.clone();
+    Object.assign(copy.#counts, this.#counts);
     copy.#changes = this.#changes;
     copy.#vacant.push(...this.#vacant);
     copy.#known = this.#known;
@@ -161,6 +163,8 @@ export class Ledger {
       if (earlier.state === options.state) return earlier;
       const confirmed: Allocation = { ...earlier, state: options.state };
       this.#byPod.set(uid, confirmed);
+      this.#counts[earlier.state] -= 1;
+      this.#counts[options.state] += 1;
       this.#stateOf(node).pods.set(uid, confirmed);
       return confirmed;
     }
@@ -174,6 +178,7 @@ export class Ledger {
     state.pods.set(uid, allocation);
     state.version = this.#nextVersion();
     this.#byPod.set(uid, allocation);
+    this.#counts[allocation.state] += 1;
     return allocation;
   }
 
@@ -182,6 +187,7 @@ export class Ledger {
     const allocation = this.#byPod.get(uid);
     if (!allocation) return false;
     this.#byPod.delete(uid);
+    this.#counts[allocation.state] -= 1;
     const state = this.#stateOf(allocation.node);
     state.pods.delete(uid);
     for (const holding of allocation.holdings) giveBack(state, holding);
@@ -283,9 +289,12 @@ export class Ledger {
 
   /** Number of reservations under way. */
   reservations(): number {
-    let count = 0;
-    for (const { state } of this.#byPod.values()) if (state === 'reserved') count += 1;
-    return count;
+    return this.#counts.reserved;
+  }
+
+  /** Number of pods that the API server says are on their node. */
+  get confirmed(): number {
+    return this.#counts.confirmed;
   }
 
   #find(name: string): NodeState | undefined {

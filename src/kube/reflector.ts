@@ -51,8 +51,9 @@ export interface ReflectorOptions {
 const eventSchema = z.object({ type: z.string(), object: z.unknown() });
 const versionSchema = z.object({ metadata: z.object({ resourceVersion: z.string() }) });
 
-/** Objects taken in one turn of the event loop: some ms, even while the code is cold. */
-const SLICE = 50;
+/** Objects that are taken before the time is looked at, and ms in one turn of the event loop: cold code takes long for each. */
+const SLICE = 10;
+const TURN_MS = 8;
 /** The API server sends a bookmark about once a minute: a watch that says nothing for longer is dead. */
 const WATCH_IDLE_MS = 150_000;
 const BACKOFF: Backoff = { baseMs: 100, maxMs: 10_000 };
@@ -160,9 +161,13 @@ export class Reflector {
         if (!isFresh && version === '') store.forgetVersions();
         this.#heardAt = this.#clock.monotonic();
         // Others have their turn after the page has been parsed, and after each slice of it.
-        for (let from = 0; from < items.length; from += SLICE) {
+        for (let from = 0; from < items.length; ) {
           await turn();
-          list.add(items.slice(from, from + SLICE));
+          const until = this.#clock.monotonic() + TURN_MS;
+          do {
+            list.add(items.slice(from, from + SLICE));
+            from += SLICE;
+          } while (from < items.length && this.#clock.monotonic() < until);
         }
         version = resourceVersion;
       }

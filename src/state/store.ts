@@ -48,6 +48,8 @@ export interface StoreOptions<T> {
 interface Entry<T> {
   record: T;
   version: number;
+  /** The last list that it was in. */
+  list: number;
 }
 
 export class Store<T extends object> implements ReflectorStore {
@@ -55,6 +57,8 @@ export class Store<T extends object> implements ReflectorStore {
   readonly #entries = new Map<string, Entry<T>>();
   readonly #listeners: { readonly listener: Listener<T>; readonly unchanged: boolean }[] = [];
   readonly #replaced: (() => void)[] = [];
+  /** Lists that have begun. */
+  #lists = 0;
   /** The newest version that the reflector has brought: an object that is older and not here has gone. */
   #newest = Number.NaN;
   readonly #known = (key: string) => this.#entries.get(key)?.record;
@@ -142,23 +146,25 @@ export class Store<T extends object> implements ReflectorStore {
 
   /** A list begins. It may break off, and another begin: only `finish` takes away what was not listed. */
   replace(): Replacement {
-    const present = new Set<string>();
+    this.#lists += 1;
+    const list = this.#lists;
     return {
       add: (objects) => {
         for (const object of objects) {
           const reading = this.#options.read(object, this.#known);
           if (!reading) continue;
-          present.add(reading.key);
           const version = numberOf(reading.resourceVersion);
           const entry = this.#entries.get(reading.key);
           if (!entry || !(version < entry.version)) this.#set(reading, version, entry, true);
+          const listed = this.#entries.get(reading.key);
+          if (listed) listed.list = list;
         }
       },
       finish: (resourceVersion) => {
         const version = numberOf(resourceVersion);
-        for (const [key, entry] of [...this.#entries]) {
+        for (const [key, entry] of this.#entries) {
           // What came after the moment of the list is not in it.
-          if (!present.has(key) && !(entry.version > version)) this.#remove(key, entry);
+          if (entry.list !== list && !(entry.version > version)) this.#remove(key, entry);
         }
         this.#newest = version;
         for (const listener of this.#replaced) listener();
@@ -190,7 +196,7 @@ export class Store<T extends object> implements ReflectorStore {
       return;
     }
     if (!entry) {
-      this.#entries.set(key, { record, version });
+      this.#entries.set(key, { record, version, list: 0 });
       this.#notify({ key, before: undefined, after: record });
       return;
     }

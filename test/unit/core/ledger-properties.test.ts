@@ -138,6 +138,7 @@ function checkFigures(model: Model): void {
   check([...ledger.nodes()].length === nodes.size, 'the nodes are those that were set');
   const reserved = [...pods.values()].filter(({ state }) => state === 'reserved');
   check(ledger.reservations() === reserved.length, 'reservations are counted');
+  check(ledger.confirmed === pods.size - reserved.length, 'and so is what is confirmed');
   // In two orders, so that what came next last time is wrong in each.
   for (const names of [NODES, NODES.toReversed()]) {
     const found = ledger.findAll(names);
