@@ -9,8 +9,8 @@ import {
   type End,
   GIB,
   gpus,
+  inferredAs,
   instance,
-  looksLike,
   modes,
   off,
   offered,
@@ -91,7 +91,7 @@ decides([
   ],
   ['mig-profile, whatever the configured one is', wishes('7g.40gb'), migByDefault('1g.5gb'), ...named('7g.40gb')],
   ['mps of training: its author knows', { explicitMode: 'mps', workloadType: 'training' }, {}, ...mps()],
-  ['timeslicing of what looks like training', { explicitMode: 'timeslicing' }, looksLike('training'), ...timeslicing],
+  ['timeslicing of what looks like training', { explicitMode: 'timeslicing' }, inferredAs('training'), ...timeslicing],
   [
     'mps of a workload that kept its GPU busy: the past is no reason against a wish',
     { explicitMode: 'mps' },

@@ -15,8 +15,8 @@ import {
   FINE_AND_COARSE,
   GIB,
   INFERENCE,
+  inferredAs,
   instance,
-  looksLike,
   modes,
   NOTHING,
   off,
@@ -233,23 +233,23 @@ const busy = (mean: number, burstiness: number): End => [
 ];
 const keeps: End = ['exclusive', 'training keeps a whole GPU'];
 decides([
-  ['inference', {}, looksLike('inference'), ...mps()],
-  ['development', {}, looksLike('development'), ...time()],
-  ['batch', {}, looksLike('batch'), ...time(part(4, '10Gi', 3), 'batch')],
-  ['training', {}, looksLike('training'), ...keeps],
-  ['training, however small', { memoryMiB: GIB }, looksLike('training'), ...keeps],
-  ['the label outweighs it', DEVELOPMENT, looksLike('training'), ...time()],
+  ['inference', {}, inferredAs('inference'), ...mps()],
+  ['development', {}, inferredAs('development'), ...time()],
+  ['batch', {}, inferredAs('batch'), ...time(part(4, '10Gi', 3), 'batch')],
+  ['training', {}, inferredAs('training'), ...keeps],
+  ['training, however small', { memoryMiB: GIB }, inferredAs('training'), ...keeps],
+  ['the label outweighs it', DEVELOPMENT, inferredAs('training'), ...time()],
   [
     'autoDetectWorkloadType: false: it is not looked at',
     {},
-    { ...looksLike('inference'), settings: { autoDetectWorkloadType: false } },
+    { ...inferredAs('inference'), settings: { autoDetectWorkloadType: false } },
     ...NOTHING,
   ],
-  ['a busy past outweighs looking like inference', {}, { ...looksLike('inference'), ...used(0.8) }, ...busy(80, 0)],
+  ['a busy past outweighs looking like inference', {}, { ...inferredAs('inference'), ...used(0.8) }, ...busy(80, 0)],
   [
     'a policy outweighs it',
     { labels: { app: 'web' } },
-    { ...looksLike('training'), policies: [policy('mps', { podSelector: equalTo({ app: 'web' }) })] },
+    { ...inferredAs('training'), policies: [policy('mps', { podSelector: equalTo({ app: 'web' }) })] },
     ...shares('mps', part(8, '5Gi'), 'a pod of unknown GPU memory', ' by by-mps'),
   ],
 ]);

@@ -16,8 +16,8 @@ import {
   GIB,
   gpus,
   INFERENCE,
+  inferredAs,
   inPools,
-  looksLike,
   NOTHING,
   offered,
   part,
@@ -109,8 +109,8 @@ const BELOW: readonly [says: string, circumstances: Circumstances][] = [
   ['a policy that leaves it to the flow', { policies: [policy('auto', { priority: 1_000_000 })] }],
   ['an idle past', used(0.01, { p95: 0.9 })],
   ['a busy past', used(0.9)],
-  ['looking like inference', looksLike('inference')],
-  ['looking like training', looksLike('training')],
+  ['looking like inference', inferredAs('inference')],
+  ['looking like training', inferredAs('training')],
 ];
 
 for (const [above, pod, becomes, because] of ABOVE) {

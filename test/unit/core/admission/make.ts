@@ -149,7 +149,7 @@ export function used(mean: number, more: Partial<WorkloadHistory> = {}): Pick<Ad
   return { history: { mean, p95: mean, peakMiB: undefined, suitsMps: mean <= 0.5, ...more } };
 }
 
-export function looksLike(type: WorkloadType): { readonly inferred: InferredWorkloadType } {
+export function inferredAs(type: WorkloadType): { readonly inferred: InferredWorkloadType } {
   return { inferred: { type, confidence: 0.9, evidence: ['image something'] } };
 }
 
