@@ -4,10 +4,10 @@ import { pino } from 'pino';
 import tap from 'tap';
 import type { Findings } from '#src/audit/audit.ts';
 import { Auditor } from '#src/audit/auditor.ts';
-import { exclusiveNode, mpsNode } from '../../cluster/gpu-nodes.ts';
 import { ManualClock } from '../../objects/clock.ts';
+import { exclusiveNode, mpsNode } from '../../objects/nodes.ts';
+import { inferencePod } from '../../objects/pods.ts';
 import { stateOf } from '../state/evaluating.ts';
-import { storedPod } from './make.ts';
 
 const SETTLE = 1_000;
 const FIRST_RETRY = 5_000;
@@ -41,7 +41,7 @@ async function setUp({ begun = true, historyKnown = async () => {}, answers = []
     clock,
     settleMs: SETTLE,
   });
-  state.pods.update(storedPod({ uid: 'p' }));
+  state.pods.update(inferencePod('p'));
   if (begun) {
     auditor.begin();
     await clock.pass(SETTLE);
@@ -62,7 +62,7 @@ tap.test('nobody looks before everything has been listed: half of the picture ac
 tap.test('many changes are one look, a while after the first', async (t) => {
   const { state, clock, looks } = await setUp();
   for (const uid of ['q', 'r', 's']) {
-    state.pods.update(storedPod({ uid }));
+    state.pods.update(inferencePod(uid));
     await clock.pass(SETTLE / 4);
   }
   t.strictSame(looks, []);
@@ -76,18 +76,18 @@ type State = Awaited<ReturnType<typeof setUp>>['state'];
 
 /** What changes, and who is found after it; nothing: nobody looks. */
 const CHANGES: readonly [says: string, change: (state: State) => void, found?: readonly string[]][] = [
-  ['a pod without a decision', ({ pods }) => pods.update(storedPod({ uid: 'q' })), ['p', 'q']],
-  ['such a pod is gone', ({ pods }) => pods.delete(storedPod({ uid: 'p' })), []],
+  ['a pod without a decision', ({ pods }) => pods.update(inferencePod('q')), ['p', 'q']],
+  ['such a pod is gone', ({ pods }) => pods.delete(inferencePod('p')), []],
   [
     'what such a pod asks for of us has changed',
-    ({ pods }) => pods.update(storedPod({ uid: 'p', metadata: { labels: {} } })),
+    ({ pods }) => pods.update(inferencePod('p', { metadata: { labels: {} } })),
     [],
   ],
-  ['it runs: that changes nothing', ({ pods }) => pods.update(storedPod({ uid: 'p', nodeName: 'mps' }))],
+  ['it runs: that changes nothing', ({ pods }) => pods.update(inferencePod('p', { nodeName: 'mps' }))],
   [
     'a pod that was decided',
     ({ pods }) =>
-      pods.update(storedPod({ uid: 'q', metadata: { annotations: { 'gpu-autoscaler.io/optimized': 'true' } } })),
+      pods.update(inferencePod('q', { metadata: { annotations: { 'gpu-autoscaler.io/optimized': 'true' } } })),
   ],
   ['a policy', ({ policies }) => policies.update({ metadata: { name: 'all' }, spec: { strategy: 'exclusive' } }), []],
   ['a namespace', ({ namespaces }) => namespaces.update({ metadata: { name: 'team', labels: { a: 'b' } } }), ['p']],
@@ -165,7 +165,7 @@ tap.test('a report that fails is told in the log, and tried again later and late
 
 tap.test('once stopped nobody looks', async (t) => {
   const { state, clock, looks, auditor } = await setUp();
-  state.pods.update(storedPod({ uid: 'q' }));
+  state.pods.update(inferencePod('q'));
   await auditor.stop();
   await clock.pass(SETTLE);
   t.strictSame(looks, []);

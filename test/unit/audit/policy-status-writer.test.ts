@@ -7,11 +7,11 @@ import { admissionConfigurationOf } from '#src/api/admission-settings.ts';
 import { configurationSchema } from '#src/api/configuration.ts';
 import { auditMetrics } from '#src/audit/metrics.ts';
 import { PolicyStatusWriter } from '#src/audit/policy-status-writer.ts';
-import { exclusiveNode, mpsNode } from '../../cluster/gpu-nodes.ts';
 import { ManualClock } from '../../objects/clock.ts';
+import { exclusiveNode, mpsNode } from '../../objects/nodes.ts';
+import { governedPod, inferencePod } from '../../objects/pods.ts';
 import { FakeApi } from '../reconciler/fake-api.ts';
 import { stateOf } from '../state/evaluating.ts';
-import { storedPod } from './make.ts';
 
 const POLICIES = '/apis/gpuautoscaler.io/v1alpha1/gpusharingpolicies';
 const SETTLE = 1_000;
@@ -50,15 +50,11 @@ async function setUp({ names = ['p'], begun = true } = {}) {
   return { state, admission, api, clock, said, writer, status, counted };
 }
 
-/** A pod that the policy governs. */
-const governed = (uid: string, policy = 'p', phase = 'Running') =>
-  storedPod({ uid, phase, metadata: { annotations: { 'gpu-autoscaler.io/policy': policy } } });
-
 tap.test('nothing is written before everything has been listed: half of the picture would say 0 pods', async (t) => {
   const { state, api, clock, writer, status } = await setUp({ begun: false });
   await clock.pass(10 * SETTLE);
   t.strictSame(api.calls, []);
-  state.pods.update(governed('a'));
+  state.pods.update(governedPod('a'));
   writer.begin();
   await clock.pass(SETTLE);
   t.strictSame(api.calls, [`PATCH ${POLICIES}/p/status`]);
@@ -77,15 +73,15 @@ tap.test('a status that is right is not written again: not even what the writer 
 
 tap.test('however many pods come and go, a policy is written once for them, and no other is', async (t) => {
   const { state, api, clock, status } = await setUp({ names: ['p', 'q'] });
-  for (const uid of ['a', 'b', 'c']) state.pods.update(governed(uid));
-  state.pods.delete(governed('b'));
+  for (const uid of ['a', 'b', 'c']) state.pods.update(governedPod(uid));
+  state.pods.delete(governedPod('b'));
   await clock.pass(SETTLE - 1);
   t.strictSame(api.calls, []);
   await clock.pass(1);
   t.strictSame(api.calls, [`PATCH ${POLICIES}/p/status`]);
   t.match(status(), { appliedPods: 2 });
-  state.pods.update(governed('a', 'p', 'Succeeded'));
-  state.pods.update(governed('c', 'q'));
+  state.pods.update(governedPod('a', 'p', { phase: 'Succeeded' }));
+  state.pods.update(governedPod('c', 'q'));
   await clock.pass(SETTLE);
   t.match([status('p'), status('q')], [{ appliedPods: 0 }, { appliedPods: 1 }], 'one is over, one has changed hands');
 });
@@ -114,8 +110,8 @@ const CHANGES: readonly [says: string, change: (world: World) => void, enforced?
     'Enforced',
   ],
   ['one more node offers the same', ({ state }) => state.nodes.update(mpsNode({ ...MPS, name: 'more' }))],
-  ['a pod that no policy governs', ({ state }) => state.pods.update(storedPod({ uid: 'a' }))],
-  ['a pod of a policy that nobody knows', ({ state }) => state.pods.update(governed('a', 'gone'))],
+  ['a pod that no policy governs', ({ state }) => state.pods.update(inferencePod('a'))],
+  ['a pod of a policy that nobody knows', ({ state }) => state.pods.update(governedPod('a', 'gone'))],
 ];
 for (const [says, change, enforced] of CHANGES) {
   tap.test(`${enforced ? 'written' : 'not written'}: ${says}`, async (t) => {
@@ -172,7 +168,7 @@ tap.test('the configuration has changed: all policies are looked at, a while lat
 
 tap.test('once stopped nothing is written', async (t) => {
   const { state, api, clock, writer } = await setUp();
-  state.pods.update(governed('a'));
+  state.pods.update(governedPod('a'));
   await writer.stop();
   await clock.pass(SETTLE);
   t.strictSame(api.calls, []);
