@@ -4,12 +4,12 @@ import { readFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { KubeClient } from '#src/kube/kube-client.ts';
-import { gpuPod } from '../test/cluster/pods.ts';
 import { type Cluster, createAll, startCluster } from '../test/cluster/start.ts';
+import { gpuPod } from '../test/objects/pods.ts';
 import { nodeNames, sharedNodes } from './fleet.ts';
 import { quiet } from './quiet.ts';
 import { median } from './scenario.ts';
-import type { LiveRole } from './servers/live-role.ts';
+import { BASELINE, type LiveRole } from './servers/live-role.ts';
 
 export const NODES = 5_000;
 export const PODS_PER_NODE = 10;
@@ -19,7 +19,7 @@ export const PAGE = 150;
 /** Makes pods as long as real ones, with what controllers and sidecars add. */
 const FILLER = { 'example.com/configuration': 'x'.repeat(1_500) };
 
-export const ROUNDS_METHOD = `${ROUNDS} alternating rounds, each once the machine is idle, medians`;
+export const ROUNDS_METHOD = `${ROUNDS} alternating rounds, each start once the machine is idle, medians; before is another checkout`;
 export const RSS_METHOD = 'RSS is the most it ever had (VmHWM)';
 export const STALL_METHOD =
   'the stall the longest of the event loop until ready, by perf_hooks (sampled every 10 ms, which is taken off)';
@@ -42,49 +42,65 @@ export interface ColdStartsOptions<T> {
   readonly prepare?: (client: KubeClient) => Promise<unknown>;
   /** What the role lists, such as `/api/v1/nodes`. */
   readonly paths: readonly string[];
-  /** Resolves once it is ready. */
-  readonly start: (cluster: Cluster) => Promise<LiveRole>;
+  /** Resolves once it is ready. @param main another checkout's `src/main.ts` */
+  readonly start: (cluster: Cluster, main: string | undefined) => Promise<LiveRole>;
   /** What else is looked at while it runs. */
   readonly more: (role: LiveRole) => Promise<T>;
   readonly log: (line: string) => void;
 }
 
-/** Alternating rounds of the floor and a start. */
-export async function coldStarts<T>(options: ColdStartsOptions<T>): Promise<(ColdStart & T)[]> {
+export interface ColdStarts<T> {
+  readonly ours: readonly (ColdStart & T)[];
+  /** Of `COLD_START_BASELINE`, if it is set. */
+  readonly before: readonly (ColdStart & T)[];
+}
+
+/** Alternating rounds of the floor and a start, of each checkout. */
+export async function coldStarts<T>(options: ColdStartsOptions<T>): Promise<ColdStarts<T>> {
   const { label, annotations = () => ({}), prepare, paths, start, more, log } = options;
   const cluster = await startCluster({ kubelets: false, label });
   try {
     const { client } = cluster;
     await prepare?.(client);
     await fill(client, annotations, log);
-    const starts: (ColdStart & T)[] = [];
-    for (let round = 1; round <= ROUNDS; round += 1) {
+    const measured = async (main: string | undefined) => {
       await quiet(log);
       const floorMs = await floor(client, paths);
       const started = performance.now();
-      const role = await start(cluster);
+      const role = await start(cluster, main);
       try {
         const readyMs = performance.now() - started;
-        const rssMiB = rss(role);
-        const stallMs = await longestStall(role);
-        starts.push({ floorMs, readyMs, rssMiB, stallMs, ...(await more(role)) });
+        log(`${main ?? 'ours'}: floor ${seconds(floorMs)}, ready ${seconds(readyMs)}`);
+        const [rssMiB, stallMs] = [rss(role), await longestStall(role)];
+        return { floorMs, readyMs, rssMiB, stallMs, ...(await more(role)) };
       } finally {
         await role.stop();
       }
-      log(`round ${round}: floor ${seconds(floorMs)}, ready ${seconds(starts.at(-1)?.readyMs)}`);
+    };
+    const ours: (ColdStart & T)[] = [];
+    const before: (ColdStart & T)[] = [];
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      if (BASELINE) before.push(await measured(BASELINE));
+      ours.push(await measured(undefined));
     }
-    return starts;
+    return { ours, before };
   } finally {
     await cluster.stop();
   }
 }
 
+/** The head of the columns of one case. */
+export function headOf(what = ''): string[] {
+  const columns = BASELINE ? ['before: median', 'worst', 'now: median', 'worst'] : ['median', 'worst'];
+  return columns.map((column) => (what && column !== 'worst' ? `${what}: ${column}` : column));
+}
+
 /** What every role is asked. */
-export function startRows(starts: readonly ColdStart[]): string[][] {
+export function startRows<T>(starts: ColdStarts<T>): string[][] {
   return [
     row('the API server’s own list time', starts, ({ floorMs }) => floorMs, seconds),
     row('cold to ready', starts, ({ readyMs }) => readyMs, seconds),
-    ['beyond the floor', seconds(median(starts.map(({ readyMs, floorMs }) => readyMs - floorMs))), ''],
+    row('beyond the floor', starts, ({ readyMs, floorMs }) => readyMs - floorMs, seconds),
     row('RSS, MiB', starts, ({ rssMiB }) => rssMiB, mib),
     row('longest stall', starts, ({ stallMs }) => stallMs, ms),
   ];
@@ -93,12 +109,12 @@ export function startRows(starts: readonly ColdStart[]): string[][] {
 /** A figure: its median, and the worst. */
 export function row<T>(
   name: string,
-  starts: readonly T[],
-  figure: (start: T) => number,
+  { ours, before }: ColdStarts<T>,
+  figure: (start: ColdStart & T) => number,
   text: (value: number) => string,
 ): string[] {
-  const values = starts.map(figure);
-  return [name, text(median(values)), text(Math.max(...values))];
+  const cells = [before, ours].filter(({ length }) => length > 0).map((starts) => starts.map(figure));
+  return [name, ...cells.flatMap((values) => [text(median(values)), text(Math.max(...values))])];
 }
 
 async function fill(client: KubeClient, annotations: Annotations, log: (line: string) => void): Promise<void> {

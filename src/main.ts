@@ -17,7 +17,7 @@ const program = new Command('gpu-autoscaler')
   .description('Packs many Kubernetes workloads on few NVIDIA GPUs.')
   .version(version(), '--version')
   .configureHelp({ showGlobalOptions: true })
-  .showHelpAfterError('(--help tells what there is)')
+  .showHelpAfterError('(see --help)')
   .exitOverride((exit) => process.exit(exit.exitCode === 0 ? 0 : 2));
 
 addRoleCommands(program, kubeConfig, run);
@@ -59,8 +59,8 @@ async function run(command: Command, start: () => Promise<{ close(): Promise<voi
     await running?.close();
     process.exit(code);
   };
-  // Twice means now: whoever asks again does not want to wait for requests under way. What comes at the
-  // same moment is one asking: a terminal signals us, and npm passes its own on.
+  // Twice means now: a second signal does not wait for requests under way. What comes at the same
+  // moment is one signal: a terminal signals us, and npm passes its own on.
   let askedAt: number | undefined;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {

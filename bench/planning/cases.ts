@@ -104,7 +104,7 @@ export function randomDemand(
     mode: undefined,
     slotMiB: undefined,
     slotMilli: undefined,
-    mostReplicas: 1,
+    maxReplicas: 1,
     priority: 0,
     roomOn: rooms,
   };
@@ -113,7 +113,7 @@ export function randomDemand(
   if (dice < 0.6) {
     const mode = pick([undefined, 'mps', 'mps', 'timeslicing'] as const);
     const slotMiB = pick([undefined, undefined, 2_000, 9_000]);
-    return { ...base, resource: SHARED_GPU, mode, slotMiB, mostReplicas: pick([2, 3, 4, 8, 10, 16]) };
+    return { ...base, resource: SHARED_GPU, mode, slotMiB, maxReplicas: pick([2, 3, 4, 8, 10, 16]) };
   }
   const model = gpuModelOf(pick(products.filter((product) => gpuModelOf(product)?.migClass)));
   if (!model?.migClass) throw new Error('no product with MIG');

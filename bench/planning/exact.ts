@@ -153,7 +153,7 @@ function framesOf(node: PlanningNode, demands: readonly PodDemand[]): Frame[] {
     if (!other || other.changed > frame.changed) frames.set(key, frame);
   };
   const ways: (Sharing | undefined)[] = [undefined, partition.sharing];
-  const counts = new Set([2, 4, 8, 16, 32, ...demands.map(({ mostReplicas }) => mostReplicas)]);
+  const counts = new Set([2, 4, 8, 16, 32, ...demands.map(({ maxReplicas }) => maxReplicas)]);
   for (const mode of REPLICA_MODES) {
     for (const replicas of counts) {
       if (replicas >= 2 && (mode !== 'mps' || replicas <= mostMpsClients(inventory.product)))
@@ -198,10 +198,10 @@ function undominated(frames: readonly Frame[], demands: readonly PodDemand[]): F
 
 /** Whether its slots of shared GPUs suit the pods; true for pods that want others. */
 function suitsShared({ sharing, inventory, changed }: Frame, demand: PodDemand): boolean {
-  const { resource, count, mode, slotMiB, slotMilli, mostReplicas } = demand;
+  const { resource, count, mode, slotMiB, slotMilli, maxReplicas } = demand;
   if (resource !== SHARED_GPU) return true;
   const request = { resources: [{ resource, count, largestContainer: count }], mode, slotMiB, slotMilli };
-  return fit(inventory, () => count, request).fits && (changed === 0 || (sharing?.replicas ?? 0) <= mostReplicas);
+  return fit(inventory, () => count, request).fits && (changed === 0 || (sharing?.replicas ?? 0) <= maxReplicas);
 }
 
 function term(factor: number, name: string): string {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   coldStarts,
+  headOf,
   longestStall,
   mib,
   ms,
@@ -30,7 +31,7 @@ export const coldStart: Scenario = {
     const starts = await coldStarts({
       label: 'cold-start',
       paths: ['/api/v1/nodes', '/api/v1/pods'],
-      start: ({ kubeconfigFile }) => startRole('extender', kubeconfigFile, ['--compare-interval', '0']),
+      start: ({ kubeconfigFile }, main) => startRole('extender', kubeconfigFile, ['--compare-interval', '0'], main),
       async more(extender) {
         const started = performance.now();
         const reply = await fetch(`${extender.url}/compare`, { method: 'POST' });
@@ -42,7 +43,7 @@ export const coldStart: Scenario = {
       log,
     });
     return {
-      head: ['figure', 'median', 'worst'],
+      head: ['figure', ...headOf()],
       rows: [
         ...startRows(starts),
         row('one comparison', starts, ({ compareMs }) => compareMs, seconds),

@@ -3,6 +3,7 @@ import { CUSTOM_RESOURCES } from '#src/api/keys.ts';
 import { installDefinitions } from '../../test/cluster/custom-resources.ts';
 import {
   coldStarts,
+  headOf,
   longestStall,
   mib,
   ms,
@@ -55,7 +56,7 @@ export const controllerColdStart: Scenario = {
         annotations,
         prepare: installDefinitions,
         paths: PATHS,
-        start: ({ kubeconfigFile }) => startRole('controller', kubeconfigFile),
+        start: ({ kubeconfigFile }, main) => startRole('controller', kubeconfigFile, [], main),
         async more(controller) {
           await sleep(AFTER_MS);
           return { stallAfterMs: await longestStall(controller), rssAfterMiB: rss(controller) };
@@ -70,7 +71,7 @@ export const controllerColdStart: Scenario = {
     }
     const [first = [], ...others] = tables;
     return {
-      head: ['figure', ...CASES.flatMap(({ name }) => [`${name}: median`, 'worst'])],
+      head: ['figure', ...CASES.flatMap(({ name }) => headOf(name))],
       rows: first.map((cells, i) => [...cells, ...others.flatMap((rows) => rows[i]?.slice(1) ?? [])]),
     };
   },

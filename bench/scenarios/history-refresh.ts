@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { pino } from 'pino';
 import { z } from 'zod';
+import { systemClock } from '#src/kube/clock.ts';
 import { History } from '#src/telemetry/history/history.ts';
 import { historyMetrics } from '#src/telemetry/history/metrics.ts';
 import { Prometheus } from '#src/telemetry/history/prometheus.ts';
@@ -109,7 +110,7 @@ async function refresh(url: string): Promise<History> {
     refreshMs: 3_600_000,
     log: pino({ level: 'silent' }),
     metrics: historyMetrics(createRegistry()),
-    now: () => performance.now(),
+    clock: systemClock,
   });
   history.start();
   const failure = await history.firstTry;

@@ -6,7 +6,7 @@ import { median, quantile, type Scenario } from '../scenario.ts';
 
 const NODES = 5_000;
 const PODS_PER_NODE = 10;
-const ROUNDS = 200;
+const ROUNDS = 2_000;
 const RESOURCES = [{ resource: SHARED_GPU, count: 1 }];
 
 export const ledgerClone: Scenario = {

@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts } from '../../test/cluster/processes.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
+/** Another checkout's `src/main.ts`, which is started in turn with ours. */
+export const BASELINE = process.env.COLD_START_BASELINE;
 
 export interface LiveRole {
   readonly url: string;
@@ -19,10 +21,11 @@ export async function startRole(
   role: 'extender' | 'controller',
   kubeconfigFile: string,
   flags: readonly string[] = [],
+  main = MAIN,
 ): Promise<LiveRole> {
   const [port = 0] = await freePorts(1);
   const all = [`--${role}-port`, String(port), '--kubeconfig', kubeconfigFile, '--log-level', 'warn', ...flags];
-  const child = spawn(process.execPath, [MAIN, role, ...all], { stdio: 'inherit' });
+  const child = spawn(process.execPath, [main, role, ...all], { stdio: 'inherit' });
   const exit = once(child, 'exit');
   const url = `http://127.0.0.1:${port}`;
   const stop = async () => {

@@ -27,7 +27,7 @@ export interface AdmissionReviewReply {
     readonly patchType?: 'JSONPatch';
     /** base64 of a JSON Patch; absent if nothing changes. */
     readonly patch?: string;
-    /** Shown to whoever creates the pod (kubectl prints them). */
+    /** Messages for the client that creates the pod; kubectl prints them. */
     readonly warnings?: readonly string[];
   };
 }

@@ -10,7 +10,7 @@ const holding = z.object({
   count: z.int().positive(),
   /** milli-GPU of all slots together. */
   milliGpu: z.int().nonnegative(),
-  /** MiB of GPU memory of all slots together; absent where the node does not tell. */
+  /** MiB of GPU memory of all slots together; absent where the node does not report it. */
   memoryMiB: z.int().nonnegative().optional(),
   /** GPU index that we expect for each slot; the device plugin has the last word. */
   gpus: z.array(z.int().nonnegative()),

@@ -1,4 +1,4 @@
-/** The configuration file as text: parsed, and its faults told with their place. */
+/** Parser of the configuration file; reports each fault with its place. */
 
 import { distance } from 'fastest-levenshtein';
 import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
@@ -47,7 +47,7 @@ export function parseConfiguration(text: string, name: string): ParsedConfigurat
 }
 
 const SEVERAL = 'the file holds several documents (---): leave one';
-/** More than anybody mends at a time. */
+/** Most faults that are reported at a time. */
 const MAX_FAULTS = 20;
 
 function refused(faults: readonly string[]): ParsedConfiguration {

@@ -143,8 +143,8 @@ const reconciler = z.strictObject({
   propagation: duration()
     .default('90s')
     .describe("Until kubelets have brought a changed ConfigMap to NVIDIA's components."),
-  pluginDeadline: duration().default('3m').describe('After so long the device plugin is told once more.'),
-  migDeadline: duration().default('10m').describe('After so long mig-manager is helped, and told once more.'),
+  pluginDeadline: duration().default('3m').describe('After so long the device plugin is configured again.'),
+  migDeadline: duration().default('10m').describe('After so long mig-manager is repaired and triggered again.'),
   planner: z
     .strictObject({
       idle: duration().default('10s').describe('After the last pod that cannot be placed, so long is waited for more.'),

@@ -45,7 +45,7 @@ export const EVENTS = {
   ForeignEdit: {
     type: 'Warning',
     on: 'GPUNodeConfig',
-    when: 'Somebody else has changed a label that we had set; the message has the command that takes it back.',
+    when: 'Another client has changed a label that we had set; the message has the command that takes it back.',
   },
   CannotDrain: {
     type: 'Warning',

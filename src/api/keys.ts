@@ -2,7 +2,7 @@
 
 import { SHARING_MODES, type SharedMode } from '../core/sharing-mode.ts';
 
-const PREFIX = 'gpu-autoscaler.io/';
+export const PREFIX = 'gpu-autoscaler.io/';
 
 /** The annotation that switches a mode off for a pod. */
 export function modeSwitch(mode: SharedMode): string {
@@ -52,7 +52,7 @@ export const GFD = {
   migStrategy: 'nvidia.com/mig.strategy',
 } as const;
 
-/** Labels by which NVIDIA's components are told what to do. */
+/** Labels that configure NVIDIA's components. */
 export const TRIGGERS = {
   /** Key of the device plugin's ConfigMap. */
   plugin: 'nvidia.com/device-plugin.config',
@@ -65,9 +65,9 @@ export const PAUSED = { prefix: 'nvidia.com/gpu.deploy.', value: 'paused-for-mig
 
 /** Annotations of nodes that we write. */
 export const NODE = {
-  /** The node's partitions are being changed: nobody is placed there. */
+  /** The node's partitions are being changed: no pod is placed there. */
   transition: `${PREFIX}transition`,
-  /** What the node was told last. */
+  /** What was applied to the node last. */
   partition: `${PREFIX}partition`,
 } as const;
 
@@ -105,6 +105,6 @@ export const CERTIFICATE_SECRET = 'webhook-server-cert';
 
 /** Pod conditions that we write. */
 export const CONDITIONS = {
-  /** The pod was refused before the watch told us of room, and was tried again: docs/guides/pending-pods.md. */
+  /** The pod was refused before the watch reported room, and was tried again: docs/guides/pending-pods.md. */
   secondLook: 'gpu-autoscaler.io/SecondLook',
 } as const;

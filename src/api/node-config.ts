@@ -18,8 +18,8 @@ const nodeName = withRules(z.string().min(1).max(253), [
 ]);
 
 /**
- * Slices that an instance takes at least, by its compute slices: 1g with double memory takes 2 of memory, but its name
- * alone does not tell. Source: MIG user guide.
+ * Slices that an instance takes at least, by its compute slices: 1g with double memory takes 2 of memory, which its
+ * name alone does not show. Source: MIG user guide.
  */
 const COMPUTE: Readonly<Record<string, number>> = { 1: 1, 2: 2, 3: 3, 4: 4, 7: 7 };
 const MEMORY: Readonly<Record<string, number>> = { 1: 1, 2: 2, 3: 4, 4: 4, 7: 8 };
@@ -208,7 +208,7 @@ export interface NodeConfig {
   readonly nodeName: string | undefined;
   /** The reason of a refusal names the fields: `spec.mpsMaxClients: …`. */
   readonly spec: Parsed<NodeConfigSpec>;
-  /** As it stands; undefined if it cannot be read: then it is written anew. */
+  /** As stored; undefined if it cannot be read: then it is written again. */
   readonly status: NodeConfigStatus | undefined;
 }
 

@@ -112,7 +112,7 @@ function notOneOf(text: string, words: readonly string[]): Parsed<never> {
   return { ok: false, reason: `${quote(text)} is not one of ${words.join(', ')}` };
 }
 
-/** A number without a unit is bytes: nobody means so few. */
+/** A small number without a unit is refused: it means bytes. */
 function gpuMemory(text: string): Parsed<number> {
   const parsed = parseMiB(text);
   if (!parsed.ok || parsed.value > 1 || !/^\d{1,4}(\.\d+)?$/.test(text)) return parsed;

@@ -103,7 +103,7 @@ export const extenderSettingsSchema = z.object({
       .transform((word) => word === 'on')
       .optional(),
     'on|off',
-    'name the best node alone where nobody else has a say, instead of the configuration (default: on)',
+    'name the best node alone where no other plugin has a say, instead of the configuration (default: on)',
   ),
   compareInterval: described(
     z

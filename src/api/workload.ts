@@ -4,12 +4,12 @@ import { type AdmissionPod, controllerOf } from './admission-pod.ts';
 
 export interface Workload {
   readonly namespace: string;
-  /** `Deployment`, `StatefulSet`, `Job`, …; `Pod` for a pod that nobody owns. */
+  /** `Deployment`, `StatefulSet`, `Job`, …; `Pod` for a pod without an owner. */
   readonly kind: string;
   readonly name: string;
 }
 
-/** The part of a pod's metadata that tells its workload. */
+/** The part of a pod's metadata that identifies its workload. */
 type Named = Pick<AdmissionPod['metadata'], 'name' | 'ownerReferences'> & {
   readonly generateName?: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | null | undefined;

@@ -16,11 +16,11 @@ export class ConfigurationError extends Error {
 export interface ConfigurationWatchOptions {
   /** Without one, the defaults hold, and never change. */
   readonly file: string | undefined;
-  /** ms between two looks; default 5,000. A mounted ConfigMap swaps links, which no file watcher tells reliably. */
+  /** ms between two looks; default 5,000. A mounted ConfigMap swaps links, which no file watcher reports reliably. */
   readonly everyMs?: number;
   readonly changed: (configuration: Configuration) => void;
-  /** A change has been taken, or cannot be used, and why. */
-  readonly tell: (faults?: string) => void;
+  /** Called when a change has been taken, or with the reason why it cannot be used. */
+  readonly report: (faults?: string) => void;
 }
 
 export class ConfigurationWatch {
@@ -51,9 +51,9 @@ export class ConfigurationWatch {
   }
 
   async #run(file: string): Promise<void> {
-    const { everyMs = 5_000, changed, tell } = this.#options;
+    const { everyMs = 5_000, changed, report } = this.#options;
     const { signal } = this.#stopping;
-    let told: string | undefined;
+    let lastReported: string | undefined;
     for (;;) {
       await sleep(everyMs, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted) return;
@@ -65,14 +65,14 @@ export class ConfigurationWatch {
           this.#current = parse(text, file);
           this.#text = text;
           changed(this.#current);
-          tell();
+          report();
         }
-        told = undefined;
+        lastReported = undefined;
       } catch (error) {
         // Said once, not at every look.
         const { message } = error as Error;
-        if (message !== told) tell(message);
-        told = message;
+        if (message !== lastReported) report(message);
+        lastReported = message;
       }
     }
   }
@@ -91,7 +91,7 @@ function isEmpty(text: string): boolean {
 
 function readText(file: string): string {
   try {
-    // Of a pipe nobody knows when it will answer.
+    // A pipe may never answer.
     if (!statSync(file).isFile()) throw new Error('not a regular file');
     return readFileSync(file, 'utf8');
   } catch (error) {

@@ -1,7 +1,6 @@
 /** The controller role: planner and reconciler, the status of policies, and pods that slipped past the webhook. */
 
 import { CONTROLLER_NAME } from '../api/keys.ts';
-import { systemClock } from '../kube/clock.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
 import { Lease } from '../kube/lease.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -46,18 +45,13 @@ export function controllerRole(options: ControllerRoleOptions): Role<RunningCont
 }
 
 /** The controller alone. @throws ConfigurationError */
-export function startController({
-  now,
-  ...options
-}: ControllerRoleOptions & Omit<RuntimeOptions, 'clock'> & { readonly now: () => Date }): Promise<RunningController> {
-  return startRole({ ...options, clock: { ...systemClock, now } }, controllerRole(options));
+export function startController(options: ControllerRoleOptions & RuntimeOptions): Promise<RunningController> {
+  return startRole(options, controllerRole(options));
 }
 
 async function start(runtime: Runtime, log: Logger, options: ControllerRoleOptions): Promise<RunningController> {
   const { client, state, registry, reflectors, clock, signal, history } = runtime;
   const { host, port, leaseNamespace: namespace, identity, speed, settleMs } = options;
-  const now = () => clock.monotonic();
-  const date = () => clock.now();
   const lease = new Lease({
     client,
     namespace,
@@ -66,8 +60,7 @@ async function start(runtime: Runtime, log: Logger, options: ControllerRoleOptio
     holder: 'controller',
     takeOver: () => reflectors.listAgain(),
     log: (message, details) => log.warn(details, message),
-    now,
-    date,
+    clock,
   });
   const events = new EventRecorder({
     client,

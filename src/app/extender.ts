@@ -12,7 +12,6 @@ import { EquivalenceCache } from '../extender/equivalence-cache.ts';
 import { extenderMetrics } from '../extender/metrics.ts';
 import { Requeuer } from '../extender/requeuer.ts';
 import { createExtenderServer } from '../extender/server.ts';
-import { systemClock } from '../kube/clock.ts';
 import { Lease } from '../kube/lease.ts';
 import { CacheComparer } from '../state/cache-comparer.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
@@ -52,10 +51,8 @@ export function extenderRole(options: ExtenderRoleOptions): Role<RunningExtender
 }
 
 /** The extender alone. @throws ConfigurationError */
-export function startExtender(
-  options: ExtenderRoleOptions & Omit<RuntimeOptions, 'clock'> & Partial<Pick<RuntimeOptions, 'clock'>>,
-): Promise<RunningExtender> {
-  return startRole({ clock: systemClock, ...options }, extenderRole(options));
+export function startExtender(options: ExtenderRoleOptions & RuntimeOptions): Promise<RunningExtender> {
+  return startRole(options, extenderRole(options));
 }
 
 async function start(runtime: Runtime, log: Logger, options: ExtenderRoleOptions): Promise<RunningExtender> {
@@ -64,7 +61,6 @@ async function start(runtime: Runtime, log: Logger, options: ExtenderRoleOptions
   const { ledger } = state;
   const live = new LiveStrategy(strategyOf(runtime.configuration, options.strategy), ledger);
   runtime.onConfigured((configuration) => live.use(strategyOf(configuration, options.strategy)));
-  const now = () => clock.monotonic();
   const sleep = (ms: number) => clock.sleep(ms, signal);
   const requestCache = new LRUCache<string, GpuRequest>({ max: PODS_REMEMBERED });
   const lease = new Lease({
@@ -74,12 +70,11 @@ async function start(runtime: Runtime, log: Logger, options: ExtenderRoleOptions
     identity,
     takeOver: () => reflectors.listAgain(['pods']),
     log: (message, details) => log.warn({ ...details, namespace, name: LEASE }, message),
-    now,
-    date: () => clock.now(),
+    clock,
   });
   const recall = (uid: string) => requestCache.get(uid);
   const strategy = () => live.strategy.name;
-  const binder = new Binder({ state, client, strategy, recall, lease, signal, sleep, now });
+  const binder = new Binder({ state, client, strategy, recall, lease, signal, sleep, clock });
   const equivalenceCache = new EquivalenceCache(ledger, live);
   const metrics = extenderMetrics(registry, {
     nodes: () => ledger.size,

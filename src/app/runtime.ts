@@ -71,10 +71,10 @@ export class Runtime {
       file,
       ...(configurationMs !== undefined && { everyMs: configurationMs }),
       changed: (configuration) => this.#configure(configuration),
-      tell: reloadReporter(this.registry, log, file),
+      report: reloadReporter(this.registry, log, file),
     });
     const { oversubscribe } = this.configuration.sharing.timeSlicing;
-    this.client = new KubeClient(kubeConfig, () => clock.monotonic());
+    this.client = new KubeClient(kubeConfig, clock);
     this.state = new ClusterState(this.warn, { oversubscribe, podsWithoutGpus });
     this.reflectors = this.#reflect(kinds);
   }
@@ -104,7 +104,7 @@ export class Runtime {
     if (!this.#history) {
       const { log, registry, clock } = this;
       const metrics = historyMetrics(registry);
-      this.#history = new HistoryProvider({ log, metrics, fetch, now: () => clock.monotonic() });
+      this.#history = new HistoryProvider({ log, metrics, fetch, clock });
       this.#history.take(this.configuration);
     }
     return this.#history;
@@ -120,7 +120,7 @@ export class Runtime {
     this.#configured.push(listener);
   }
 
-  /** Begins to list and watch: whoever follows the state must have said so before. */
+  /** Begins to list and watch; followers of the state must have subscribed before. */
   start(): void {
     this.reflectors.start();
     this.#configuration.start();
@@ -145,8 +145,7 @@ export class Runtime {
 
   #reflect(kinds: ReadonlySet<Kind>): Reflectors<Kind> {
     const { client, state, random, warn: log, clock } = this;
-    const now = () => clock.monotonic();
-    const common = { client, random, log, now };
+    const common = { client, random, log, clock };
     const make: Readonly<Record<Kind, () => Reflector>> = {
       nodes: () => new Reflector({ ...common, path: '/api/v1/nodes', store: state.nodes }),
       pods: () => new Reflector({ ...common, path: '/api/v1/pods', store: state.pods }),

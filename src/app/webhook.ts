@@ -1,7 +1,6 @@
 /** The webhook role: nodes, policies and namespaces → decisions, behind one HTTPS server. */
 
 import { Server } from 'node:https';
-import { systemClock } from '../kube/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type CertificateSource, createCertificateManager } from '../webhook/certificates/source.ts';
 import { webhookMetrics } from '../webhook/metrics.ts';
@@ -26,11 +25,8 @@ export function webhookRole(options: WebhookRoleOptions): Role<RunningWebhook> {
 }
 
 /** The webhook alone. @throws ConfigurationError, CertificateSettingsError */
-export function startWebhook({
-  now,
-  ...options
-}: WebhookRoleOptions & Omit<RuntimeOptions, 'clock'> & { readonly now: () => Date }): Promise<RunningWebhook> {
-  return startRole({ ...options, clock: { ...systemClock, now } }, webhookRole(options));
+export function startWebhook(options: WebhookRoleOptions & RuntimeOptions): Promise<RunningWebhook> {
+  return startRole(options, webhookRole(options));
 }
 
 async function start(
@@ -39,18 +35,17 @@ async function start(
   { host, port, certificates }: WebhookRoleOptions,
 ): Promise<RunningWebhook> {
   const { client, registry, random, clock, reflectors } = runtime;
-  const now = () => clock.now();
   // Views follow from the first object on.
   runtime.admissionView();
   const source = typeof certificates === 'function' ? certificates(runtime) : certificates;
-  const manager = await createCertificateManager(source, { client, registry, log, random, now });
+  const manager = await createCertificateManager(source, { client, registry, log, random, clock });
   const server = createWebhookServer({
     log,
     registry,
     tls: manager.current,
     metrics: webhookMetrics(registry),
     notReadyReason: () => reflectors.notReadyReason(KINDS) ?? manager.notReadyReason(),
-    context: () => ({ view: runtime.admissionView(), now: now() }),
+    context: () => ({ view: runtime.admissionView(), now: clock.now() }),
   });
   const url = await server.listen({ host, port });
   manager.start((tls) => {

@@ -1,6 +1,6 @@
 /**
  * Pods that slipped past the webhook while it was away, and hold a whole GPU that they would have shared. A running pod
- * cannot be changed; what repairs it is a command for whoever owns it.
+ * cannot be changed; what repairs it is a command for its owner.
  */
 
 import { setImmediate as turn } from 'node:timers/promises';
@@ -39,7 +39,7 @@ export interface Findings {
 /** Pods judged in one turn of the event loop: a few ms. */
 const PODS_PER_TURN = 50;
 
-/** What of the pods without a decision is worth telling; others have their turns in between. */
+/** Findings on the pods without a decision; other work gets its turns in between. */
 export async function audit(pods: Iterable<UnmutatedPod>, view: AdmissionView): Promise<Findings> {
   const missed: MissedPod[] = [];
   const unclear: UnclearPod[] = [];
@@ -63,17 +63,17 @@ export async function audit(pods: Iterable<UnmutatedPod>, view: AdmissionView): 
 
 const ROLLED_OUT: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet']);
 
-/** What Kubernetes calls things. It checks the names of pods and namespaces, but not those of owners: anybody may write them. */
+/** Names as in Kubernetes, which checks those of pods and namespaces, but not of owners: any client may write these. */
 const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
-/** Made anew, a pod passes the webhook. People paste it into a shell: nothing gets in that is not a name. */
+/** A command that creates the pod again, through the webhook. Users paste it into a shell: only valid names get in. */
 function repairOf({ metadata }: AdmissionPod, { kind, name }: Workload, namespace: string, pod: string): string {
   const where = `-n ${namespace}`;
   const owner = controllerOf(metadata);
   if (owner?.apiVersion.startsWith('apps/') && ROLLED_OUT.has(kind) && NAME.test(name)) {
     return `kubectl rollout restart ${kind.toLowerCase()}/${name} ${where}`;
   }
-  // Whoever owns the pod makes another.
+  // The owner of the pod creates another.
   if (owner) return `kubectl delete pod ${pod} ${where}`;
   const drop = 'del(.spec.nodeName, .status, .metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp)';
   return `kubectl get pod ${pod} ${where} -o json | jq '${drop}' | kubectl replace --force -f -`;

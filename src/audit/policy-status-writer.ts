@@ -73,7 +73,7 @@ export class PolicyStatusWriter {
       state.policies.accept(await client.json('PATCH', path, call));
       metrics.statusWrites.inc();
     } catch (error) {
-      // Gone in the meantime: nobody is left to read it.
+      // Deleted in the meantime: it needs no status.
       if (!(error instanceof KubeError) || error.status !== 404) throw error;
     }
   }

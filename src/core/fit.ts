@@ -44,7 +44,7 @@ export function fit(node: NodeInventory | undefined, free: FreeSlots, request: G
   for (const part of request.resources) {
     const pool = node.pools.find(({ resource }) => resource === part.resource);
     const refused = pool ? refuse(pool, free(part.resource), part, request) : notOffered(node, part.resource);
-    // One part that no eviction helps is enough: nobody must be evicted for the others.
+    // One part that no eviction helps is enough: no pod must be evicted for the others.
     if (refused && !refused.resolvable) return refused;
     first ??= refused;
   }

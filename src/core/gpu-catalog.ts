@@ -140,7 +140,7 @@ export function migProfiles(migClass: MigClass, gib: number): string[] {
   });
 }
 
-/** Every MIG profile of every known product: what a scheduler must be told it may meet. */
+/** Every MIG profile of every known product, for the configuration of a scheduler. */
 export function allMigProfiles(): string[] {
   const names = PRODUCTS.flatMap(({ migClass, gib }) =>
     migClass ? gib.flatMap((size) => migProfiles(migClass, size)) : [],

@@ -20,7 +20,7 @@ export interface Pool {
   readonly slotsPerGpu: readonly number[];
   /** One slot's share of its GPU's compute, in milli-GPU, rounded down: the slots of a GPU never exceed 1000. */
   readonly slotMilli: number;
-  /** One slot's memory in MiB; undefined if the node does not tell. */
+  /** One slot's memory in MiB; undefined if the node does not report it. */
   readonly slotMiB: number | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface NodeInventory {
   readonly createdAt: number;
   readonly product: string;
   readonly gpus: number;
-  /** Memory of one physical GPU in MiB; undefined if the node does not tell. */
+  /** Memory of one physical GPU in MiB; undefined if the node does not report it. */
   readonly gpuMiB: number | undefined;
   readonly pools: readonly Pool[];
   /** Its partitions are being changed: what kubelet admits now may be gone in a moment. */
@@ -58,7 +58,7 @@ export interface NodeFacts {
   readonly migMiB: ReadonlyMap<string, number>;
   /** mig-manager is at work on the node; false if absent. */
   readonly inTransition?: boolean;
-  /** Whether a time-slice may use the memory of the whole GPU, which nobody divides; false if absent. */
+  /** Whether a time-slice may use the memory of the whole GPU, which is not divided; false if absent. */
   readonly oversubscribe?: boolean;
 }
 
@@ -110,7 +110,7 @@ function computeSlicesOf(product: string): number {
 function labelledReplicas(facts: NodeFacts, resource: string): number {
   // The device plugin takes no fewer than two; without the label we know no more than that.
   if (resource === SHARED_GPU) return Math.max(2, facts.replicas);
-  // `renameByDefault: false` shares under the plain name: the replicas label tells, not the name.
+  // `renameByDefault: false` shares under the plain name: the replicas label shows it, not the name.
   return facts.sharing === undefined || slotsOf(facts, SHARED_GPU) > 0 ? 1 : Math.max(1, facts.replicas);
 }
 
@@ -141,8 +141,8 @@ function poolOf(facts: NodeFacts, resource: string, slots: number, gpus: number,
 }
 
 /**
- * Memory of one slot of a GPU that is cut into so many, in MiB; undefined if that of the GPU is unknown. Under
- * time-slicing nobody divides the memory: with `oversubscribe` each slot counts as having all of it.
+ * Memory of one slot of a GPU that is cut into so many, in MiB; undefined if that of the GPU is unknown. Time-slicing
+ * does not divide the memory: with `oversubscribe` each slot counts as having all of it.
  */
 export function replicaMiB(
   mode: SharingMode,

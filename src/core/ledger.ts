@@ -9,6 +9,7 @@
 import type { NodeInventory, Pool } from './inventory.ts';
 import { PoolUse } from './pool-use.ts';
 import type { ResourceRequest } from './request.ts';
+import { SharedArray } from './shared-array.ts';
 import { SharedMap } from './shared-map.ts';
 import { SlotView } from './slot-view.ts';
 
@@ -45,7 +46,7 @@ export interface NodeLoad {
   readonly version: number;
 }
 
-/** A node's place in the ledger, for whoever remembers things by node; stays the same object while the node is there. */
+/** A node as the ledger has it until it is next changed: those that remember things by node do so by its index. */
 export interface LedgerNode {
   readonly name: string;
   /** Small and dense; given to another node when this one has gone. */
@@ -55,37 +56,33 @@ export interface LedgerNode {
   readonly version: number;
 }
 
-/** A node in one ledger; `use` and `pods` may be shared with clones. */
+/** A node in a ledger, and in its clones until one of them changes it. */
 class NodeState implements LedgerNode {
   readonly name: string;
   readonly index: number;
+  /** The token of the ledger that may change it; any other takes a copy. */
+  readonly owner: object;
   inventory: NodeInventory | undefined;
   /** By resource. */
-  use: Map<string, PoolUse>;
-  pods: Map<PodUid, Allocation>;
-  /** The token of the ledger that `use` and `pods` belong to: any other copies them before it changes them. */
-  owner: object;
+  use = new Map<string, PoolUse>();
+  pods = new Map<PodUid, Allocation>();
   heldMilli = 0;
   version: number;
-  /** No longer in the ledger, though somebody may still point here. */
-  gone = false;
-  /** Who came next in the last list of names. */
-  next: NodeState | undefined = undefined;
 
-  constructor(name: string, index: number, version: number, owner: object, of?: NodeState) {
+  constructor(name: string, index: number, version: number, owner: object) {
     this.name = name;
     this.index = index;
     this.version = version;
-    this.inventory = of?.inventory;
-    this.use = of ? of.use : new Map();
-    this.pods = of ? of.pods : new Map();
-    this.owner = of ? of.owner : owner;
-    if (of) this.heldMilli = of.heldMilli;
+    this.owner = owner;
   }
 
-  /** The same node in another ledger, which shares what it holds until one of them changes it. */
-  clone(): NodeState {
-    return new NodeState(this.name, this.index, this.version, this.owner, this);
+  copyFor(owner: object): NodeState {
+    const copy = new NodeState(this.name, this.index, this.version, owner);
+    copy.inventory = this.inventory;
+    for (const [resource, use] of this.use) copy.use.set(resource, use.clone());
+    copy.pods = new Map(this.pods);
+    copy.heldMilli = this.heldMilli;
+    return copy;
   }
 }
 
@@ -100,27 +97,33 @@ export interface AllocateOptions {
 }
 
 export class Ledger {
-  readonly #nodes = new Map<string, NodeState>();
+  /** By index. */
+  #nodes = new SharedArray<NodeState>();
+  #indices = new SharedMap<number>();
   #byPod = new SharedMap<Allocation>();
+  readonly #counts = { reserved: 0, confirmed: 0 };
+  /** By index of a node: that of the one which came next in the last list of names. */
+  readonly #following: number[] = [];
   /** Renewed with each clone: what was ours alone until then is shared from then on. */
   #token = {};
   /** Counts the changes of all nodes: a node that comes back must not repeat a version. */
   #changes = 0;
   /** Indices of nodes that have gone, free for others. */
   readonly #vacant: number[] = [];
+  #known = 0;
   #offering = 0;
   #offersVersion = 0;
 
-  /**
-   * A copy that changes apart from this one, for a what-if: O(nodes) small objects, and after that each change copies no
-   * more than the node and the pods that it touches.
-   */
+  /** A copy that changes apart from this one, for a what-if; each change copies the node and the pods that it touches. */
   clone(): Ledger {
     const copy = new Ledger();
-    for (const [name, state] of this.#nodes) copy.#nodes.set(name, state.clone());
+    copy.#nodes = this.#nodes.clone();
+    copy.#indices = this.#indices.clone();
     copy.#byPod = this.#byPod.clone();
+    Object.assign(copy.#counts, this.#counts);
     copy.#changes = this.#changes;
     copy.#vacant.push(...this.#vacant);
+    copy.#known = this.#known;
     copy.#offering = this.#offering;
     copy.#offersVersion = this.#offersVersion;
     this.#token = {};
@@ -129,7 +132,7 @@ export class Ledger {
 
   /** Adds a node or replaces what is known of it; the pods on it keep what they hold. */
   setNode(inventory: NodeInventory): void {
-    const state = this.#state(inventory.name);
+    const state = this.#stateOf(inventory.name);
     if (!state.inventory) this.#offering += 1;
     state.inventory = inventory;
     this.#offersVersion += 1;
@@ -138,13 +141,13 @@ export class Ledger {
 
   /** Forgets what the node offers. Pods still bound to it are remembered until they go. */
   removeNode(name: string): void {
-    const state = this.#nodes.get(name);
-    if (!state?.inventory) return;
+    if (!this.#find(name)?.inventory) return;
+    const state = this.#stateOf(name);
     this.#offering -= 1;
     state.inventory = undefined;
     this.#offersVersion += 1;
     this.#recount(state);
-    this.#dropIfEmpty(name, state);
+    this.#dropIfEmpty(state);
   }
 
   /**
@@ -160,11 +163,13 @@ export class Ledger {
       if (earlier.state === options.state) return earlier;
       const confirmed: Allocation = { ...earlier, state: options.state };
       this.#byPod.set(uid, confirmed);
-      this.#own(this.#state(node)).pods.set(uid, confirmed);
+      this.#counts[earlier.state] -= 1;
+      this.#counts[options.state] += 1;
+      this.#stateOf(node).pods.set(uid, confirmed);
       return confirmed;
     }
     if (earlier) this.release(uid);
-    const state = this.#own(this.#state(node));
+    const state = this.#stateOf(node);
     const holdings = resources.map(({ resource, count }) =>
       this.#take(state, resource, count, expected?.get(resource) ?? []),
     );
@@ -173,6 +178,7 @@ export class Ledger {
     state.pods.set(uid, allocation);
     state.version = this.#nextVersion();
     this.#byPod.set(uid, allocation);
+    this.#counts[allocation.state] += 1;
     return allocation;
   }
 
@@ -181,11 +187,12 @@ export class Ledger {
     const allocation = this.#byPod.get(uid);
     if (!allocation) return false;
     this.#byPod.delete(uid);
-    const state = this.#own(this.#state(allocation.node));
+    this.#counts[allocation.state] -= 1;
+    const state = this.#stateOf(allocation.node);
     state.pods.delete(uid);
     for (const holding of allocation.holdings) giveBack(state, holding);
     state.version = this.#nextVersion();
-    this.#dropIfEmpty(allocation.node, state);
+    this.#dropIfEmpty(state);
     return true;
   }
 
@@ -194,10 +201,9 @@ export class Ledger {
     return this.#byPod.get(uid)?.state === 'reserved' && this.release(uid);
   }
 
-  /** Expects the pods of the node on their GPUs anew, now that others have gone; what they hold stays the same. */
+  /** Computes the expected GPUs of the node's pods again, now that others have gone; what they hold stays the same. */
   placeAgain(node: string): void {
-    const state = this.#nodes.get(node);
-    if (state) this.#recount(state);
+    if (this.#find(node)) this.#recount(this.#stateOf(node));
   }
 
   allocationOf(uid: PodUid): Allocation | undefined {
@@ -210,34 +216,34 @@ export class Ledger {
   }
 
   allocationsOn(node: string): Iterable<Allocation> {
-    return this.#nodes.get(node)?.pods.values() ?? [];
+    return this.#find(node)?.pods.values() ?? [];
   }
 
   /** Free slots of a resource; never negative, even where more is held than the node now offers. */
   freeSlots(node: string, resource: string): number {
-    const state = this.#nodes.get(node);
+    const state = this.#find(node);
     const pool = state && poolOf(state, resource);
     if (!state || !pool) return 0;
     return Math.max(0, pool.slots - (state.use.get(resource)?.total ?? 0));
   }
 
-  /** The node's place; undefined if nothing is known of it. */
+  /** The node; undefined if nothing is known of it. */
   find(name: string): LedgerNode | undefined {
-    return this.#nodes.get(name);
+    return this.#find(name);
   }
 
   /**
-   * The places of many nodes, in order. Whoever asks often asks in much the same order: whoever came
-   * next last time is tried first, since to compare a name costs less than to hash it.
+   * Many nodes, in order. Lists of names come in much the same order again and again: the node that came next in the
+   * last list is tried first, since to compare a name costs less than to hash it.
    */
   findAll(names: readonly string[]): (LedgerNode | undefined)[] {
     const found: (LedgerNode | undefined)[] = [];
     let previous: NodeState | undefined;
     for (const name of names) {
-      let node = previous?.next;
-      if (!node || node.gone || node.name !== name) {
-        node = this.#nodes.get(name);
-        if (previous) previous.next = node;
+      let node = previous && this.#nodes.get(this.#following[previous.index] ?? -1);
+      if (node?.name !== name) {
+        node = this.#find(name);
+        if (previous && node) this.#following[previous.index] = node.index;
       }
       found.push(node);
       previous = node ?? previous;
@@ -247,7 +253,7 @@ export class Ledger {
 
   /** The node's load; undefined if the node is unknown or offers no GPU. */
   load(node: string): NodeLoad | undefined {
-    const state = this.#nodes.get(node);
+    const state = this.#find(node);
     if (!state?.inventory) return undefined;
     const { inventory, heldMilli, version } = state;
     return { inventory, heldMilli, totalMilli: inventory.gpus * 1000, version };
@@ -255,7 +261,7 @@ export class Ledger {
 
   /** The node as strategies see it: its GPUs as the slots of that resource leave them free; undefined if it offers none. */
   view(node: string, resource: string): SlotView | undefined {
-    const state = this.#nodes.get(node);
+    const state = this.#find(node);
     const pool = state && poolOf(state, resource);
     if (!state?.inventory || !pool) return undefined;
     return new SlotView(state.inventory, pool, state.heldMilli, state.use.get(resource)?.perGpu);
@@ -283,28 +289,33 @@ export class Ledger {
 
   /** Number of reservations under way. */
   reservations(): number {
-    let count = 0;
-    for (const { state } of this.#byPod.values()) if (state === 'reserved') count += 1;
-    return count;
+    return this.#counts.reserved;
   }
 
-  #state(name: string): NodeState {
-    let state = this.#nodes.get(name);
-    if (!state) {
-      const index = this.#vacant.pop() ?? this.#nodes.size;
-      state = new NodeState(name, index, this.#nextVersion(), this.#token);
-      this.#nodes.set(name, state);
-    }
+  /** Number of pods that the API server says are on their node. */
+  get confirmed(): number {
+    return this.#counts.confirmed;
+  }
+
+  #find(name: string): NodeState | undefined {
+    const index = this.#indices.get(name);
+    return index === undefined ? undefined : this.#nodes.get(index);
+  }
+
+  /** The node for this ledger alone to change; a new one if nothing is known of it. */
+  #stateOf(name: string): NodeState {
+    const known = this.#find(name);
+    if (known?.owner === this.#token) return known;
+    const state = known?.copyFor(this.#token) ?? this.#newState(name);
+    this.#nodes.set(state.index, state);
     return state;
   }
 
-  /** The node, with what it holds for this ledger alone to change. */
-  #own(state: NodeState): NodeState {
-    if (state.owner === this.#token) return state;
-    state.use = new Map([...state.use].map(([resource, use]) => [resource, use.clone()]));
-    state.pods = new Map(state.pods);
-    state.owner = this.#token;
-    return state;
+  #newState(name: string): NodeState {
+    const index = this.#vacant.pop() ?? this.#known;
+    this.#known = Math.max(this.#known, index + 1);
+    this.#indices.set(name, index);
+    return new NodeState(name, index, this.#nextVersion(), this.#token);
   }
 
   #nextVersion(): number {
@@ -312,12 +323,11 @@ export class Ledger {
     return this.#changes;
   }
 
-  #dropIfEmpty(name: string, state: NodeState): void {
-    if (state.inventory || state.pods.size > 0) return;
-    this.#nodes.delete(name);
-    state.gone = true;
-    state.next = undefined;
-    this.#vacant.push(state.index);
+  #dropIfEmpty({ name, index, inventory, pods }: NodeState): void {
+    if (inventory || pods.size > 0) return;
+    this.#indices.delete(name);
+    this.#nodes.set(index, undefined);
+    this.#vacant.push(index);
   }
 
   #take(state: NodeState, resource: string, count: number, wishes: readonly number[]): Holding {
@@ -333,8 +343,7 @@ export class Ledger {
   }
 
   /** After a change of the inventory: place the same pods again, in the order they came. */
-  #recount(node: NodeState): void {
-    const state = this.#own(node);
+  #recount(state: NodeState): void {
     state.use.clear();
     state.heldMilli = 0;
     for (const [uid, allocation] of state.pods) {

@@ -3,17 +3,24 @@
  * makes its own what it changes. Keys are spread over parts, so that a first change copies one part alone.
  */
 
-/** Of 50,000 keys a part has two dozen: a few µs to copy. */
-const PARTS = 2048;
+import { SharedArray } from './shared-array.ts';
+
+/** Of 50,000 keys a part has six: a `Map` of twice as many costs several times as much to copy. */
+const PARTS = 8192;
+
+interface Part<V> {
+  /** The token of the map that may change it; any other takes a copy. */
+  readonly owner: object;
+  readonly entries: Map<string, V>;
+}
 
 export class SharedMap<V> {
-  /** Parts that hold nothing are left out. */
-  #parts: (Map<string, V> | undefined)[] = new Array<undefined>(PARTS).fill(undefined);
-  /** By part: 1 where no other map shares it. */
-  #owned = new Uint8Array(PARTS);
+  #parts = new SharedArray<Part<V>>();
+  /** Renewed with each copy: what was ours alone until then is shared from then on. */
+  #token = {};
 
   get(key: string): V | undefined {
-    return this.#parts[partOf(key)]?.get(key);
+    return this.#parts.get(partOf(key))?.entries.get(key);
   }
 
   set(key: string, value: V): void {
@@ -22,28 +29,27 @@ export class SharedMap<V> {
 
   delete(key: string): void {
     const part = partOf(key);
-    if (this.#parts[part]?.has(key)) this.#own(part).delete(key);
+    if (this.#parts.get(part)?.entries.has(key)) this.#own(part).delete(key);
   }
 
   /** All values, in no particular order. */
   *values(): Iterable<V> {
-    for (const part of this.#parts) if (part) yield* part.values();
+    for (const { entries } of this.#parts.values()) yield* entries.values();
   }
 
   clone(): SharedMap<V> {
     const copy = new SharedMap<V>();
-    copy.#parts = this.#parts.slice();
-    this.#owned.fill(0);
+    copy.#parts = this.#parts.clone();
+    this.#token = {};
     return copy;
   }
 
   #own(index: number): Map<string, V> {
-    const part = this.#parts[index];
-    if (part && this.#owned[index]) return part;
-    const own = new Map(part);
-    this.#parts[index] = own;
-    this.#owned[index] = 1;
-    return own;
+    const part = this.#parts.get(index);
+    if (part?.owner === this.#token) return part.entries;
+    const entries = new Map(part?.entries);
+    this.#parts.set(index, { owner: this.#token, entries });
+    return entries;
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * bind: check once more, reserve in the ledger, and bind with ONE request whose annotations carry
- * the allocation record. A reservation ends when the API server has told what became of the
+ * the allocation record. A reservation ends when the API server has reported the result of the
  * Binding, never by a guess.
  */
 
@@ -12,6 +12,7 @@ import { formatIssues, podSchema } from '../api/kubernetes.ts';
 import { fit } from '../core/fit.ts';
 import type { GpuRequest } from '../core/request.ts';
 import { type Backoff, delayOf } from '../kube/backoff.ts';
+import { type Clock, systemClock } from '../kube/clock.ts';
 import { type KubeClient, KubeError } from '../kube/kube-client.ts';
 import { holding, LAST_WORD_MS, type Lease } from '../kube/lease.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
@@ -20,7 +21,7 @@ import { allocationRecord } from './allocation.ts';
 
 export type BindOutcome =
   | { readonly result: 'bound' }
-  /** `refused`: by us, before any write; `failed`: by the API server, or nobody knows yet. */
+  /** `refused`: by us, before any write; `failed`: by the API server, or still in doubt. */
   | { readonly result: 'refused' | 'failed'; readonly why: string };
 
 export interface BinderOptions {
@@ -36,8 +37,7 @@ export interface BinderOptions {
   readonly signal: AbortSignal;
   /** Resolves after so many ms, or rejects when the signal aborts. */
   readonly sleep?: (ms: number) => Promise<void>;
-  /** ms of a clock that never goes back. */
-  readonly now?: () => number;
+  readonly clock?: Pick<Clock, 'monotonic'>;
 }
 
 type Again = () => object | undefined;
@@ -51,26 +51,26 @@ const UNSEEN_MS = 5_000;
 export class Binder {
   readonly #options: BinderOptions;
   readonly #underWay = new Map<string, { readonly node: string; readonly outcome: Promise<BindOutcome> }>();
-  /** Pods of which nobody knows whether the API server bound them to this node: their reservation stays. */
+  /** Pods that the API server may or may not have bound to this node: their reservation stays. */
   readonly #inDoubt = new Map<string, string>();
   /** Pods that were bound, and when, ms; until the watch has shown them. In order of time. */
   readonly #unseen = new Map<string, { readonly args: BindingArgs; readonly since: number }>();
   #looking = false;
 
-  readonly #now: () => number;
+  readonly #clock: Pick<Clock, 'monotonic'>;
 
   constructor(options: BinderOptions) {
     this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
+    this.#clock = options.clock ?? systemClock;
   }
 
   /** ms for which the oldest Binding that the API server answered has not been seen in the watch; 0 if all have. */
   lag(): number {
-    for (const [uid, { since }] of this.#unseen) if (this.#isUnseen(uid)) return this.#now() - since;
+    for (const [uid, { since }] of this.#unseen) if (this.#isUnseen(uid)) return this.#clock.monotonic() - since;
     return 0;
   }
 
-  /** Whether a Binding is under way, or nobody knows what became of one. */
+  /** Whether a Binding is under way, or the result of one is unknown. */
   get isBusy(): boolean {
     return this.#underWay.size > 0 || this.#inDoubt.size > 0;
   }
@@ -128,7 +128,7 @@ export class Binder {
     }
   }
 
-  /** What to make again; nothing once somebody else held the Lease in between, who may have given the slot away. */
+  /** What to make again; nothing once another client held the Lease in between, which may have given the slot away. */
   #sameTerm(body: object): () => object | undefined {
     const { lease } = this.#options;
     const { term } = lease;
@@ -144,7 +144,7 @@ export class Binder {
   }
 
   /**
-   * After a conflict, a broken reply or a server error: only the pod itself can tell.
+   * After a conflict, a broken reply or a server error: only the pod itself shows the result.
    * @param again the Binding, where the first one may still be on its way
    */
   async #findOut(args: BindingArgs, again: Again | undefined, cause: Error): Promise<BindOutcome> {
@@ -161,7 +161,7 @@ export class Binder {
    * A pod that is not bound now proves nothing while a Binding without an answer may still arrive: a
    * frozen server acts on it later. Made once more, and answered, it leaves no doubt: the first is then
    * refused, whenever it comes.
-   * @throws if the API server does not tell
+   * @throws if the API server does not answer
    */
   async #settle(args: BindingArgs, again: Again | undefined, cause: Error): Promise<BindOutcome> {
     const found = await this.#lookUp(args);
@@ -190,7 +190,7 @@ export class Binder {
   /** A pod may come and go between two lists, unseen by the watch: then only asking ends its reservation. */
   #seeThrough(args: BindingArgs): void {
     if (!this.#isUnseen(args.PodUID)) return;
-    this.#unseen.set(args.PodUID, { args, since: this.#now() });
+    this.#unseen.set(args.PodUID, { args, since: this.#clock.monotonic() });
     if (!this.#looking) void this.#lookForUnseen();
   }
 

@@ -11,7 +11,7 @@ export interface ComparisonReporterOptions {
   readonly metrics: Pick<ExtenderMetrics, 'comparisons' | 'differences'>;
 }
 
-/** A broken ledger may differ everywhere: the first lines tell enough. */
+/** A broken ledger may differ everywhere: the first lines are enough. */
 const MAX_LINES = 20;
 
 export class ComparisonReporter {

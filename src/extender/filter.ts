@@ -17,7 +17,7 @@ export interface FilterOptions {
   readonly ledger: Ledger;
   readonly table: EquivalenceClass;
   readonly names: readonly string[];
-  /** The strategy's best node alone is enough: nobody else has a say. */
+  /** The strategy's best node alone is enough: no other plugin has a say. */
   readonly narrow: boolean;
 }
 

@@ -120,7 +120,7 @@ export class Requeuer {
       log.info({ pod: key, node }, 'refused too early, kube-scheduler will try again');
     } catch (error) {
       metrics.secondLooks.inc({ result: 'failed' });
-      log.warn({ pod: key, node, why: (error as Error).message }, 'refused too early, and it could not be told');
+      log.warn({ pod: key, node, why: (error as Error).message }, 'refused too early, and could not be requeued');
     }
   }
 }

@@ -43,7 +43,7 @@ export interface ExtenderServerOptions extends Pick<HttpOptions, 'log' | 'regist
   readonly state: ClusterState;
   readonly live: LiveStrategy;
   readonly equivalenceCache: EquivalenceCache;
-  /** Whether filter answers with the best node alone where nobody else has a say. */
+  /** Whether filter answers with the best node alone where no other plugin has a say. */
   readonly narrowing: () => boolean;
   readonly binder: Binder;
   readonly lease: Pick<Lease, 'hold' | 'isHeld'>;

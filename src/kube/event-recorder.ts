@@ -51,7 +51,7 @@ export class EventRecorder {
 
   /**
    * Writes an event under a name that follows from its subject: after a restart it is there already, and is not written
-   * again. Nor is it where the namespace is gone, or on its way out: nobody reads events there.
+   * again. Nor is it where the namespace is gone, or on its way out: no client reads events there.
    * @throws KubeError for any other refusal
    */
   async recordOnce(subject: EventSubject, reason: EventReason, message: string): Promise<void> {
@@ -74,7 +74,7 @@ export class EventRecorder {
     this.#written.set(key, { path, until: clock.monotonic() + SAME_MS, count: 1 });
   }
 
-  /** Raises the count; false if the event is gone: they last an hour, and anybody may delete them. */
+  /** Raises the count; false if the event is gone: they last an hour, and any client may delete them. */
   async #countOn(written: Written): Promise<boolean> {
     const { client, clock } = this.#options;
     const body = { count: written.count + 1, lastTimestamp: clock.now().toISOString() };

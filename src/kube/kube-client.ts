@@ -9,6 +9,7 @@ import { Agent, type RequestOptions, request } from 'node:https';
 import { text } from 'node:stream/consumers';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { z } from 'zod';
+import { type Clock, systemClock } from './clock.ts';
 
 /** Content types of a PATCH: null removes in a merge patch, a JSON patch is a list of operations. */
 export const MERGE_PATCH = 'application/merge-patch+json';
@@ -73,16 +74,15 @@ interface Credentials {
 export class KubeClient {
   readonly #config: KubeConfig;
   readonly #server: URL;
-  readonly #now: () => number;
+  readonly #clock: Pick<Clock, 'monotonic'>;
   /** Keeps apart what was opened with another certificate or authority. */
   readonly #agent = new Agent({ keepAlive: true, keepAliveMsecs: 30_000, maxFreeSockets: 64 });
   #credentials: Credentials | undefined;
 
   /**
-   * @param now ms of a clock that never goes back
    * @throws KubeError if the configuration names no cluster
    */
-  constructor(config: KubeConfig, now: () => number = () => performance.now()) {
+  constructor(config: KubeConfig, clock: Pick<Clock, 'monotonic'> = systemClock) {
     const server = config.getCurrentCluster()?.server;
     if (!server) throw new KubeError('no API server is configured: set KUBECONFIG or pass --kubeconfig');
     this.#config = config;
@@ -90,7 +90,7 @@ export class KubeClient {
     if (this.#server.protocol !== 'https:') {
       throw new KubeError(`the API server is asked by https only, not at ${server} (is KUBECONFIG set?)`);
     }
-    this.#now = now;
+    this.#clock = clock;
   }
 
   /**
@@ -166,7 +166,7 @@ export class KubeClient {
         outgoing.on('timeout', () => outgoing.destroy(new Error(`no byte for ${idleMs} ms`)));
         outgoing.on('error', reject);
         outgoing.on('response', (response) => {
-          // Whoever reads the reply learns why it broke off.
+          // The reader of the reply learns why it broke off.
           outgoing.on('error', (error) => response.destroy(error));
           resolve(response);
         });
@@ -180,8 +180,8 @@ export class KubeClient {
 
   /** Calls at once share one reading, which may be a program's run. */
   #authenticate(): Credentials {
-    if (this.#credentials && this.#now() < this.#credentials.until) return this.#credentials;
-    const credentials = { options: this.#readCredentials(), until: this.#now() + CREDENTIALS_MS };
+    if (this.#credentials && this.#clock.monotonic() < this.#credentials.until) return this.#credentials;
+    const credentials = { options: this.#readCredentials(), until: this.#clock.monotonic() + CREDENTIALS_MS };
     credentials.options.catch(() => this.#forget(credentials));
     this.#credentials = credentials;
     return credentials;

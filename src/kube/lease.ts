@@ -1,6 +1,6 @@
 /**
- * Only one at a time: whoever holds the Lease may act. It is taken when somebody asks for that, renewed
- * only while somebody does, and given back at the end: an idle cluster sees no write.
+ * Leader election by a Lease: only its holder may act. It is taken on request, renewed only while there are
+ * requests, and given back at the end: an idle cluster sees no write.
  *
  * Others judge whether it has lapsed by how long they have seen it unchanged, look by look, on a clock of
  * their own that never goes back: wrong or jumping wall clocks do no harm, nor does an API server that
@@ -8,6 +8,7 @@
  */
 
 import { z } from 'zod';
+import { type Clock, systemClock } from './clock.ts';
 import { type KubeClient, KubeError } from './kube-client.ts';
 
 export interface LeaseOptions {
@@ -18,13 +19,10 @@ export interface LeaseOptions {
   readonly identity: string;
   /** What holds it, for people; default `extender`. */
   readonly holder?: string;
-  /** Somebody else held it since we last knew: learns all that they did. */
+  /** Called if another client held it since we last knew: learns all that it did. */
   readonly takeOver: () => Promise<void>;
   readonly log: (message: string, details: Record<string, unknown>) => void;
-  /** ms of a clock that never goes back. */
-  readonly now?: () => number;
-  /** What stands in the Lease, for people. */
-  readonly date?: () => Date;
+  readonly clock?: Pick<Clock, 'now' | 'monotonic'>;
 }
 
 /** It cannot be had now; the message says why, and what will end that. */
@@ -39,14 +37,14 @@ export const LAST_WORD_MS = 5_000;
 /** Others take it after so long without a change, ms: longer than both together. */
 const DURATION_MS = 15_000;
 const RENEW_MS = 3_000;
-/** Whoever does not hold it looks so often, ms; looks farther apart than that and a little more begin anew. */
+/** A client without it looks so often, ms; looks farther apart than that and a little more start over. */
 const LOOK_MS = 3_000;
 const MAX_GAP_MS = 6_000;
 /** leaseDurationSeconds of a Lease that was given back in order: nothing of its holder is under way. */
 const GIVEN_BACK_S = 1;
 /** What fits into the field. */
 const MAX_TRANSITIONS = 2 ** 31;
-/** Somebody else may be quicker, but not time and again. */
+/** Another client may be quicker, but not time and again. */
 const ATTEMPTS = 3;
 
 const leaseSchema = z.object({
@@ -69,8 +67,8 @@ const ABSENT = '';
 export class Lease {
   readonly #options: LeaseOptions;
   readonly #path: string;
-  readonly #now: () => number;
-  /** The version that we wrote, or saw in nobody's hands. */
+  readonly #clock: Pick<Clock, 'now' | 'monotonic'>;
+  /** The version that we wrote, or saw without a holder. */
   #known: string | undefined;
   /** Whether others may have done something that we do not know of. */
   #behind = true;
@@ -84,22 +82,22 @@ export class Lease {
 
   constructor(options: LeaseOptions) {
     this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
+    this.#clock = options.clock ?? systemClock;
     this.#path = `/apis/coordination.k8s.io/v1/namespaces/${options.namespace}/leases`;
   }
 
   get isHeld(): boolean {
-    return !this.#behind && this.#now() < this.#until;
+    return !this.#behind && this.#clock.monotonic() < this.#until;
   }
 
-  /** Moves whenever somebody else held it in between. */
+  /** Moves whenever another client held it in between. */
   get term(): number {
     return this.#term;
   }
 
   /**
-   * Before anything is listed: if nobody holds it now, and nobody takes it before we do, what is listed
-   * from here on is all that others did.
+   * To be called before anything is listed: if no client holds it now, and none takes it before we do, what
+   * is listed from here on is all that others did.
    */
   async look(): Promise<void> {
     const lease = await this.#get().catch(() => undefined);
@@ -121,12 +119,12 @@ export class Lease {
   }
 
   /**
-   * Undefined if it is held, as it is nearly always: nobody waits for a renewal.
-   * @throws LeaseError (later) if somebody else holds it, or it cannot be written
+   * Undefined if it is held, as it is nearly always: no caller waits for a renewal.
+   * @throws LeaseError (later) if another client holds it, or it cannot be written
    */
   hold(): Promise<void> | undefined {
     if (!this.isHeld) return this.#once(() => this.#acquire());
-    if (this.#now() - this.#renewedAt > RENEW_MS) {
+    if (this.#clock.monotonic() - this.#renewedAt > RENEW_MS) {
       this.#once(() => this.#renew()).catch((error: Error) => {
         this.#options.log('the Lease cannot be renewed', { error: error.message });
       });
@@ -136,7 +134,7 @@ export class Lease {
 
   /** Gives it back, so that others need not wait. */
   async release(): Promise<void> {
-    // Somebody who is still taking it over may be at that for ever.
+    // A takeover that is still under way may last for ever.
     if (!this.isHeld) return;
     await this.#busy?.catch(() => {});
     this.#until = Number.NEGATIVE_INFINITY;
@@ -175,7 +173,7 @@ export class Lease {
     const lease = await this.#get();
     const version = versionOf(lease);
     const holder = lease === 'absent' ? undefined : lease.spec.holderIdentity;
-    // A write of ours that got no answer may have succeeded: then nobody else came in between.
+    // A write of ours that got no answer may have succeeded: then no other client came in between.
     if (version !== this.#known && holder !== identity) {
       if (!this.#observe(lease)) throw this.#heldByAnother(holder);
       this.#transitions = ((lease === 'absent' ? 0 : (lease.spec.leaseTransitions ?? 0)) + 1) % MAX_TRANSITIONS;
@@ -185,8 +183,8 @@ export class Lease {
     if (!this.#behind) return;
     log('the Lease was in other hands: learning what they did', {});
     await takeOver();
-    // That may have taken long: a second write shows that nobody came in between.
-    if (this.#now() - this.#renewedAt > RENEW_MS) await this.#write(identity);
+    // That may have taken long: a second write shows that no client came in between.
+    if (this.#clock.monotonic() - this.#renewedAt > RENEW_MS) await this.#write(identity);
     this.#behind = false;
     this.#term += 1;
   }
@@ -195,7 +193,7 @@ export class Lease {
     try {
       await this.#write(this.#options.identity);
     } catch (error) {
-      // Somebody else wrote it or took it away, though it was ours: whatever they think, we stop.
+      // Another client wrote or deleted it, though it was ours: we stop in any case.
       if (error instanceof KubeError && (error.status === 409 || error.status === 404))
         this.#until = Number.NEGATIVE_INFINITY;
       throw error;
@@ -204,9 +202,9 @@ export class Lease {
 
   /** @param version that it must still have */
   async #write(holder: string, version = this.#known): Promise<void> {
-    const { client, name, namespace, date = () => new Date() } = this.#options;
-    const at = this.#now();
-    const time = date().toISOString().replace('Z', '000Z');
+    const { client, name, namespace } = this.#options;
+    const at = this.#clock.monotonic();
+    const time = this.#clock.now().toISOString().replace('Z', '000Z');
     const body = {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
@@ -246,7 +244,7 @@ export class Lease {
       this.#seen = undefined;
       return true;
     }
-    const at = this.#now();
+    const at = this.#clock.monotonic();
     const version = versionOf(lease);
     const before = this.#seen;
     const since = before?.version === version && at - before.at <= MAX_GAP_MS ? before.since : at;

@@ -33,7 +33,7 @@ export async function* listPages(options: ListOptions): AsyncIterable<Page> {
     const { items, metadata }: z.infer<typeof pageSchema> = await next;
     // The API server makes the next page while this one is dealt with.
     next = metadata.continue ? ask(options, metadata.continue) : undefined;
-    // Whoever stops in between does not wait for it.
+    // A caller that stops in between does not wait for it.
     next?.catch(() => {});
     yield { items, resourceVersion: metadata.resourceVersion };
   }

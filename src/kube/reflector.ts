@@ -7,6 +7,7 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { z } from 'zod';
 import { type Backoff, delayOf } from './backoff.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { type KubeClient, KubeError, parseStatus } from './kube-client.ts';
 import { listPages } from './list.ts';
 
@@ -26,7 +27,7 @@ export interface ReflectorStore {
   update(object: unknown): void;
   /** An object has gone. */
   delete(object: unknown): void;
-  /** The list that comes next is older than what was heard, and true all the same: somebody has restored a backup. */
+  /** The list that comes next is older than what was heard, and true all the same: a backup was restored. */
   forgetVersions(): void;
 }
 
@@ -38,8 +39,7 @@ export interface ReflectorOptions {
   readonly log: (message: string, details: Record<string, unknown>) => void;
   /** In [0, 1): spreads reconnections. */
   readonly random: () => number;
-  /** ms of a clock that never goes back. */
-  readonly now?: () => number;
+  readonly clock?: Pick<Clock, 'monotonic'>;
   /** Objects in one page of a list. */
   readonly pageSize?: number;
   /** The kind may not be installed: then there are none of it, until it is. Default false: it is waited for. */
@@ -51,8 +51,9 @@ export interface ReflectorOptions {
 const eventSchema = z.object({ type: z.string(), object: z.unknown() });
 const versionSchema = z.object({ metadata: z.object({ resourceVersion: z.string() }) });
 
-/** Objects taken in one turn of the event loop: some ms, even while the code is cold. */
-const SLICE = 50;
+/** Objects that are taken before the time is looked at, and ms in one turn of the event loop: cold code takes long for each. */
+const SLICE = 10;
+const TURN_MS = 8;
 /** The API server sends a bookmark about once a minute: a watch that says nothing for longer is dead. */
 const WATCH_IDLE_MS = 150_000;
 const BACKOFF: Backoff = { baseMs: 100, maxMs: 10_000 };
@@ -63,12 +64,12 @@ export class Reflector {
   readonly #options: ReflectorOptions;
   readonly #stopping = new AbortController();
   readonly #firstList = Promise.withResolvers<void>();
-  readonly #now: () => number;
+  readonly #clock: Pick<Clock, 'monotonic'>;
   #running: Promise<void> | undefined;
   #watching: AbortController | undefined;
   /** Asked to list once more, and not done yet. */
   #again: PromiseWithResolvers<void> | undefined;
-  /** Of all that was told, the last. */
+  /** The newest version of a list or of the watch. */
   #newest: string | undefined;
   /** Lists in a row that were older than that. */
   #stale = 0;
@@ -78,8 +79,8 @@ export class Reflector {
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
-    this.#heardAt = this.#now();
+    this.#clock = options.clock ?? systemClock;
+    this.#heardAt = this.#clock.monotonic();
   }
 
   start(): void {
@@ -93,7 +94,7 @@ export class Reflector {
 
   /** ms since the API server has said anything; a bookmark comes once a minute, whatever happens. */
   get silence(): number {
-    return this.#now() - this.#heardAt;
+    return this.#clock.monotonic() - this.#heardAt;
   }
 
   /** Faults met so far: lists and watches that broke off. */
@@ -125,7 +126,7 @@ export class Reflector {
         if (this.#again) version = undefined;
         version ??= await this.#list();
         if (this.#again) continue;
-        watching = this.#now();
+        watching = this.#clock.monotonic();
         for await (const seen of this.#watch(version)) {
           version = seen;
           failures = 0;
@@ -135,8 +136,8 @@ export class Reflector {
       }
       if (signal.aborted) return;
       if (watching !== undefined && this.#again) continue;
-      if (watching !== undefined && this.#now() - watching > BACKOFF.maxMs) failures = 0;
-      // A watch ends in its own time, or after it has told something; to end at once time and again is a fault.
+      if (watching !== undefined && this.#clock.monotonic() - watching > BACKOFF.maxMs) failures = 0;
+      // A watch ends in its own time, or after it has sent something; to end at once time and again is a fault.
       if (failures > 0) fault ??= new Error('the watch ended without an event');
       if (mustListAgain(fault) || this.#isAbsence(fault) || failures >= RESUMES) version = undefined;
       await this.#pause(failures, fault);
@@ -148,7 +149,7 @@ export class Reflector {
   async #list(): Promise<string> {
     const { client, path, pageSize, store } = this.#options;
     const signal = this.#stopping.signal;
-    // Whoever asked before now is answered by this list; whoever asks from now on, by another.
+    // Callers that asked before now are answered by this list; later ones, by another.
     const asked = this.#again;
     this.#again = undefined;
     try {
@@ -158,11 +159,15 @@ export class Reflector {
       for await (const { items, resourceVersion } of pages) {
         const isFresh = this.#isFresh(resourceVersion);
         if (!isFresh && version === '') store.forgetVersions();
-        this.#heardAt = this.#now();
+        this.#heardAt = this.#clock.monotonic();
         // Others have their turn after the page has been parsed, and after each slice of it.
-        for (let from = 0; from < items.length; from += SLICE) {
+        for (let from = 0; from < items.length; ) {
           await turn();
-          list.add(items.slice(from, from + SLICE));
+          const until = this.#clock.monotonic() + TURN_MS;
+          do {
+            list.add(items.slice(from, from + SLICE));
+            from += SLICE;
+          } while (from < items.length && this.#clock.monotonic() < until);
         }
         version = resourceVersion;
       }
@@ -189,7 +194,7 @@ export class Reflector {
 
   #nothing(): void {
     const { log, path, store } = this.#options;
-    this.#heardAt = this.#now();
+    this.#heardAt = this.#clock.monotonic();
     if (!this.#absent) log('the API server does not know this kind (yet): there are none', { path });
     this.#absent = true;
     store.replace().finish('');
@@ -197,14 +202,14 @@ export class Reflector {
   }
 
   /**
-   * A list from before what the watch has told would bring back what has gone, and forget what has come. One that stays
-   * older is the truth all the same: somebody restored a backup.
+   * A list from before what the watch has sent would bring back what has gone, and forget what has come. One that stays
+   * older is the truth all the same: a backup was restored.
    */
   #isFresh(version: string): boolean {
     if (!isOlder(version, this.#newest)) return true;
     if (this.#stale >= RESUMES) return false;
     this.#stale += 1;
-    throw new Error(`the list is older (${version}) than what the watch has told (${this.#newest})`);
+    throw new Error(`the list is older (${version}) than what the watch has sent (${this.#newest})`);
   }
 
   /** Follows changes until the server ends the watch; yields the version after each. */
@@ -222,7 +227,7 @@ export class Reflector {
     // A line may come in many pieces: join them once, when it is whole.
     let pieces: Buffer[] = [];
     for await (const chunk of response as AsyncIterable<Buffer>) {
-      this.#heardAt = this.#now();
+      this.#heardAt = this.#clock.monotonic();
       let start = 0;
       for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
         pieces.push(chunk.subarray(start, end));
@@ -266,7 +271,7 @@ function mustListAgain(error: unknown): boolean {
   return error instanceof KubeError && (error.status === 410 || error.reason === 'Expired' || error.reason === 'Gone');
 }
 
-/** Kubernetes counts versions up; where they are no numbers, nobody can tell. */
+/** Kubernetes counts versions up; where they are no numbers, the order is unknown. */
 function isOlder(version: string, than: string | undefined): boolean {
   const numbers = /^\d+$/;
   return than !== undefined && numbers.test(version) && numbers.test(than) && BigInt(version) < BigInt(than);

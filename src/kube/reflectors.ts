@@ -12,7 +12,7 @@ export class Reflectors<Kind extends string = string> {
     for (const [kind, { synced }] of this.#byKind) void synced.then(() => this.#missing.delete(kind));
   }
 
-  /** Why nobody can answer yet who needs these kinds (all by default): what has not been listed; undefined once it has. */
+  /** Why requests for these kinds (default: all) cannot be answered: what has not been listed; undefined once it has. */
   notReadyReason(kinds?: readonly Kind[]): string | undefined {
     const missing = [...this.#missing].filter((kind) => kinds?.includes(kind) ?? true);
     return missing.length > 0 ? `waiting for the list of ${missing.join(' and ')}` : undefined;

@@ -9,7 +9,7 @@ import type { Clock } from './clock.ts';
 export interface WorkQueueOptions {
   /** Does what is due for the key; rejects if it must be tried again. */
   readonly work: (key: string) => Promise<void>;
-  /** Told of each failure, before the key waits for another try. */
+  /** Called on each failure, before the key waits for another try. */
   readonly failed: (key: string, error: Error) => void;
   /** Keys that are worked on at the same time; default 1. */
   readonly concurrency?: number;

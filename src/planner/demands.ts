@@ -32,7 +32,7 @@ export function demandsOf(pods: readonly PendingPod[], hosts: HostFacts, view: A
       several.push(key);
       continue;
     }
-    const replicas = mostReplicas(pod, view);
+    const replicas = maxReplicas(pod, view);
     const { request, nodeConstraints, tolerations, size, priority } = pod;
     const kind = JSON.stringify([classOf(request), nodeConstraints, tolerations, size, priority, replicas]);
     const known = classes.get(kind);
@@ -57,7 +57,7 @@ function demandOf(
     mode: request.mode,
     slotMiB: request.slotMiB,
     slotMilli: request.slotMilli,
-    mostReplicas: replicas,
+    maxReplicas: replicas,
     priority,
     roomOn: (node) => (mayGo(nodeConstraints, hosts.labelsOf(node)) ? hosts.roomOn(node, size, tolerations) : 0),
   };
@@ -67,11 +67,11 @@ function mayGo(constraints: NodeConstraints, labels: Labels): boolean {
   return constraints.length === 0 || constraints.some((selector) => matches(selector, labels));
 }
 
-/** The finest row of the specification's table: without a past, and where nobody says less. */
+/** The finest row of the specification's table: without a past, and where no setting says less. */
 const FINEST = 8;
 
 /** How many may share a GPU with the pod: what its policy or the configuration allows, and what its past bears. */
-function mostReplicas({ request, policy: name, workload }: PendingPod, view: AdmissionView): number {
+function maxReplicas({ request, policy: name, workload }: PendingPod, view: AdmissionView): number {
   if (request.resources[0]?.resource !== SHARED_GPU) return 1;
   const policy = view.policies.find((each) => each.name === name);
   const { mps, timeSlicing } = view.settings;

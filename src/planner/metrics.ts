@@ -12,7 +12,7 @@ export function plannerMetrics(registry: Registry) {
     }),
     changes: new Counter({
       name: 'gpu_autoscaler_planner_changes_total',
-      help: 'Changes of partitions that were planned: carried-out, or outdated (somebody else was quicker).',
+      help: 'Changes of partitions that were planned: carried-out, or outdated (another client was quicker).',
       labelNames: ['result'] as const,
       registers: [registry],
     }),

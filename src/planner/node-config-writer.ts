@@ -32,7 +32,7 @@ export interface ApplyChangeOptions {
   readonly now: Date;
   /** The planner's own GPUNodeConfig of the node, if there is one. */
   readonly existing: NodeConfig | undefined;
-  /** Whether an object of that name is somebody else's. */
+  /** Whether an object of that name is not ours. */
   readonly isTaken: (name: string) => boolean;
 }
 
@@ -51,11 +51,11 @@ export async function applyChange({ node, to, why }: Change, options: ApplyChang
   if (existing) {
     const path = `${CUSTOM_RESOURCES.nodeConfigs}/${encodeURIComponent(existing.name)}`;
     const body = [
-      // Of the object that the plan was made for: whoever has written to it since knows better.
+      // Of the object that the plan was made for: a newer write to it takes precedence.
       { op: 'test', path: '/metadata/generation', value: existing.generation },
       { op: 'test', path: `/metadata/labels/${pointer(NODE_CONFIG.managedBy)}`, value: NODE_CONFIG.planner },
       { op: 'add', path: '/spec', value: spec },
-      // Somebody may have taken all of them away.
+      // All of them may have been removed.
       ...(Object.keys(existing.annotations).length === 0
         ? [{ op: 'add', path: '/metadata/annotations', value: {} }]
         : []),
@@ -81,7 +81,7 @@ function pointer(key: string): string {
   return key.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
-/** Somebody was quicker, or has changed what it was made for: the next plan knows. */
+/** Whether another client was quicker, or has changed what it was made for: the next plan knows. */
 export function isOutdated(error: unknown): boolean {
   return error instanceof KubeError && (error.status === 409 || error.status === 404 || error.status === 422);
 }

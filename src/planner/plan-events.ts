@@ -1,4 +1,4 @@
-/** Tells of a plan: events on GPUNodeConfigs that were planned, on pods that only a recommendation or nothing serves. */
+/** Events of a plan: on GPUNodeConfigs that were planned, on pods that only a recommendation or nothing serves. */
 
 import { nodeConfigSubject, podSubject } from '../api/events.ts';
 import type { NodeConfig } from '../api/node-config.ts';
@@ -19,13 +19,13 @@ interface Refused {
   readonly why: string;
 }
 
-/** Pods of one demand that are told: all of them wait for the same. */
+/** Pods of one demand that get an event: all of them wait for the same. */
 const MAX_PODS = 10;
 
 export class PlanEvents {
   readonly #options: PlanEventsOptions;
-  /** By uid of the pod: what it was told last. */
-  readonly #told = new Map<string, string>();
+  /** The last message to each pod, by uid. */
+  readonly #lastMessages = new Map<string, string>();
 
   constructor(options: PlanEventsOptions) {
     this.#options = options;
@@ -44,10 +44,10 @@ export class PlanEvents {
     const { log } = this.#options;
     const byKey = new Map(pods.map((pod) => [`${pod.namespace}/${pod.name}`, pod]));
     const present = new Set(pods.map(({ uid }) => uid));
-    for (const uid of this.#told.keys()) if (!present.has(uid)) this.#told.delete(uid);
+    for (const uid of this.#lastMessages.keys()) if (!present.has(uid)) this.#lastMessages.delete(uid);
     for (const { node, to, serves, why, recommendOnly } of recommended) {
       const message = `recommended, but not done since ${recommendOnly}: ${node} to ${describePartition(to)}. ${why}`;
-      if (await this.#tellPods(byKey, serves, 'PartitionRecommended', message)) {
+      if (await this.#notifyPods(byKey, serves, 'PartitionRecommended', message)) {
         log.info(
           { node, to: describePartition(to), serves: serves.length, why: recommendOnly },
           `planner recommends: ${why}`,
@@ -55,14 +55,14 @@ export class PlanEvents {
       }
     }
     for (const { pods: keys, code, why } of refused) {
-      if (await this.#tellPods(byKey, keys, 'NoPartition', `no partition is changed for it: ${why}`)) {
+      if (await this.#notifyPods(byKey, keys, 'NoPartition', `no partition is changed for it: ${why}`)) {
         log.info({ pods: keys.slice(0, MAX_PODS), count: keys.length, code }, `planner: ${why}`);
       }
     }
   }
 
-  /** Whether any of them had not been told yet. */
-  async #tellPods(
+  /** Records the message on the pods; true if it is new for any of them. */
+  async #notifyPods(
     byKey: ReadonlyMap<string, PendingPod>,
     keys: readonly string[],
     reason: 'PartitionRecommended' | 'NoPartition',
@@ -71,8 +71,8 @@ export class PlanEvents {
     let isNew = false;
     for (const key of keys.slice(0, MAX_PODS)) {
       const pod = byKey.get(key);
-      if (!pod || this.#told.get(pod.uid) === message) continue;
-      this.#told.set(pod.uid, message);
+      if (!pod || this.#lastMessages.get(pod.uid) === message) continue;
+      this.#lastMessages.set(pod.uid, message);
       isNew = true;
       await this.#options.events.record(podSubject(pod), reason, message);
     }

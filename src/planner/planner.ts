@@ -167,7 +167,7 @@ export class Planner {
     return nodes;
   }
 
-  /** False if somebody was quicker. */
+  /** False if another client was quicker. */
   async #apply(change: Change): Promise<boolean> {
     const { client, lease, state, clock, log, metrics } = this.#options;
     const [existing] = this.#configs.of(change.node);

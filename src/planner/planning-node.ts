@@ -31,7 +31,7 @@ export function planningNodeOf(facts: NodeFactsForPlanning, configuration: Confi
   const partition = hasFailed ? undefined : currentPartition(observed);
   const coming = comingTo(facts, partition, configuration);
   return {
-    // What tells of the mark is ahead of what tells of the rest: what it has been taken from is offered again.
+    // The mark may be removed before the labels follow: the node then offers its partition again.
     inventory: partition && !coming && inventory.inTransition ? inventoryWith(inventory, partition) : inventory,
     partition,
     coming,
@@ -81,7 +81,7 @@ function whyOnlyRecommended(
   }
   const { plugin, lastApplied } = observed;
   if (plugin !== undefined && !isOurs(plugin) && lastApplied === undefined) {
-    return `somebody else has configured the node's device plugin (${plugin})`;
+    return `another client has configured the node's device plugin (${plugin})`;
   }
   if (mode === 'exclusive') return undefined;
   const { key } = SHARING_MODES[mode];

@@ -1,5 +1,6 @@
 /** The names in the ConfigMaps that the configuration asks for, which may be others tomorrow; and which of them are in use. */
 
+import type { Clock } from '../kube/clock.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import type { Lease } from '../kube/lease.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
@@ -17,11 +18,10 @@ export interface ConfigMapStoreProviderOptions {
   readonly settings: () => ReconcilerSettings;
   readonly log: Logger;
   readonly metrics: Pick<ReconcilerMetrics, 'foreignEdits'>;
-  /** ms of a clock that never goes back. */
-  readonly now: () => number;
+  readonly clock: Pick<Clock, 'monotonic'>;
 }
 
-/** Names that nobody needs any more are looked for so often. */
+/** Names that are not needed any more are looked for so often. */
 const COLLECT_MS = 600_000;
 
 export class ConfigMapStoreProvider {
@@ -46,7 +46,7 @@ export class ConfigMapStoreProvider {
     if (mig) await store.add('mig', [mig], inUse);
   }
 
-  /** Whether the names are there now: somebody may have taken them away since. @throws KubeError, ConfigMapStoreError */
+  /** Whether the names are there now: another client may have removed them. @throws KubeError, ConfigMapStoreError */
   async has({ plugin, mig }: Pick<Transition, 'plugin' | 'mig'>): Promise<boolean> {
     const store = this.#store;
     return (await store.has('plugin', plugin)) && (mig === undefined || (await store.has('mig', mig)));
@@ -70,17 +70,17 @@ export class ConfigMapStoreProvider {
   }
 
   get #store(): ConfigMapStore {
-    const { client, now, lease, settings, log, metrics } = this.#options;
+    const { client, clock, lease, settings, log, metrics } = this.#options;
     const { namespace, configMaps } = settings();
     const from = JSON.stringify([namespace, configMaps]);
     if (this.#made?.from !== from) {
       const edited = (component: Component, name: string) => {
         metrics.foreignEdits.inc();
         const configMap = `${namespace}/${configMaps[component]}`;
-        log.warn({ configMap, name }, 'somebody else has changed a text of ours');
+        log.warn({ configMap, name }, 'another client has changed a text of ours');
       };
       const maySend = () => lease.isHeld;
-      this.#made = { from, store: new ConfigMapStore({ client, namespace, configMaps, now, maySend, edited }) };
+      this.#made = { from, store: new ConfigMapStore({ client, namespace, configMaps, clock, maySend, edited }) };
     }
     return this.#made.store;
   }

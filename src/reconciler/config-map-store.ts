@@ -1,11 +1,12 @@
 /**
- * The two ConfigMaps from which NVIDIA's components read: names are added and, once nobody needs them any more, taken
+ * The two ConfigMaps from which NVIDIA's components read: names are added and, once they are not needed any more, taken
  * away; what others have there stays. Remembers since when a name has been there, since kubelets take their time.
  */
 
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { isOurs } from '../api/config-name.ts';
+import type { Clock } from '../kube/clock.ts';
 import { type KubeClient, KubeError, MERGE_PATCH } from '../kube/kube-client.ts';
 import type { NamedConfig } from './named-config.ts';
 
@@ -16,11 +17,10 @@ export interface ConfigMapStoreOptions {
   readonly namespace: string;
   /** Names of the ConfigMaps. */
   readonly configMaps: Readonly<Record<Component, string>>;
-  /** ms of a clock that never goes back. */
-  readonly now: () => number;
+  readonly clock: Pick<Clock, 'monotonic'>;
   /** Asked right before anything is sent. */
   readonly maySend?: () => boolean;
-  /** Somebody has changed a text of ours. */
+  /** Called when another client has changed a text of ours. */
   readonly edited: (component: Component, name: string) => void;
 }
 
@@ -31,7 +31,7 @@ export class ConfigMapStoreError extends Error {
 
 /** A ConfigMap holds 1 MiB; the rest is for keys and metadata. Source: Kubernetes, "ConfigMaps". */
 const MAX_BYTES = 1_000_000;
-/** A name that nobody needs is kept so long all the same, ms: somebody may just be about to. */
+/** A name that is not needed is kept so long all the same, ms: a node may be about to need it. */
 const RETENTION_MS = 600_000;
 /** Of mig-parted's file. */
 const FILE = 'config.yaml';
@@ -63,7 +63,7 @@ export class ConfigMapStore {
   /** ms for which the name has been seen there; undefined if it is not. */
   age(component: Component, name: string): number | undefined {
     const since = this.#since[component].get(name);
-    return since === undefined ? undefined : this.#options.now() - since;
+    return since === undefined ? undefined : this.#options.clock.monotonic() - since;
   }
 
   /**
@@ -94,7 +94,7 @@ export class ConfigMapStore {
     await this.#write(component, { ...stored, texts }, [...missing.map(({ name }) => name), ...gone]);
   }
 
-  /** Takes away what nobody has needed for a while. @throws KubeError, ConfigMapStoreError */
+  /** Takes away what has not been needed for a while. @throws KubeError, ConfigMapStoreError */
   collect(component: Component, inUse: ReadonlySet<string>): Promise<number> {
     return this.#inTurn(() => this.#collect(component, inUse));
   }
@@ -107,7 +107,7 @@ export class ConfigMapStore {
     });
   }
 
-  /** Nodes are dealt with side by side, but what is read is written before anybody else reads. */
+  /** Nodes are dealt with side by side, but what is read is written before the next one reads. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#last.then(work);
     this.#last = done.catch(() => {});
@@ -164,7 +164,7 @@ export class ConfigMapStore {
       const known = this.#known.get(name);
       if (known !== undefined && known !== text) {
         if (since.delete(name)) this.#options.edited(component, name);
-      } else if (!since.has(name)) since.set(name, this.#options.now());
+      } else if (!since.has(name)) since.set(name, this.#options.clock.monotonic());
     }
   }
 
@@ -179,7 +179,7 @@ export class ConfigMapStore {
       const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data };
       await client.json('POST', path, { body, ...send });
     } else {
-      // If somebody else has written in the meantime it is read again.
+      // If another client has written in the meantime it is read again.
       const body = { metadata: { resourceVersion }, data };
       await client.json('PATCH', `${path}/${name}`, { body, contentType: MERGE_PATCH, ...send });
     }

@@ -10,7 +10,7 @@ interface Pod {
 
 /**
  * Undefined if the pod goes, or has gone; else why it does not go yet: a PodDisruptionBudget, as a rule.
- * @throws KubeError if the API server does not tell
+ * @throws KubeError for any other refusal
  */
 export async function evict(
   client: Pick<KubeClient, 'json'>,

@@ -31,7 +31,7 @@ export function reconcilerMetrics(registry: Registry, figures: () => SharingFigu
   return {
     inTransition: new Gauge({
       name: 'gpu_autoscaler_nodes_in_transition',
-      help: 'Nodes whose partitions are being changed: nobody is placed there.',
+      help: 'Nodes whose partitions are being changed: no pod is placed there.',
       registers: [registry],
     }),
     transitions: new Counter({
@@ -42,13 +42,13 @@ export function reconcilerMetrics(registry: Registry, figures: () => SharingFigu
     }),
     repairs: new Counter({
       name: 'gpu_autoscaler_partition_repairs_total',
-      help: "Times that one of NVIDIA's components was told once more: MigFailed, MigStuck or PluginStuck.",
+      help: "Times that one of NVIDIA's components was configured again: MigFailed, MigStuck or PluginStuck.",
       labelNames: ['reason'] as const,
       registers: [registry],
     }),
     foreignEdits: new Counter({
       name: 'gpu_autoscaler_foreign_edits_total',
-      help: 'Labels or texts of ours that somebody else has changed.',
+      help: 'Labels or texts of ours that another client has changed.',
       registers: [registry],
     }),
     statusWrites: new Counter({

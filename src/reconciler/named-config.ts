@@ -1,5 +1,5 @@
 /**
- * What NVIDIA's components are told of a partition: a text for the device plugin and an entry for mig-parted, each under
+ * What NVIDIA's components read of a partition: a text for the device plugin and an entry for mig-parted, each under
  * a name that follows from it. Neither component looks at an edited text again, so a name's text never changes, and
  * nodes that are to be the same share it.
  */

@@ -25,7 +25,7 @@ export function ready(node: ObservedNode, partition: Partition): PhaseStatus {
 
 function notOffered({ lastApplied, migState }: ObservedNode, is: string): string {
   const why = lastApplied?.mig !== undefined && migState === 'failed' ? 'mig-manager reports failed, and ' : '';
-  return `${why}the device plugin does not offer what it was told: ${is}. If that stays so it is told once more`;
+  return `${why}the device plugin does not offer what was applied: ${is}. If that stays so it is applied again`;
 }
 
 /** Of a drain. */

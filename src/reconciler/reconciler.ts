@@ -91,7 +91,7 @@ export class Reconciler {
     this.#pods = new GpuPods(state.pods, (node) => {
       if (this.#matters(node)) changed(node);
     });
-    this.#configMaps = new ConfigMapStoreProvider({ ...options, now: () => clock.monotonic() });
+    this.#configMaps = new ConfigMapStoreProvider(options);
     this.#reports = new StatusReporter({
       ...options,
       pods: this.#pods,

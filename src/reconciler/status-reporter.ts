@@ -1,4 +1,4 @@
-/** Tells people: the status of GPUNodeConfigs, where it changes, and events. */
+/** Reporter for users: the status of GPUNodeConfigs, where it changes, and events. */
 
 import { EVENTS, type EventReason, isEventReason, nodeConfigSubject } from '../api/events.ts';
 import { CUSTOM_RESOURCES } from '../api/keys.ts';
@@ -72,7 +72,7 @@ export class StatusReporter {
   }
 }
 
-/** Whether somebody should hear of it, who does not look at statuses. */
+/** Whether users who do not look at statuses should hear of it. */
 function isWarning(reason: string): reason is EventReason {
   return isEventReason(reason) && EVENTS[reason].type === 'Warning';
 }

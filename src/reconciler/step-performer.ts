@@ -32,7 +32,7 @@ export interface StepPerformerOptions {
 export interface Outcome {
   /** ms after which the node is looked at again; undefined if that is left to whatever changes. */
   readonly wakeMs?: number;
-  /** Somebody else has changed the node, or removed it: nothing was written. */
+  /** Another client has changed the node, or removed it: nothing was written. */
   readonly isOutdated?: boolean;
   /** The status in place of the step's own. */
   readonly phaseStatus?: PhaseStatus;
@@ -40,7 +40,7 @@ export interface Outcome {
   readonly addition?: string | undefined;
 }
 
-/** Wait before a node is looked at again that somebody else has changed first. */
+/** Wait before a node is looked at again that another client has changed first. */
 const OUTDATED_MS = 100;
 
 /** Events of a GPUNodeConfig, and results in the metrics, by what was done. */
@@ -100,7 +100,7 @@ export class StepPerformer {
     return { addition: [...refusals].sort()[0] };
   }
 
-  /** Whether the names to be applied are still in the ConfigMaps: somebody may have removed them. */
+  /** Whether the names to be applied are still in the ConfigMaps: another client may have removed them. */
   async #mayPatch(name: string, { action }: StepOf<'patch'>): Promise<boolean> {
     const transition = action === 'apply' ? this.#node(name)?.transition : undefined;
     return !transition || (await this.#options.configMaps.has(transition));

@@ -52,7 +52,7 @@ export interface PhaseStatus {
   /** In one word for programs. */
   readonly reason: string;
   readonly message: string;
-  /** Somebody else has edited labels of ours. */
+  /** Whether another client has edited labels of ours. */
   readonly isForeignEdit?: boolean;
 }
 

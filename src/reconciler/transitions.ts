@@ -36,7 +36,7 @@ export function transitionTo(
   };
 }
 
-/** Nobody has ever switched MIG on, as far as labels tell; a label may be gone, and what it did still be there. */
+/** Whether MIG was never switched on, as far as labels show; a label may be gone, and what it did still be there. */
 function isWithoutMig({ mig, migState, migCounts, lastApplied }: ObservedNode): boolean {
   if (lastApplied?.mig !== undefined || Object.values(migCounts).some((count) => count > 0)) return false;
   return mig === undefined || (mig === 'all-disabled' && migState === 'success');
@@ -47,7 +47,7 @@ export function resumed({ paused }: ObservedNode): Record<string, string> {
   return Object.fromEntries(paused.map((key) => [key, 'true']));
 }
 
-/** Whether the same partition is applied again: whoever still holds GPUs there holds none that change. */
+/** Whether the same partition is applied again: pods that still hold GPUs there hold none that change. */
 export function isReapplied(node: ObservedNode, transition: Transition): boolean {
   const { lastApplied } = node;
   return (
@@ -68,7 +68,7 @@ export function isApplied({ lastApplied }: ObservedNode, transition: Transition)
   );
 }
 
-/** A sentence on labels that somebody else has edited since they were applied; undefined if nobody has. */
+/** A sentence on labels that another client has edited since they were applied; undefined if there are none. */
 export function drift(
   { plugin, mig, name }: ObservedNode,
   applied: Pick<LastApplied, 'plugin' | 'mig'>,
@@ -80,7 +80,7 @@ export function drift(
   if (edits.length === 0) return undefined;
   const sentences = edits.map(
     ([key, is, was]) =>
-      `somebody else has ${is === undefined ? 'removed' : `set to ${JSON.stringify(is)}`} the label ${key}, which was ${was}`,
+      `another client has ${is === undefined ? 'removed' : `set to ${JSON.stringify(is)}`} the label ${key}, which was ${was}`,
   );
   const back = edits.map(([key, , was]) => `${key}=${was}`).join(' ');
   return `${sentences.join('; ')}. To take it back: kubectl label node ${name} --overwrite ${back}`;

@@ -47,7 +47,7 @@ export class CacheComparer {
   }
 
   /**
-   * What differs, mended by now or as soon as the next list is in; whoever asks while a comparison is under way gets its result.
+   * What differs, mended by now or as soon as the next list is in; callers during a comparison get its result.
    * @throws KubeError if the API server cannot be asked
    */
   compare(): Promise<readonly Difference[]> {
@@ -129,7 +129,7 @@ export class CacheComparer {
       }
       await turn();
     }
-    // A reservation ends with its Binding, which is not over yet: it is nobody's leftover.
+    // A reservation ends with its Binding, which is not over yet: it is no leftover.
     for (const { uid, pod: name, state, node, holdings } of ledger.allocations()) {
       if (state === 'reserved' || seen.has(uid)) continue;
       note({ kind: 'leftover', object: 'pod', name, truth: NOTHING, ledger: describe(node, holdings) });

@@ -1,6 +1,6 @@
 /**
  * The one owner of what the API server says: each object is parsed once, into a record, whichever role watches it. Views
- * hold no copy that can disagree: they follow the records' changes. A view that nobody asks for costs nothing.
+ * hold no copy that can disagree: they follow the records' changes. A view that is not used costs nothing.
  */
 
 import { z } from 'zod';

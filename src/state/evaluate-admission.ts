@@ -40,7 +40,7 @@ export interface AdmissionView {
   readonly historyOf: HistoryOf;
 }
 
-/** What is known of a workload's past, or why nothing is; undefined where nobody keeps any. */
+/** What is known of a workload's past, or why nothing is; undefined where no history is kept. */
 export type HistoryOf = (
   workload: Workload,
 ) =>
@@ -88,7 +88,7 @@ export function evaluatePod(parsed: AdmissionPod, namespace: string | undefined,
   }
   const { faults: wishFaults, promisedMode: _, ...wishes } = parsePodOptions(metadata.labels, metadata.annotations);
   const namespaceLabels = view.namespaceLabels(home);
-  // In an exempt namespace nobody reads them: the API server does not even send such pods.
+  // In an exempt namespace they are not read: the API server does not even send such pods.
   const isRead = exemption(view.settings, home, namespaceLabels) === undefined;
   if (requested.size > 0 && wishFaults.length > 0 && isRead) {
     return { ok: false, pod, faults: wishFaults, unreadable: false };

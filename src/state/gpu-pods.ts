@@ -59,7 +59,7 @@ function nodeHeld(record: PodRecord | undefined): string | undefined {
   return record?.gpu && !record.finished ? record.node : undefined;
 }
 
-/** Whether a change of the pod changes nothing for whoever looks at its node. */
+/** Whether a change of the pod changes nothing for readers of its node. */
 function isHeldAlike(before: PodRecord, after: PodRecord): boolean {
   return (
     before.gpu?.request === after.gpu?.request &&

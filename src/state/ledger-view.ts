@@ -5,11 +5,13 @@ import type { NodeRecord } from './node-record.ts';
 import type { PodRecord } from './pod-record.ts';
 import type { Listener, Store } from './store.ts';
 
-/** A ledger that follows the stores. Reservations are made in it by whoever binds. */
+/** A ledger that follows the stores. The binder makes reservations in it. */
 export function ledgerOf(nodes: Store<NodeRecord>, pods: Store<PodRecord>): Ledger {
   const ledger = new Ledger();
   /** Nodes that pods have left without being seen to, until the list that showed it has been taken as a whole. */
   const left = new Set<string>();
+  /** Pods that hold slots, by their records. */
+  let holding = 0;
 
   // What a list confirms is set right here too, should it ever have gone wrong.
   const unchanged = true;
@@ -22,6 +24,7 @@ export function ledgerOf(nodes: Store<NodeRecord>, pods: Store<PodRecord>): Ledg
   };
   const podChanged: Listener<PodRecord> = ({ key: uid, before, after }) => {
     const request = after?.gpu?.request;
+    holding += Number(holdsSlots(after)) - Number(holdsSlots(before));
     if (!after || !request || after.finished) {
       const node = before && ledger.allocationOf(uid)?.node;
       if (node !== undefined) left.add(node);
@@ -39,17 +42,26 @@ export function ledgerOf(nodes: Store<NodeRecord>, pods: Store<PodRecord>): Ledg
   pods.follow(podChanged, { unchanged });
 
   pods.onReplaced(() => {
+    // All of them are there, each once: nothing is left to be set right.
+    if (ledger.confirmed !== holding) releaseAbsent();
+    // The pods that took the place of others are expected on their GPUs.
+    for (const node of left) ledger.placeAgain(node);
+    left.clear();
+  });
+
+  function releaseAbsent(): void {
     for (const { uid, state, node } of ledger.allocations()) {
       // A reservation of a pod that was never seen stays: the list may be from before the pod.
       if (state === 'reserved' || pods.get(uid)) continue;
       left.add(node);
       ledger.release(uid);
     }
-    // Whoever took their place expects their GPU.
-    for (const node of left) ledger.placeAgain(node);
-    left.clear();
-  });
+  }
   return ledger;
+}
+
+function holdsSlots(record: PodRecord | undefined): boolean {
+  return record?.node !== undefined && !record.finished && record.gpu?.request !== undefined;
 }
 
 /** The GPUs that the allocation record expects, by resource; nothing if it was made for another node. */

@@ -17,7 +17,7 @@ import type { OnInvalidObject, Reading } from './store.ts';
 
 /** Settings that change how a node is read; the same for everyone who reads. */
 export interface NodeReadingOptions {
-  /** Whether a time-slice may use the memory of the whole GPU, which nobody divides. */
+  /** Whether a time-slice may use the memory of the whole GPU, which is not divided. */
   readonly oversubscribe: boolean;
 }
 

@@ -56,7 +56,7 @@ const transitionSchema = appliedSchema.extend({
   /** We cordoned the node, and uncordon it in the end. */
   cordoned: z.boolean().default(false),
 });
-/** Annotation `gpu-autoscaler.io/transition`: what is under way. As long as it is there, nobody is placed on the node. */
+/** Annotation `gpu-autoscaler.io/transition`: what is under way. While it is there, no pod is placed on the node. */
 export type Transition = z.infer<typeof transitionSchema>;
 
 export interface ObservedNode {
@@ -81,7 +81,7 @@ export interface ObservedNode {
   readonly lastApplied: LastApplied | undefined;
 }
 
-/** The transition in place of one that somebody has garbled: it is taken away. */
+/** The transition in place of one that cannot be parsed: it is taken away. */
 export const UNREADABLE: Transition = {
   config: '',
   generation: 0,
@@ -92,7 +92,7 @@ export const UNREADABLE: Transition = {
   cordoned: false,
 };
 
-/** The annotation `gpu-autoscaler.io/transition`; `UNREADABLE` if somebody has garbled it. */
+/** The annotation `gpu-autoscaler.io/transition`; `UNREADABLE` if it cannot be parsed. */
 export function parseTransition(text: string | undefined): Transition | undefined {
   return text === undefined ? undefined : (parseJson(transitionSchema, text) ?? UNREADABLE);
 }
@@ -142,10 +142,10 @@ function labelsAgree(node: ObservedNode, { layouts, sharing }: Partition): boole
   return node.replicas === (sharing?.replicas ?? 1);
 }
 
-/** How it is partitioned now; undefined if nobody can tell. */
+/** The partition of the node now; undefined if unknown. */
 export function currentPartition(node: ObservedNode): Partition | undefined {
   const { lastApplied, gpus } = node;
-  // Of what was given up nobody knows how far it came: other layouts may offer just as much.
+  // A change that was given up may have stopped anywhere: other layouts may offer just as much.
   if (
     lastApplied &&
     !lastApplied.failed &&

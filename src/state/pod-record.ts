@@ -11,7 +11,7 @@ import {
 } from '../api/admission-pod.ts';
 import { type AllocationRecord, parseAllocationRecord } from '../api/allocation-record.ts';
 import { toApiError } from '../api/errors.ts';
-import { WRITTEN } from '../api/keys.ts';
+import { PREFIX, WRITTEN } from '../api/keys.ts';
 import { formatIssues, hasFinished, type Toleration } from '../api/kubernetes.ts';
 import { parsePodOptions, parseSlotOptions } from '../api/pod-options.ts';
 import { type StoredPod, storedPodSchema } from '../api/stored-objects.ts';
@@ -188,7 +188,13 @@ function mayBeMissed(
 ): boolean {
   if (annotations?.[WRITTEN.optimized] !== undefined || !resources) return false;
   if (resources.some(({ resource }) => resource === WHOLE_GPU)) return true;
-  return parsePodOptions(labels, annotations).faults.length > 0;
+  return (hasOption(labels) || hasOption(annotations)) && parsePodOptions(labels, annotations).faults.length > 0;
+}
+
+/** Most pods have none: a look at the names is all that they cost. */
+function hasOption(keys: Readonly<Record<string, string>> | null | undefined): boolean {
+  for (const key in keys) if (key.startsWith(PREFIX)) return true;
+  return false;
 }
 
 /** The pod as the webhook would have seen it: not placed yet, unless its author had; undefined if it cannot be read. */

@@ -26,7 +26,7 @@ export function readPolicy(object: unknown, warn: OnInvalidObject): Reading<Poli
   if (!stored.success) return undefined;
   const { name, generation, resourceVersion } = stored.data.metadata;
   const parsed = parseSharingPolicy(object);
-  // Its status says so as well: whoever wrote it looks there.
+  // Its status says so as well, for its author.
   if (!parsed.ok) warn('a GPUSharingPolicy cannot be read and is left out', { name, faults: parsed.reason });
   const status = sharingPolicyStatusSchema.safeParse(stored.data.status).data;
   return { key: name, resourceVersion, record: { name, generation, parsed, status } };

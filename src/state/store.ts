@@ -1,5 +1,5 @@
 /**
- * The one copy of a kind of object: each object is parsed once, into a record, whoever wants to know. A reflector feeds
+ * The one copy of a kind of object: each object is parsed once, into a record, for all readers. A reflector feeds
  * it, and so do the replies to our own writes; views follow its changes.
  */
 
@@ -48,6 +48,8 @@ export interface StoreOptions<T> {
 interface Entry<T> {
   record: T;
   version: number;
+  /** The last list that it was in. */
+  list: number;
 }
 
 export class Store<T extends object> implements ReflectorStore {
@@ -55,6 +57,8 @@ export class Store<T extends object> implements ReflectorStore {
   readonly #entries = new Map<string, Entry<T>>();
   readonly #listeners: { readonly listener: Listener<T>; readonly unchanged: boolean }[] = [];
   readonly #replaced: (() => void)[] = [];
+  /** Lists that have begun. */
+  #lists = 0;
   /** The newest version that the reflector has brought: an object that is older and not here has gone. */
   #newest = Number.NaN;
   readonly #known = (key: string) => this.#entries.get(key)?.record;
@@ -71,7 +75,7 @@ export class Store<T extends object> implements ReflectorStore {
     return this.#entries.get(key)?.record;
   }
 
-  /** The record that would be kept of the object; nothing is kept, and nobody hears of it. */
+  /** The record that would be kept of the object; nothing is kept, and no listener is called. */
   peek(object: unknown): T | undefined {
     return this.#options.read(object, this.#known)?.record;
   }
@@ -122,8 +126,8 @@ export class Store<T extends object> implements ReflectorStore {
     const entry = this.#entries.get(key);
     if (entry && version < entry.version) return;
     this.#entries.delete(key);
-    // Also of one that was never seen: somebody may hold something for it.
-    this.#tell({ key, before: entry?.record, after: undefined });
+    // Also for one that was never seen: a listener may hold something for it.
+    this.#notify({ key, before: entry?.record, after: undefined });
   }
 
   /**
@@ -142,23 +146,25 @@ export class Store<T extends object> implements ReflectorStore {
 
   /** A list begins. It may break off, and another begin: only `finish` takes away what was not listed. */
   replace(): Replacement {
-    const present = new Set<string>();
+    this.#lists += 1;
+    const list = this.#lists;
     return {
       add: (objects) => {
         for (const object of objects) {
           const reading = this.#options.read(object, this.#known);
           if (!reading) continue;
-          present.add(reading.key);
           const version = numberOf(reading.resourceVersion);
           const entry = this.#entries.get(reading.key);
           if (!entry || !(version < entry.version)) this.#set(reading, version, entry, true);
+          const listed = this.#entries.get(reading.key);
+          if (listed) listed.list = list;
         }
       },
       finish: (resourceVersion) => {
         const version = numberOf(resourceVersion);
-        for (const [key, entry] of [...this.#entries]) {
+        for (const [key, entry] of this.#entries) {
           // What came after the moment of the list is not in it.
-          if (!present.has(key) && !(entry.version > version)) this.#remove(key, entry);
+          if (entry.list !== list && !(entry.version > version)) this.#remove(key, entry);
         }
         this.#newest = version;
         for (const listener of this.#replaced) listener();
@@ -166,49 +172,49 @@ export class Store<T extends object> implements ReflectorStore {
     };
   }
 
-  /** From now on any version is newer: somebody has restored a backup, and versions count from an earlier one again. */
+  /** From now on any version is newer: a backup was restored, and versions count from an earlier one again. */
   forgetVersions(): void {
     this.#newest = Number.NaN;
     for (const entry of this.#entries.values()) entry.version = Number.NaN;
   }
 
-  /** Makes all records again, for whoever reads them differently from now on. */
+  /** Makes all records again, to be read differently from now on. */
   reread(read: (record: T) => T): void {
     for (const [key, entry] of this.#entries) {
       const before = entry.record;
       const after = read(before);
       if (sameData(before, after)) continue;
       entry.record = after;
-      this.#tell({ key, before, after });
+      this.#notify({ key, before, after });
     }
   }
 
-  /** @param confirm tells of it even where nothing has changed */
+  /** @param confirm calls listeners even where nothing has changed */
   #set({ key, record }: Reading<T>, version: number, entry: Entry<T> | undefined, confirm = false): void {
     if (record === undefined) {
       if (entry) this.#remove(key, entry);
       return;
     }
     if (!entry) {
-      this.#entries.set(key, { record, version });
-      this.#tell({ key, before: undefined, after: record });
+      this.#entries.set(key, { record, version, list: 0 });
+      this.#notify({ key, before: undefined, after: record });
       return;
     }
     const before = entry.record;
     entry.version = version;
-    // Heartbeats, and fields that nobody reads.
+    // Heartbeats, and fields that are not read.
     if (!sameData(before, record)) {
       entry.record = record;
-      this.#tell({ key, before, after: record });
-    } else if (confirm) this.#tell({ key, before, after: before });
+      this.#notify({ key, before, after: record });
+    } else if (confirm) this.#notify({ key, before, after: before });
   }
 
   #remove(key: string, { record }: Entry<T>): void {
     this.#entries.delete(key);
-    this.#tell({ key, before: record, after: undefined });
+    this.#notify({ key, before: record, after: undefined });
   }
 
-  #tell(change: Change<T>): void {
+  #notify(change: Change<T>): void {
     const isChange = change.before !== change.after;
     for (const { listener, unchanged } of this.#listeners) if (isChange || unchanged) listener(change);
   }

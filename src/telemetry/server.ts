@@ -36,10 +36,10 @@ const KEEP_ALIVE_MS = 120_000;
 /** A whole request must have come by then: kube-scheduler and the API server give up long before. */
 const REQUEST_MS = 30_000;
 
-/** Node.js looks for late requests only every 30 s, and grants headers a time of their own, unless told. */
+/** Node.js looks for late requests only every 30 s, and grants headers a time of their own, unless configured. */
 const DEADLINES = { headersTimeout: REQUEST_MS, connectionsCheckingInterval: 5_000 };
 
-/** At the end, requests under way get so long; then whoever holds a connection open loses it. */
+/** At the end, requests under way get so long; then open connections are closed. */
 const GRACE_MS = 5_000;
 
 export function createServer(options: HttpOptions): FastifyInstance {

@@ -20,11 +20,11 @@ const configurationSchema = z.looseObject({
 
 export interface Registered {
   readonly object: z.infer<typeof configurationSchema>;
-  /** PEM; empty if nobody is trusted yet. */
+  /** PEM; empty if no authority is trusted yet. */
   readonly caBundle: string;
 }
 
-/** `missing`: it is not ours to make. `lost`: somebody else was quicker. */
+/** `missing`: it is not ours to make. `lost`: another client was quicker. */
 export type Published = 'unchanged' | 'written' | 'missing' | 'lost';
 
 const PATH = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
@@ -55,7 +55,7 @@ export class Registration {
 
   /**
    * Sees to it that the configuration trusts `caBundle` (PEM), and, where it is ours, that the rest is as it should be.
-   * @param current as read before; nothing is overwritten that somebody changed since
+   * @param current as read before; nothing is overwritten that was changed since
    * @throws KubeError
    */
   async publish(current: Registered | undefined, caBundle: string): Promise<Published> {

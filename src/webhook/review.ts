@@ -56,7 +56,7 @@ function annotationBytes(pod: unknown): number {
   return Object.entries(annotations ?? {}).reduce((sum, entry) => sum + Buffer.byteLength(entry.join('')), 0);
 }
 
-/** The reply while we cannot decide: the pod passes as it is, and whoever made it is told. */
+/** The reply while we cannot decide: the pod passes as it is, with a warning. */
 export function admitUndecided({ uid }: AdmissionRequest, why: string): AdmissionReviewReply {
   return reply(uid, [`not optimized: ${why}`], []);
 }

@@ -28,7 +28,7 @@ export function createWebhookServer(options: WebhookServerOptions): FastifyInsta
       return review(request, context());
     } catch (error) {
       log.error({ err: error, uid: request.uid }, 'unexpected error: pod admitted as it is');
-      const why = 'an unexpected error, which the log of the webhook tells';
+      const why = 'an unexpected error: see the log of the webhook';
       return { reply: admitUndecided(request, why), strategy: 'error', pod: '', reasons: [why] };
     }
   };

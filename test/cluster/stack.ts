@@ -9,14 +9,15 @@ import { type RunningController, startController } from '#src/app/controller.ts'
 import { type RunningExtender, startExtender } from '#src/app/extender.ts';
 import { type RunningWebhook, startWebhook } from '#src/app/webhook.ts';
 import { strategyByName } from '#src/core/strategies/registry.ts';
+import { systemClock } from '#src/kube/clock.ts';
 import { GpuFleet } from '#src/sandbox/gpu-node/fleet.ts';
 import type { GpuNodeSpec } from '#src/sandbox/gpu-node/node.ts';
 import { NVIDIA, scaledClock, type Timing } from '#src/sandbox/gpu-node/timing.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
 import { webhookConfiguration } from '#src/webhook/configuration.ts';
+import { gpuPod } from '../objects/pods.ts';
 import { createCertificate } from './certificates.ts';
 import { installDefinitions } from './custom-resources.ts';
-import { gpuPod } from './pods.ts';
 import { type Cluster, type ClusterOptions, type SchedulerOptions, startCluster } from './start.ts';
 import { waitFor } from './wait.ts';
 
@@ -107,7 +108,16 @@ export async function startInProcessExtender(
   const { kubeConfig, dir } = cluster;
   const log = createLogger('extender', 'debug', join(dir, 'logs', 'extender.log'));
   const identity = randomUUID();
-  return startExtender({ kubeConfig, host: '127.0.0.1', port, strategy, identity, log, random: Math.random });
+  return startExtender({
+    kubeConfig,
+    host: '127.0.0.1',
+    port,
+    strategy,
+    identity,
+    log,
+    random: Math.random,
+    clock: systemClock,
+  });
 }
 
 /** Starts the webhook, registers it, and waits until the API server asks it. */
@@ -131,7 +141,7 @@ export async function startInProcessWebhook(
     ...(configurationFile !== undefined && { configurationFile }),
     log: createLogger('webhook', 'debug', join(dir, 'logs', 'webhook.log')),
     random: Math.random,
-    now: () => new Date(),
+    clock: systemClock,
   });
   await webhook.ready;
   const configuration = webhookConfiguration({
@@ -202,7 +212,7 @@ export async function startInProcessController(
     ...(speed !== undefined && { speed }),
     log: createLogger('controller', 'debug', join(cluster.dir, 'logs', 'controller.log')),
     random: Math.random,
-    now: () => new Date(),
+    clock: systemClock,
   });
   await controller.ready;
   return controller;

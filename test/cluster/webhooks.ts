@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { type RunningWebhook, startWebhook } from '#src/app/webhook.ts';
+import { systemClock } from '#src/kube/clock.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
 import type { ManagedCertificates } from '#src/webhook/certificates/managed.ts';
 import type { Policy } from '#src/webhook/certificates/plan.ts';
@@ -25,7 +26,7 @@ export async function startReplica(
     schedulerName: 'gpu-autoscaler-scheduler',
     log: createLogger('webhook', 'debug', join(dir, 'logs', 'webhook.log')),
     random: Math.random,
-    now: () => new Date(),
+    clock: systemClock,
   });
 }
 

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import tap from 'tap';
 import { stringify } from 'yaml';
-import { gpuPod } from '../cluster/pods.ts';
 import { NODES } from '../fixtures/surroundings.ts';
+import { gpuPod } from '../objects/pods.ts';
 import { BIN, decide, itemsOf } from './run-decide.ts';
 
 const KEY = 'gpu-autoscaler.io/';
@@ -196,7 +196,7 @@ tap.test('a Prometheus that nobody reaches: said at once, and decided without', 
     join(dir, 'config.yaml'),
   ]);
   t.equal(status, 0);
-  t.match(stderr, /^gpu-autoscaler decide: Prometheus does not tell the history: /);
+  t.match(stderr, /^gpu-autoscaler decide: no history from Prometheus: /);
   t.match(stdout, /no history: Prometheus has not answered yet\n/);
   t.ok(performance.now() - started < 10_000);
 });

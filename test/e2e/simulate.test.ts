@@ -116,7 +116,7 @@ const WRONG: readonly [args: string[], says: RegExp][] = [
   [['--snapshot', 'x.json', '--nodes', 'n.csv'], /--snapshot stands alone/],
   [['--trace', 'cpu050'], /--trace: it needs --data DIR, or OPENB_DIR/],
   [['--curve', 'x.html', '--report', 'x.html'], /--report and --curve: two files/],
-  [['--departures'], /our own workload does not tell when pods go/],
+  [['--departures'], /our own workload does not say when pods go/],
 ];
 for (const [args, says] of WRONG) {
   tap.test(`simulate ${args.join(' ')}: exit code 2`, async (t) => {

@@ -11,11 +11,12 @@ import tap from 'tap';
 import { z } from 'zod';
 import { startExtender } from '#src/app/extender.ts';
 import { startWebhook } from '#src/app/webhook.ts';
+import { systemClock } from '#src/kube/clock.ts';
 import { createCertificate } from '../cluster/certificates.ts';
 import { clusterFor } from '../cluster/for-test.ts';
-import { A100_40GB, timeSlicingNode } from '../cluster/gpu-nodes.ts';
-import { gpuPod } from '../cluster/pods.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { A100_40GB, timeSlicingNode } from '../objects/nodes.ts';
+import { gpuPod } from '../objects/pods.ts';
 import { reviewOf } from '../unit/webhook/make.ts';
 
 const LOG = pino({ level: 'silent' });
@@ -61,10 +62,10 @@ tap.test('a change is taken, one that cannot be used is refused, and what was be
     certificates: { from: 'files', certFile, keyFile },
     namespace: 'gpu-autoscaler-system',
     schedulerName: 'gpu-autoscaler-scheduler',
-    now: () => new Date(),
+    clock: systemClock,
   });
   t.teardown(() => webhook.close());
-  const extender = await startExtender({ ...common, identity: 'test' });
+  const extender = await startExtender({ ...common, clock: systemClock, identity: 'test' });
   t.teardown(() => extender.close());
   await Promise.all([webhook.ready, extender.ready]);
 

@@ -9,29 +9,29 @@ interface Sleeper {
 }
 
 export class ManualClock implements Clock {
-  #ms: number;
-  readonly #date: Date;
+  ms: number;
+  date: Date;
   readonly #sleepers = new Set<Sleeper>();
   /** How often it was asked for the time. */
   asked = 0;
 
   constructor({ ms = 1_000_000, date = new Date('2026-01-01T00:00:00Z') } = {}) {
-    this.#ms = ms;
-    this.#date = date;
+    this.ms = ms;
+    this.date = date;
   }
 
   now(): Date {
-    return this.#date;
+    return this.date;
   }
 
   monotonic(): number {
     this.asked += 1;
-    return this.#ms;
+    return this.ms;
   }
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const sleeper: Sleeper = { at: this.#ms + ms, wake: resolve };
+      const sleeper: Sleeper = { at: this.ms + ms, wake: resolve };
       this.#sleepers.add(sleeper);
       signal.addEventListener('abort', () => {
         this.#sleepers.delete(sleeper);
@@ -42,9 +42,9 @@ export class ManualClock implements Clock {
 
   /** Moves the time, wakes whoever has slept for long enough, and lets what follows from that happen. */
   async pass(ms: number): Promise<void> {
-    this.#ms += ms;
+    this.ms += ms;
     for (const sleeper of [...this.#sleepers].sort((a, b) => a.at - b.at)) {
-      if (sleeper.at > this.#ms || !this.#sleepers.delete(sleeper)) continue;
+      if (sleeper.at > this.ms || !this.#sleepers.delete(sleeper)) continue;
       sleeper.wake();
     }
     await turn();
@@ -55,7 +55,7 @@ export class ManualClock implements Clock {
   async next(): Promise<number> {
     const at = Math.min(...[...this.#sleepers].map((sleeper) => sleeper.at));
     if (!Number.isFinite(at)) return 0;
-    const ms = at - this.#ms;
+    const ms = at - this.ms;
     await this.pass(ms);
     return ms;
   }

@@ -97,7 +97,7 @@ const anyDemand = (name: string): fc.Arbitrary<PodDemand> =>
       count: fc.constantFrom(1, 1, 1, 2),
       slotMiB: fc.constantFrom(undefined, undefined, 4_000, 9_000),
       slotMilli: fc.constantFrom(undefined, undefined, 100, 300),
-      mostReplicas: fc.constantFrom(1, 2, 3, 8, 10),
+      maxReplicas: fc.constantFrom(1, 2, 3, 8, 10),
       priority: fc.constantFrom(0, 0, 10),
       rooms: fc.array(fc.constantFrom(0, 1, 3, 20, Number.POSITIVE_INFINITY), { minLength: 5, maxLength: 5 }),
     })

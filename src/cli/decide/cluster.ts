@@ -35,8 +35,8 @@ async function takeAll(store: ReflectorStore, client: KubeClient, path: string):
 }
 
 /**
- * Takes what a snapshot, or a manifest beside the pods, tells of the cluster; the objects that say nothing of it.
- * @throws InputError for a policy that cannot be read: whoever wrote it is asking
+ * Adds the cluster's objects from a snapshot, or from manifests beside the pods, to the state; returns the others.
+ * @throws InputError for a policy that cannot be read: its author is asking
  */
 export function takeManifests(state: ClusterState, manifests: readonly Manifest[]): Manifest[] {
   return manifests.filter(({ object, at }) => {

@@ -7,6 +7,7 @@ import { admissionConfigurationOf } from '../../api/admission-settings.ts';
 import { type Configuration, configurationSchema } from '../../api/configuration.ts';
 import { parseConfiguration } from '../../api/configuration-file.ts';
 import { CONFIG_MAP, SYSTEM_NAMESPACE } from '../../api/keys.ts';
+import { systemClock } from '../../kube/clock.ts';
 import { KubeClient } from '../../kube/kube-client.ts';
 import { AdmissionState } from '../../state/admission-state.ts';
 import { ClusterState } from '../../state/cluster-state.ts';
@@ -44,7 +45,7 @@ const collect = (value: string, before: readonly string[] = []) => [...before, v
 export function addDecide(program: Command, dependencies: DecideDependencies): void {
   program
     .command('decide')
-    .description('Tells what the webhook would do with a pod, and why.')
+    .description('Shows what the webhook would do with a pod, and why.')
     .requiredOption(
       '-f, --filename <file>',
       'a Pod, or a Deployment, StatefulSet, Job, … that makes pods; policies beside them count as if they were applied; - for standard input; may be repeated',
@@ -128,7 +129,7 @@ async function configurationOf(
   return parsed.configuration;
 }
 
-/** Longest time that somebody at a terminal waits for Prometheus. */
+/** Longest time that a user at a terminal waits for Prometheus. */
 const HISTORY_MS = 15_000;
 
 async function historyOf(configuration: Configuration) {
@@ -136,7 +137,7 @@ async function historyOf(configuration: Configuration) {
     log: createLogger('decide', 'silent'),
     metrics: historyMetrics(createRegistry()),
     fetch,
-    now: () => performance.now(),
+    clock: systemClock,
   });
   current.take(configuration);
   const history = current.current;
@@ -145,7 +146,7 @@ async function historyOf(configuration: Configuration) {
     history.firstTry,
     sleep(HISTORY_MS, `no answer within ${HISTORY_MS / 1000} s`, { ref: false }),
   ]);
-  if (failure !== undefined) say(`Prometheus does not tell the history: ${failure}`);
+  if (failure !== undefined) say(`no history from Prometheus: ${failure}`);
   await current.stop();
   return history;
 }

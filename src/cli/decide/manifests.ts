@@ -29,7 +29,7 @@ export function readManifests(file: string, text: string): Manifest[] {
   return quickly(file, text) ?? documentsOf(file, text).flatMap(({ value, at }) => manifestsOf(file, value, at));
 }
 
-/** A snapshot of a cluster may be large, and the YAML parser is slow on that: it is asked where there is a fault to be told. */
+/** A fast path for JSON: the YAML parser, slow on large snapshots, is used only where a fault is to be reported. */
 function quickly(file: string, text: string): Manifest[] | undefined {
   if (!/^\s*[{[]/.test(text)) return undefined;
   try {

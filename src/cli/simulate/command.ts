@@ -65,7 +65,7 @@ export function addSimulate(program: Command, env: Readonly<Record<string, strin
     .option('--strategies <list>', `of ${strategyNames.join(', ')} (default: all)`, strategies)
     .option('--seeds <list>', 'seeds of the order of arrival, such as 42-51 or 1,2,3 (default: 42-44)', seeds)
     .option('--ratio <number>', 'GPU asked for in all, as a share of capacity', ratio, 1.3)
-    .option('--departures', 'pods come and go at the times that the trace tells; seeds and ratio have no effect', false)
+    .option('--departures', 'pods come and go at the times in the trace; seeds and ratio have no effect', false)
     .option('--workers <count>', 'threads; results do not depend on it', count(1, 1024), availableParallelism())
     .option('-o, --output <format>', 'table or json', oneOf('table', 'json'), 'table')
     .option('--curve <file>', 'write the allocation curves as CSV')
@@ -108,14 +108,14 @@ function readInput(flags: Flags, env: Readonly<Record<string, string | undefined
   if (snapshot !== undefined) {
     if (nodes ?? pods ?? flags.data)
       throw new InputError('--snapshot stands alone: no --nodes, --pods or --data beside it');
-    if (flags.departures) throw new InputError('--departures: a snapshot does not tell when pods go');
+    if (flags.departures) throw new InputError('--departures: a snapshot does not say when pods go');
     const name = snapshot === '-' ? 'standard input' : snapshot;
     return slotInput(readSnapshot({ name, text: readText(snapshot) }), name);
   }
   if (flags.trace !== undefined && data === undefined)
     throw new InputError('--trace: it needs --data DIR, or OPENB_DIR');
   if (nodes === undefined && pods === undefined && data === undefined) {
-    if (flags.departures) throw new InputError('--departures: our own workload does not tell when pods go');
+    if (flags.departures) throw new InputError('--departures: our own workload does not say when pods go');
     const workload = syntheticWorkload(flags.syntheticNodes, 1);
     return traceInput(workload, 'a synthetic workload');
   }
@@ -175,7 +175,7 @@ function mustBeWritable(file: string): void {
   }
 }
 
-/** Beside its place first, so that nobody ever finds half a file; links keep pointing, and pipes and devices are written to. */
+/** Replaces the file by a rename, so that no reader finds half of it; keeps links, and writes into pipes and devices. */
 function write(file: string, text: string): void {
   try {
     const there = existsSync(file);

@@ -19,7 +19,7 @@ export interface JobsOptions {
   readonly jobs: readonly Job[];
   readonly input: SharedInput;
   readonly workers: number;
-  /** Told after each job. */
+  /** Called after each job. */
   readonly done: (finished: number) => void;
 }
 

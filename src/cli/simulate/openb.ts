@@ -61,7 +61,7 @@ export function readPods(file: CsvFile): PackingDemand[] {
   return rows(file, podSchema).map((row) => kindOf(row, kinds));
 }
 
-/** Pods with the times at which they came and went. @throws InputError if the file does not tell */
+/** Pods with the times at which they came and went. @throws InputError if the file lacks them */
 export function readTimedPods(file: CsvFile): TimedPod[] {
   const kinds = new Map<string, PackingDemand>();
   return rows(file, podSchema).map((row, i) => {

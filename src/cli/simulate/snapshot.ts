@@ -1,4 +1,4 @@
-/** A live cluster as `kubectl get nodes,pods -A -o json` shows it, as a workload to pack anew. */
+/** A live cluster as `kubectl get nodes,pods -A -o json` shows it, as a workload to pack again. */
 
 import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
 import { z } from 'zod';
@@ -87,7 +87,7 @@ function readItems({ name, text }: SnapshotFile): z.infer<typeof listSchema>['it
   return list.data.items;
 }
 
-/** `:3:14: not JSON: ValueExpected`; JSON.parse itself does not always tell the place. */
+/** `:3:14: not JSON: ValueExpected`; JSON.parse itself does not always report the place. */
 function placeOfFault(text: string): string {
   const errors: ParseError[] = [];
   parse(text, errors, { disallowComments: true });

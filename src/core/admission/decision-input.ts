@@ -42,7 +42,7 @@ export interface WorkloadHistory {
   readonly mean: number;
   /** 95th percentile of the same. */
   readonly p95: number;
-  /** The most GPU memory that one of its pods used; undefined where nobody measured it. */
+  /** The most GPU memory that one of its pods used; undefined where it was not measured. */
   readonly peakMiB: number | undefined;
   /** Whether MPS suits it, by its utilisation, with hysteresis: `suitsMps`. */
   readonly suitsMps: boolean;
@@ -60,7 +60,7 @@ export interface AdmissionSettings {
   readonly autoDetectWorkloadType: boolean;
   /** Taken where a pod does not say how much memory it needs. */
   readonly defaultMigProfile: string | undefined;
-  /** What tells nodes of one mode from those of another; empty where our scheduler does. */
+  /** Labels that distinguish nodes of one mode from those of another; empty where our scheduler does that. */
   readonly modeSelectors: Readonly<Record<SharedMode, Labels>>;
   readonly mps: MpsConfig;
   readonly timeSlicing: TimeSlicingConfig;

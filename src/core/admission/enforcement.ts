@@ -35,7 +35,7 @@ function unavailable(
     const message = `${mode} is switched off by the configuration: pods keep whole GPUs`;
     return [{ reason: 'ModeDisabled', message }];
   }
-  // As for pods: where another scheduler places them, only slots that a label tells apart.
+  // As for pods: where another scheduler places them, only slots that a label distinguishes.
   const offers = offersOn({ ...nodeSelector, ...settings.modeSelectors[mode] }).filter((offer) => offer.mode === mode);
   if (offers.length === 0) {
     const where = Object.keys(nodeSelector).length > 0 ? 'no node that its nodeSelector selects' : 'no node';
@@ -60,7 +60,7 @@ function unavailable(
   return [];
 }
 
-/** What nobody has to write down to mean it: the defaults of the CRD. */
+/** The default of the CRD: a policy that has it asks for nothing. */
 const DEFAULT_SLICE_MS = 100;
 
 /** CUDA gives each process on a GPU equal turns, of a length that NVIDIA's device plugin does not let us set. */

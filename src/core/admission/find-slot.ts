@@ -9,14 +9,14 @@ import type { FairnessMode, MigConfig, MpsConfig, SharingPolicy } from './policy
 import { optimalReplicas } from './replicas.ts';
 import type { SlotOffer } from './slot-offer.ts';
 
-/** What a decision is bound to, besides the pod: a policy's terms, or those of the configuration. */
+/** What a decision is bound to, besides the pod: a policy's constraints, or the configuration's. */
 export interface SharingConstraints {
   readonly policy: string | undefined;
   /** Nodes whose slots count. */
   readonly nodeSelector: Labels;
   /** The policy shares no GPU finer; milli-GPU, 0 where it does not say. */
   readonly leastMilli: Readonly<Record<SharedMode, number>>;
-  /** The share that the workload has used so far, for pods that declare none; milli-GPU, 0 if nobody knows. */
+  /** The share that the workload has used so far, for pods that declare none; milli-GPU, 0 if unknown. */
   readonly usedMilli: number;
   /** The profile to be preferred, and whether another will do. */
   readonly mig: MigConfig | undefined;
@@ -58,18 +58,18 @@ export interface Memory {
 /** Measured peaks are of the past: a pod is given a fifth more. */
 export const HEADROOM = 1.2;
 
-/** GPU memory that the pod needs, by its own word, the policy's, or the past; undefined if nobody knows. */
+/** GPU memory that the pod needs, by its own word, the policy's, or the past; undefined if unknown. */
 export function memoryOf(
   { pod, history }: AdmissionFacts,
-  terms: SharingConstraints,
+  constraints: SharingConstraints,
   mode: SharedMode,
 ): Memory | undefined {
   if (pod.memoryMiB !== undefined) {
     return { mib: pod.memoryMiB, words: `declared ${formatMiB(pod.memoryMiB)}`, declared: true };
   }
-  if (mode === 'mps' && terms.mpsMiB !== undefined) {
-    const words = `${formatMiB(terms.mpsMiB)} by policy ${terms.policy}`;
-    return { mib: terms.mpsMiB, words, declared: false };
+  if (mode === 'mps' && constraints.mpsMiB !== undefined) {
+    const words = `${formatMiB(constraints.mpsMiB)} by policy ${constraints.policy}`;
+    return { mib: constraints.mpsMiB, words, declared: false };
   }
   if (history?.peakMiB === undefined) return undefined;
   const mib = Math.ceil(history.peakMiB * HEADROOM);
@@ -82,24 +82,26 @@ export function memoryOf(
  */
 export function findSlot(
   facts: AdmissionFacts,
-  terms: SharingConstraints,
+  constraints: SharingConstraints,
   mode: SharedMode,
   profile?: string,
 ): SlotOffer | undefined {
   const { pod, guards } = facts;
-  const memory = memoryOf(facts, terms, mode);
-  const share = pod.fractionMilli ?? (mode === 'mig' ? 0 : terms.usedMilli);
-  const leastMilli = Math.max(share, terms.leastMilli[mode]);
-  const holding = facts.offersOn(selectorOf(facts, terms, mode)).filter(
+  const memory = memoryOf(facts, constraints, mode);
+  const share = pod.fractionMilli ?? (mode === 'mig' ? 0 : constraints.usedMilli);
+  const leastMilli = Math.max(share, constraints.leastMilli[mode]);
+  const holding = facts.offersOn(selectorOf(facts, constraints, mode)).filter(
     (offer) =>
       offer.mode === mode &&
       (!guards.counted.has(WHOLE_GPU) || guards.counted.has(offer.resource)) &&
-      // A node that does not tell its memory is given the benefit of the doubt by `fit` as well.
+      // A node that does not report its memory is given the benefit of the doubt by `fit` as well.
       (offer.slotMiB ?? Number.POSITIVE_INFINITY) >= (memory?.mib ?? 0) &&
       offer.slotMilli >= leastMilli,
   );
-  if (mode === 'mig') return findInstance(facts, terms, holding, profile, memory !== undefined);
-  return mode === 'timeslicing' && terms.fairness === 'priority' && pod.priority > 0 ? holding.at(-1) : holding[0];
+  if (mode === 'mig') return findInstance(facts, constraints, holding, profile, memory !== undefined);
+  return mode === 'timeslicing' && constraints.fairness === 'priority' && pod.priority > 0
+    ? holding.at(-1)
+    : holding[0];
 }
 
 /** The nodes on which a slot counts, and the pod is placed. */

@@ -1,4 +1,4 @@
-/** What MPS clients are told of their share, as environment variables of CUDA. */
+/** The share of an MPS client, as environment variables of CUDA. */
 
 import type { MpsConfig } from './policy.ts';
 import type { SlotOffer } from './slot-offer.ts';

@@ -25,7 +25,7 @@ export function optimalReplicas(utilisation: Utilisation): number {
   return 1;
 }
 
-/** Numbers of slots that a GPU is cut into, where nobody says how many: few kinds, up to `most`, which is one of them. */
+/** Numbers of slots that a GPU is cut into, where no number is given: few kinds, up to `most`, which is one of them. */
 export function usualReplicas(most: number): number[] {
   return [...new Set([2, 4, 8, 16, 32, most])].filter((replicas) => replicas <= most);
 }

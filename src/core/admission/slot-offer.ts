@@ -52,7 +52,7 @@ export function possibleOn(node: NodeInventory, onDemand: OnDemand): SlotOffer[]
   return offers;
 }
 
-/** The profile with media engines exists once on a GPU: nobody is given it unasked. */
+/** The profile with media engines exists once on a GPU: no pod gets it unasked. */
 function possibleInstances({ product, gpuMiB }: NodeInventory): SlotOffer[] {
   const migClass = migClassOf(product);
   if (!migClass || gpuMiB === undefined) return [];

@@ -1,21 +1,22 @@
-/** Changes of one node, weighed by what they make room for. */
+/** Changes of one node, valued by what they make room for. */
 
 import { fit } from '../fit.ts';
 import { SHARED_GPU } from '../resources.ts';
 import type { SharingMode } from '../sharing-mode.ts';
 import { scaledRoom } from './candidate-node.ts';
-import { type DemandClass, mostReplicasOn } from './demand-class.ts';
+import { partitionsOf, type Wanted } from './candidate-partitions.ts';
+import { type DemandClass, maxReplicasOn } from './demand-class.ts';
 import type { NodeClass } from './node-class.ts';
 import { changedGpus, disturbed, faultOf, inventoryWith, type Partition } from './partition.ts';
-import { targetsOf, type Wanted } from './targets.ts';
 
+/** A change of one node, and what it is worth. */
 export interface CandidateChange {
   readonly to: Partition;
-  /** Pods that find room, by index of what was asked. */
+  /** Pods that find room, by index of the demand class. */
   readonly pods: ReadonlyMap<number, number>;
-  /** Value, milli-GPU by rank of priority. */
+  /** Demand that finds room, in milli-GPU, by rank of priority. */
   readonly value: readonly number[];
-  /** How many change. */
+  /** GPUs that change. */
   readonly gpus: number;
   /** MIG is switched on or off somewhere. */
   readonly switchesMig: boolean;
@@ -23,10 +24,10 @@ export interface CandidateChange {
   readonly recommendOnly: string | undefined;
 }
 
-/** Of more kinds of pods than that, only the most promising options are looked at. */
-const FEW = 6;
+/** Demand classes for which changes are looked for thoroughly; of more, only the most promising changes are. */
+const MAX_CLASSES_THOROUGH = 6;
 
-/** The options of the nodes of one class, thought out once for each demand that comes up. */
+/** The changes of the nodes of one class, worked out once for each demand that comes up. */
 export class CandidateChanges {
   readonly nodeClass: NodeClass;
   readonly #ranks: number;
@@ -34,51 +35,56 @@ export class CandidateChanges {
   readonly #known = new Map<string, readonly CandidateChange[]>();
   readonly #targets = new Map<string, CandidatePartition | undefined>();
 
-  /** @param recommended also those that may only be recommended */
-  constructor(node: NodeClass, ranks: number, recommended: boolean) {
-    this.nodeClass = node;
+  /**
+   * @param ranks how many priorities there are
+   * @param recommended also changes that may only be recommended
+   */
+  constructor(nodeClass: NodeClass, ranks: number, recommended: boolean) {
+    this.nodeClass = nodeClass;
     this.#ranks = ranks;
     this.#recommended = recommended;
   }
 
   /**
-   * What could be made of one of the nodes; of options that serve the same, the one that changes fewest GPUs.
-   * @param remaining pods that still want room, by index of what was asked
+   * Changes of one of the nodes; of those that serve the same pods, the one that changes the fewest GPUs.
+   * @param remaining pods that still want room, by index of the demand class
+   * @param thorough more partitions and more orders of the pods than just the most promising
    */
-  for(remaining: readonly number[], wide: boolean): readonly CandidateChange[] {
-    const { could, most } = this.nodeClass;
+  for(remaining: readonly number[], thorough: boolean): readonly CandidateChange[] {
+    const { servable, maxPods } = this.nodeClass;
     const wanted: [DemandClass, number][] = [];
-    // More of it than the node could ever hold is as good as just that.
-    let key = wide ? 'wide' : '';
-    for (const asked of could) {
-      const pods = Math.min(remaining[asked.index] ?? 0, most.get(asked.index) ?? 0);
+    // More pods than the node could ever hold are as good as just those.
+    let key = thorough ? 'thorough' : '';
+    for (const demandClass of servable) {
+      const pods = Math.min(remaining[demandClass.index] ?? 0, maxPods.get(demandClass.index) ?? 0);
       key += `,${pods}`;
-      if (pods > 0) wanted.push([asked, pods]);
+      if (pods > 0) wanted.push([demandClass, pods]);
     }
     const known = this.#known.get(key);
     if (known) return known;
-    const options = wanted.length === 0 ? [] : this.#think(wanted, wide && wanted.length <= FEW);
-    this.#known.set(key, options);
-    return options;
+    const changes =
+      wanted.length === 0 ? [] : this.#enumerate(wanted, thorough && wanted.length <= MAX_CLASSES_THOROUGH);
+    this.#known.set(key, changes);
+    return changes;
   }
 
-  #think(wanted: Wanted, wide: boolean): CandidateChange[] {
+  #enumerate(wanted: Wanted, thorough: boolean): CandidateChange[] {
     const byPods = new Map<string, CandidateChange>();
     const backwards = wanted.toReversed().sort(([a], [b]) => a.rank - b.rank);
-    for (const partition of targetsOf(this.nodeClass, wanted, wide)) {
+    for (const partition of partitionsOf(this.nodeClass, wanted, thorough)) {
       // Of pods of the same value, the node might rather take those that have fewer places, or fewer needs.
-      for (const order of wide && wanted.length > 1 ? [wanted, backwards] : [wanted]) {
-        const option = this.#weigh(partition, order);
-        if (!option) continue;
-        const key = this.nodeClass.could.map(({ index }) => option.pods.get(index) ?? 0).join();
+      for (const order of thorough && wanted.length > 1 ? [wanted, backwards] : [wanted]) {
+        const change = this.#evaluate(partition, order);
+        if (!change) continue;
+        const key = this.nodeClass.servable.map(({ index }) => change.pods.get(index) ?? 0).join();
         const other = byPods.get(key);
-        if (!other || cheaper(option, other)) byPods.set(key, option);
+        if (!other || cheaper(change, other)) byPods.set(key, change);
       }
     }
     return [...byPods.values()];
   }
 
-  #weigh(partition: Partition, wanted: Wanted): CandidateChange | undefined {
+  #evaluate(partition: Partition, wanted: Wanted): CandidateChange | undefined {
     const target = this.#target(partition);
     if (!target) return undefined;
     const pods = this.#pack(target, wanted);
@@ -86,7 +92,7 @@ export class CandidateChanges {
     const { to } = target;
     const finer = to.sharing && this.#finest(to.sharing, pods, wanted);
     if (to.sharing && finer && finer > to.sharing.replicas) {
-      return this.#weigh({ ...to, sharing: { ...to.sharing, replicas: finer } }, wanted);
+      return this.#evaluate({ ...to, sharing: { ...to.sharing, replicas: finer } }, wanted);
     }
     const value = new Array<number>(this.#ranks).fill(0);
     for (const [{ index, rank, weight }] of wanted) {
@@ -96,7 +102,7 @@ export class CandidateChanges {
     return { to, pods, value, gpus, switchesMig, recommendOnly };
   }
 
-  /** More slots of each GPU suit the pods that it would serve as well: undefined if it is not made for them. */
+  /** The most slots of a GPU that suit all pods served; undefined if the GPUs are shared so already, or not for these pods. */
   #finest(
     sharing: NonNullable<Partition['sharing']>,
     pods: ReadonlyMap<number, number>,
@@ -104,30 +110,30 @@ export class CandidateChanges {
   ): number | undefined {
     const { from, representative } = this.nodeClass;
     if (from.sharing?.mode === sharing.mode && from.sharing.replicas === sharing.replicas) return undefined;
-    const counts = wanted.flatMap(([asked]) =>
-      pods.has(asked.index) ? (mostReplicasOn(asked, sharing.mode, representative.type) ?? []) : [],
+    const counts = wanted.flatMap(([demandClass]) =>
+      pods.has(demandClass.index) ? (maxReplicasOn(demandClass, sharing.mode, representative.type) ?? []) : [],
     );
     return counts.length > 0 ? Math.min(...counts) : undefined;
   }
 
-  /** Places the pods in their order. */
+  /** Pods that find room on the partition, placed in their order. */
   #pack({ free, suits, inventory }: CandidatePartition, wanted: Wanted): Map<number, number> {
     const { representative } = this.nodeClass;
     const open = new Map(free);
     const pods = new Map<number, number>();
     let roomLeft = representative.roomLeft;
-    for (const [asked, most] of wanted) {
-      const { index, resource, count } = asked;
+    for (const [demandClass, maxPods] of wanted) {
+      const { index, resource, count } = demandClass;
       const slots = open.get(resource) ?? 0;
       if (slots < count) continue;
       let suit = suits.get(index);
       if (suit === undefined) {
-        suit = fit(inventory, () => count, asked.request).fits && this.#mayShare(inventory, asked);
+        suit = fit(inventory, () => count, demandClass.request).fits && this.#mayShare(inventory, demandClass);
         suits.set(index, suit);
       }
       if (!suit) continue;
-      const room = representative.room(asked);
-      const placed = Math.min(most, Math.floor(slots / count), scaledRoom(room, roomLeft));
+      const room = representative.room(demandClass);
+      const placed = Math.min(maxPods, Math.floor(slots / count), scaledRoom(room, roomLeft));
       if (placed === 0) continue;
       pods.set(index, placed);
       open.set(resource, slots - placed * count);
@@ -136,15 +142,15 @@ export class CandidateChanges {
     return pods;
   }
 
-  /** A GPU is not shared by more than the pod would have it, if it is for the pod that it is shared. */
-  #mayShare({ pools }: CandidatePartition['inventory'], asked: DemandClass): boolean {
-    if (asked.resource !== SHARED_GPU) return true;
+  /** Whether the pod may have a slot of the shared GPUs: newly shared ones are shared by no more pods than suit it. */
+  #mayShare({ pools }: CandidatePartition['inventory'], demandClass: DemandClass): boolean {
+    if (demandClass.resource !== SHARED_GPU) return true;
     const { from, representative } = this.nodeClass;
     const pool = pools.find(({ resource }) => resource === SHARED_GPU);
     if (!pool || (pool.mode !== 'mps' && pool.mode !== 'timeslicing')) return false;
     const replicas = Math.max(...pool.slotsPerGpu);
     if (from.sharing?.mode === pool.mode && from.sharing.replicas === replicas) return true;
-    return replicas <= (mostReplicasOn(asked, pool.mode, representative.type) ?? 0);
+    return replicas <= (maxReplicasOn(demandClass, pool.mode, representative.type) ?? 0);
   }
 
   #target(to: Partition): CandidatePartition | undefined {
@@ -155,7 +161,7 @@ export class CandidateChanges {
     return target;
   }
 
-  /** What the partition is like; undefined if it is not to be had. */
+  /** The partition as a candidate; undefined if it cannot or may not be made, or would harm a pod. */
   #examine(to: Partition): CandidatePartition | undefined {
     const { from, representative } = this.nodeClass;
     const { node, type } = representative;
@@ -179,7 +185,7 @@ export class CandidateChanges {
       inventory.pools.map(({ resource, slots }) => [resource, slots - (representative.held.get(resource) ?? 0)]),
     );
     for (const [resource, slots] of representative.held) {
-      // What nobody offers now either is not ours to keep.
+      // A resource that the node does not offer now either need not be kept.
       if (slots > 0 && free.get(resource) === undefined && offersNow(representative.offers, resource)) return undefined;
       if ((free.get(resource) ?? 0) < 0) return undefined;
     }
@@ -192,19 +198,20 @@ function offersNow(offers: NodeClass['representative']['offers'], resource: stri
   return offers?.pools.some((pool) => pool.resource === resource) ?? false;
 }
 
+/** A partition that may be made of the nodes of a class. */
 interface CandidatePartition {
   readonly to: Partition;
   readonly inventory: ReturnType<typeof inventoryWith>;
-  /** Slots that nobody holds, by resource. */
+  /** Slots that no pod holds, by resource. */
   readonly free: ReadonlyMap<string, number>;
-  /** By index of what was asked: whether such a pod may have a slot. */
+  /** Whether a pod may have a slot, by index of the demand class. */
   readonly suits: Map<number, boolean>;
   readonly gpus: number;
   readonly switchesMig: boolean;
   readonly recommendOnly: string | undefined;
 }
 
-/** For the same pods: fewer GPUs, then fewer switches of MIG, then whoever was first. */
+/** Whether the first of two changes for the same pods is cheaper: fewer GPUs, then no switch of MIG. */
 function cheaper(a: CandidateChange, b: CandidateChange): boolean {
   if (a.gpus !== b.gpus) return a.gpus < b.gpus;
   return Number(a.switchesMig) < Number(b.switchesMig);

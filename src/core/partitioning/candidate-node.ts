@@ -10,19 +10,19 @@ import type { PlanningNode } from './plan-input.ts';
 export class CandidateNode {
   readonly node: PlanningNode;
   readonly type: GpuType;
-  /** Slots held by resource: by pods that run, and by pods of the plan. */
+  /** Slots held by pods that run and by pods of the plan, by resource. */
   readonly held: Map<string, number>;
-  /** Pods of the plan, by index of what was asked. */
+  /** Pods of the plan, by index of the demand class. */
   readonly pods = new Map<number, number>();
-  /** Of its room beside GPUs, what pods of the plan leave: 0 to 1. */
+  /** Part of its room beside GPUs that pods of the plan leave: 0 to 1. */
   roomLeft = 1;
   readonly #offers: NodeInventory | undefined;
-  /** By index of what was asked. */
+  /** Whether such pods may have slots of it, by index of the demand class. */
   readonly #suits: (boolean | undefined)[] = [];
   readonly #rooms: (number | undefined)[];
 
   /**
-   * @param rooms of an earlier site of the same node: nobody is asked twice
+   * @param rooms rooms that an earlier candidate of the same node has asked for: none is asked for twice
    */
   constructor(node: PlanningNode, type: GpuType, rooms: (number | undefined)[]) {
     this.node = node;
@@ -40,7 +40,7 @@ export class CandidateNode {
   get gpus(): number {
     return this.node.inventory.gpus;
   }
-  /** What it offers for the plan; undefined while it is being changed and nobody knows into what. */
+  /** What it offers for the plan; undefined while it is being changed and it is not known into what. */
   get offers(): NodeInventory | undefined {
     return this.#offers;
   }
@@ -48,7 +48,7 @@ export class CandidateNode {
     return this.#rooms;
   }
 
-  /** It may be thought of as something else: it is known what it is, and it is not on its way already. */
+  /** Whether it may be changed: its partition is known, and it is not on its way to another. */
   get changeable(): boolean {
     const { partition, inventory } = this.node;
     return partition?.layouts.length === inventory.gpus && !this.changing;
@@ -65,7 +65,7 @@ export class CandidateNode {
     return changed;
   }
 
-  /** How many such pods it has room for beside its GPUs, were no other pods in the plan. */
+  /** Pods of the class that it has room for beside its GPUs, were no other pods in the plan. */
   room({ index, demand }: DemandClass): number {
     let room = this.#rooms[index];
     if (room === undefined) {
@@ -85,43 +85,43 @@ export class CandidateNode {
     return (this.pool(resource)?.slots ?? 0) - (this.held.get(resource) ?? 0);
   }
 
-  /** How many more such pods it takes as it is offered. */
-  takes(asked: DemandClass): number {
-    const { resource, count } = asked;
+  /** Further pods of the class that it takes as it is offered. */
+  takes(demandClass: DemandClass): number {
+    const { resource, count } = demandClass;
     const free = this.freeSlots(resource);
-    if (free < count || !this.suits(asked)) return 0;
-    return Math.min(Math.floor(free / count), scaledRoom(this.room(asked), this.roomLeft));
+    if (free < count || !this.suits(demandClass)) return 0;
+    return Math.min(Math.floor(free / count), scaledRoom(this.room(demandClass), this.roomLeft));
   }
 
   /** Whether such a pod may have slots of it, were they free. */
-  suits(asked: DemandClass): boolean {
+  suits(demandClass: DemandClass): boolean {
     if (!this.#offers) return false;
-    let suits = this.#suits[asked.index];
+    let suits = this.#suits[demandClass.index];
     if (suits === undefined) {
-      suits = fit(this.#offers, () => asked.count, asked.request).fits;
-      this.#suits[asked.index] = suits;
+      suits = fit(this.#offers, () => demandClass.count, demandClass.request).fits;
+      this.#suits[demandClass.index] = suits;
     }
-    return suits && this.room(asked) > 0;
+    return suits && this.room(demandClass) > 0;
   }
 
   /** Places pods, or takes them away again if fewer than 0. */
-  place(asked: DemandClass, pods: number): void {
-    const { index, resource, count } = asked;
+  place(demandClass: DemandClass, pods: number): void {
+    const { index, resource, count } = demandClass;
     this.held.set(resource, (this.held.get(resource) ?? 0) + pods * count);
     const there = (this.pods.get(index) ?? 0) + pods;
     if (there === 0) this.pods.delete(index);
     else this.pods.set(index, there);
-    this.roomLeft -= pods / this.room(asked);
+    this.roomLeft -= pods / this.room(demandClass);
   }
 
-  /** Nobody holds a GPU of it. */
+  /** Whether no pod holds a GPU of it. */
   get idle(): boolean {
     for (const slots of this.held.values()) if (slots > 0) return false;
     return true;
   }
 }
 
-/** Of a room for so many pods, how many more fit when that part of it is left. */
+/** Pods that fit into what is left of a room for `room` pods. */
 export function scaledRoom(room: number, left: number): number {
   return room === Number.POSITIVE_INFINITY ? room : Math.max(0, Math.floor(room * left + 1e-9));
 }
@@ -134,11 +134,12 @@ function coarse(room: number): number {
   return Math.floor(room / step) * step;
 }
 
+/** Order of candidates by age, then by name. */
 export function inFixedOrder(a: CandidateNode, b: CandidateNode): number {
   return byNodeAge(a.node.inventory, b.node.inventory);
 }
 
-/** By age, then by name. */
+/** Order of nodes by age, then by name. */
 export function byNodeAge(a: NodeInventory, b: NodeInventory): number {
   return a.createdAt - b.createdAt || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 }

@@ -28,7 +28,7 @@ export interface NodeGpus extends GpuKind {
   readonly gpus: number;
 }
 
-/** @param defaultProfile taken where MIG is wanted and no layout is told, if the GPU has it; else its smallest */
+/** @param defaultProfile taken where MIG is wanted and no layout is given, if the GPU has it; else its smallest */
 export function desiredOf(spec: PartitionSpec, node: NodeGpus, defaultProfile: string | undefined): Desired {
   const { migLayouts = [] } = spec;
   const missing = migLayouts.flatMap(({ gpus }) => gpus).find((gpu) => gpu >= node.gpus);

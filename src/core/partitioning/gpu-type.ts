@@ -8,26 +8,28 @@ import { instanceMilli, namedMiB, parseMigProfile } from '../mig/profile.ts';
 import { migResource } from '../resources.ts';
 import type { GpuLayout } from './partition.ts';
 
+/** One kind of MIG instance. */
 export interface MigKind {
-  /** Index in the class. */
+  /** Index of the kind in its MIG class. */
   readonly kind: number;
   /** The most instances of it on one GPU. */
-  readonly most: number;
-  /** Share of the GPU's compute of one. */
+  readonly maxInstances: number;
+  /** Share of the GPU's compute that one instance has, in milli-GPU. */
   readonly milli: number;
-  /** Memory, MiB, that one has at least, by its name. */
+  /** Memory that one instance has at least, by its name, in MiB. */
   readonly miB: number;
 }
 
+/** What GPUs of one product can be made into. */
 export interface GpuType {
   readonly product: string;
-  /** Memory of one GPU; undefined if nobody knows. */
+  /** Memory of one GPU in MiB; undefined if it is not known. */
   readonly gpuMiB: number | undefined;
   /** A time-slice may use the memory of the whole GPU. */
   readonly oversubscribe: boolean;
-  /** Clients that MPS takes on one of them. */
+  /** Clients of MPS that one GPU takes at most. */
   readonly mpsClients: number;
-  /** undefined: it has none. */
+  /** What MIG can make of it; undefined: it has none. */
   readonly mig: MigType | undefined;
 }
 
@@ -35,13 +37,14 @@ export function kindOf(type: GpuType, resource: string): MigKind | undefined {
   return type.mig?.kinds.get(resource);
 }
 
+/** Kinds of instances of one GPU, and layouts for a demand of them. */
 export class MigType {
   readonly computeSlices: number;
-  /** By resource. */
+  /** Kinds of instances, by resource. */
   readonly kinds: ReadonlyMap<string, MigKind>;
   readonly #names: readonly string[];
   readonly #planner: LayoutPlanner;
-  /** Plans made already; the same question comes up for many nodes. */
+  /** Layouts worked out already; the same question comes up for many nodes. */
   readonly #plans = new Map<string, readonly Multiset[]>();
 
   constructor(geometry: MigGeometry, gpuMiB: number) {
@@ -53,9 +56,9 @@ export class MigType {
     for (const [kind, name] of this.#names.entries()) {
       const profile = parseMigProfile(name);
       if (!profile) continue;
-      const most = geometry.room(EMPTY, kind);
+      const maxInstances = geometry.room(EMPTY, kind);
       const milli = instanceMilli(profile, migClass.computeSlices);
-      kinds.set(migResource(name), { kind, most, milli, miB: namedMiB(profile) });
+      kinds.set(migResource(name), { kind, maxInstances, milli, miB: namedMiB(profile) });
     }
     this.kinds = kinds;
   }
@@ -90,7 +93,7 @@ export class MigType {
     return layouts.map((layout) => this.#named(layout));
   }
 
-  /** As much as can be served, on as few GPUs as that takes. */
+  /** Layouts that serve as much as can be served, on as few GPUs as that takes. */
   #fewest(demand: Multiset, gpus: number): readonly Multiset[] {
     const key = `${gpus} ${demand.join()}`;
     const known = this.#plans.get(key);
@@ -120,12 +123,12 @@ function sum(layouts: readonly Multiset[], zero: Multiset): Multiset {
 export class GpuTypes {
   readonly #types = new Map<string, GpuType>();
 
-  of({ product, gpuMiB: told, oversubscribe = false }: NodeInventory): GpuType {
-    const key = `${product} ${told} ${oversubscribe}`;
+  of({ product, gpuMiB: labelled, oversubscribe = false }: NodeInventory): GpuType {
+    const key = `${product} ${labelled} ${oversubscribe}`;
     let type = this.#types.get(key);
     if (!type) {
       const model = gpuModelOf(product);
-      const gpuMiB = told ?? model?.memoryMiB;
+      const gpuMiB = labelled ?? model?.memoryMiB;
       const migClass = gpuMiB === undefined ? undefined : model?.migClass;
       const mig = migClass && gpuMiB !== undefined ? new MigType(new MigGeometry(migClass), gpuMiB) : undefined;
       type = { product, gpuMiB, oversubscribe, mpsClients: mostMpsClients(product), mig };

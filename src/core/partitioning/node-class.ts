@@ -1,26 +1,27 @@
-/** Nodes that are alike for a plan: whatever is thought out for one of them is so for all. */
+/** Nodes that are alike for a plan: what holds for one of them holds for all. */
 
 import { migResource, SHARED_GPU, WHOLE_GPU } from '../resources.ts';
 import type { SharingMode } from '../sharing-mode.ts';
 import { type CandidateNode, inFixedOrder } from './candidate-node.ts';
-import { type DemandClass, modesFor, mostPods } from './demand-class.ts';
+import { type DemandClass, maxPodsOn, modesFor } from './demand-class.ts';
 import type { Partition } from './partition.ts';
 
+/** A class of nodes that are alike. */
 export interface NodeClass {
-  /** In the order in which they are used. */
-  readonly sites: readonly CandidateNode[];
-  /** Any of them: what is asked of one is true for all. */
+  /** Nodes of the class, in the order in which they are used. */
+  readonly candidates: readonly CandidateNode[];
+  /** One of the nodes, which stands for all. */
   readonly representative: CandidateNode;
   readonly from: Partition;
-  /** What was asked that it could hold in a mode that may be made of it, were it free. */
-  readonly could: readonly DemandClass[];
-  /** By index of what was asked: pods of it that one of the nodes could hold at most. */
-  readonly most: ReadonlyMap<number, number>;
-  /** Nobody holds any GPU: MIG may be switched on and off. */
+  /** Demand classes that such a node could hold in a mode that may be made of it, were it free. */
+  readonly servable: readonly DemandClass[];
+  /** The most pods that one of the nodes could hold, by index of the demand class. */
+  readonly maxPods: ReadonlyMap<number, number>;
+  /** Whether no pod holds any GPU: MIG may be switched on and off. */
   readonly idle: boolean;
-  /** Nobody holds a GPU without MIG, or a slot of one: how they are shared may change. */
-  readonly reshares: boolean;
-  /** By index: GPUs with MIG none of whose instances is held, as far as one can know. */
+  /** Whether no pod holds a GPU without MIG, or a slot of one: how they are shared may change. */
+  readonly canReshare: boolean;
+  /** GPUs with MIG, by index, none of whose instances is held, as far as one can know. */
   readonly idleMigGpus: readonly number[];
   readonly coolingDown: boolean;
 }
@@ -28,24 +29,27 @@ export interface NodeClass {
 const MODES: readonly SharingMode[] = ['exclusive', 'mig', 'mps', 'timeslicing'];
 
 /** Classes of the nodes whose partition is known and that are not on their way to another. */
-export function classesOf(sites: readonly CandidateNode[], asked: readonly DemandClass[]): NodeClass[] {
-  const byKey = new Map<string, { sites: CandidateNode[]; could: Map<DemandClass, number> }>();
+export function classesOf(candidates: readonly CandidateNode[], demandClasses: readonly DemandClass[]): NodeClass[] {
+  const byKey = new Map<string, { candidates: CandidateNode[]; servable: Map<DemandClass, number> }>();
   const suited = new Map<string, Map<DemandClass, number>>();
-  for (const site of sites) {
-    const { partition, modes, onlyRecommend, inventory, cooldownMs } = site.node;
-    if (!partition || !site.changeable || !mayChange(site, partition)) continue;
+  for (const candidate of candidates) {
+    const { partition, modes, onlyRecommend, inventory, cooldownMs } = candidate.node;
+    if (!partition || !candidate.changeable || !mayChange(candidate, partition)) continue;
     const allowed = MODES.filter((mode) => modes.has(mode));
     const { product, gpuMiB, gpus, oversubscribe = false } = inventory;
     const kind = `${product} ${gpuMiB} ${oversubscribe} ${gpus} ${allowed.join()}`;
     let suits = suited.get(kind);
     if (!suits) {
-      const may = (each: DemandClass) => modesFor(each, site.type, site.gpus).some((mode) => modes.has(mode));
-      suits = new Map(asked.filter(may).map((each) => [each, mostPods(each, site.type, site.gpus)]));
+      const fits = (each: DemandClass) =>
+        modesFor(each, candidate.type, candidate.gpus).some((mode) => modes.has(mode));
+      suits = new Map(
+        demandClasses.filter(fits).map((each) => [each, maxPodsOn(each, candidate.type, candidate.gpus)]),
+      );
       suited.set(kind, suits);
     }
-    const could = new Map([...suits].filter(([each]) => site.room(each) > 0));
-    if (could.size === 0) continue;
-    const held = [...site.held].filter(([, slots]) => slots > 0).sort();
+    const servable = new Map([...suits].filter(([each]) => candidate.room(each) > 0));
+    if (servable.size === 0) continue;
+    const held = [...candidate.held].filter(([, slots]) => slots > 0).sort();
     const key = JSON.stringify([
       kind,
       partition.sharing?.mode,
@@ -54,45 +58,45 @@ export function classesOf(sites: readonly CandidateNode[], asked: readonly Deman
       held,
       allowed.map((mode) => onlyRecommend(mode) ?? null),
       cooldownMs > 0,
-      site.roomLeft,
-      [...could.keys()].map((each) => [each.index, site.room(each)]),
+      candidate.roomLeft,
+      [...servable.keys()].map((each) => [each.index, candidate.room(each)]),
     ]);
     const same = byKey.get(key);
-    if (same) same.sites.push(site);
-    else byKey.set(key, { sites: [site], could });
+    if (same) same.candidates.push(candidate);
+    else byKey.set(key, { candidates: [candidate], servable });
   }
-  return [...byKey.values()].flatMap(({ sites, could }) => {
-    sites.sort(inFixedOrder);
-    const [representative] = sites;
+  return [...byKey.values()].flatMap(({ candidates, servable }) => {
+    candidates.sort(inFixedOrder);
+    const [representative] = candidates;
     const from = representative?.node.partition;
-    return representative && from ? [classOf(sites, representative, from, could)] : [];
+    return representative && from ? [classOf(candidates, representative, from, servable)] : [];
   });
 }
 
 function classOf(
-  sites: readonly CandidateNode[],
+  candidates: readonly CandidateNode[],
   representative: CandidateNode,
   from: Partition,
-  could: ReadonlyMap<DemandClass, number>,
+  servable: ReadonlyMap<DemandClass, number>,
 ): NodeClass {
   return {
-    sites,
+    candidates,
     representative,
     from,
-    could: [...could.keys()],
-    most: new Map([...could].map(([each, pods]) => [each.index, Math.min(representative.room(each), pods)])),
+    servable: [...servable.keys()],
+    maxPods: new Map([...servable].map(([each, pods]) => [each.index, Math.min(representative.room(each), pods)])),
     idle: representative.idle,
-    reshares: reshareable(representative),
-    idleMigGpus: movableOn(representative, from),
+    canReshare: canReshareOn(representative),
+    idleMigGpus: idleMigGpusOn(representative, from),
     coolingDown: representative.node.cooldownMs > 0,
   };
 }
 
-function reshareable({ held }: CandidateNode): boolean {
+function canReshareOn({ held }: CandidateNode): boolean {
   return (held.get(WHOLE_GPU) ?? 0) === 0 && (held.get(SHARED_GPU) ?? 0) === 0;
 }
 
-function movableOn({ held }: CandidateNode, { layouts }: Partition): number[] {
+function idleMigGpusOn({ held }: CandidateNode, { layouts }: Partition): number[] {
   const isHeld = (profile: string) => (held.get(migResource(profile)) ?? 0) > 0;
   return [...layouts.keys()].filter((gpu) => {
     const layout = layouts[gpu];
@@ -100,23 +104,27 @@ function movableOn({ held }: CandidateNode, { layouts }: Partition): number[] {
   });
 }
 
-/** Some change of it would harm nobody. */
-function mayChange(site: CandidateNode, from: Partition): boolean {
-  return site.idle || (reshareable(site) && from.layouts.includes(undefined)) || movableOn(site, from).length > 0;
+/** Whether some change of the node would harm no pod. */
+function mayChange(candidate: CandidateNode, from: Partition): boolean {
+  return (
+    candidate.idle ||
+    (canReshareOn(candidate) && from.layouts.includes(undefined)) ||
+    idleMigGpusOn(candidate, from).length > 0
+  );
 }
 
-/** Whether some change of such a node that harms nobody could make room for the pod. */
+/** Whether some change of such a node that harms no pod could make room for pods of the class. */
 export function couldMakeRoom(
-  { representative, from, could, idle, reshares, idleMigGpus }: NodeClass,
-  asked: DemandClass,
+  { representative, from, servable, idle, canReshare, idleMigGpus }: NodeClass,
+  demandClass: DemandClass,
 ): boolean {
-  if (!could.includes(asked)) return false;
+  if (!servable.includes(demandClass)) return false;
   if (idle) return true;
   const withoutMig = from.layouts.filter((layout) => layout === undefined).length;
-  return modesFor(asked, representative.type, representative.gpus).some((mode) => {
+  return modesFor(demandClass, representative.type, representative.gpus).some((mode) => {
     if (!representative.node.modes.has(mode)) return false;
     if (mode === 'mig') return idleMigGpus.length > 0;
     if (mode === 'mps' && withoutMig < from.layouts.length) return false;
-    return reshares && withoutMig > 0;
+    return canReshare && withoutMig > 0;
   });
 }

@@ -1,5 +1,5 @@
 /**
- * How the GPUs of a node are partitioned, or are to be: what NVIDIA's device plugin and mig-manager can be told, by
+ * How the GPUs of a node are partitioned, or are to be: what NVIDIA's device plugin and mig-manager accept, by
  * their rules. One way of sharing for all GPUs without MIG; a MIG layout for each GPU with it.
  */
 
@@ -131,7 +131,7 @@ export function changedGpus(from: Partition, to: Partition): number[] {
 /**
  * Resources whose holders would be harmed on the way from one to the other: pods that hold any must be gone first.
  * `all`: where a MIG mode changes mig-parted clears every GPU that its configuration names, and it names all of them;
- * and where nobody knows what is there. Where only layouts change, the GPUs that differ are cleared, and a pod may be on
+ * and where the present one is unknown. Where only layouts change, the GPUs that differ are cleared, and a pod may be on
  * any GPU that has an instance like its own. Source: mig-parted 0.15.
  * @param from undefined if it is not known
  */

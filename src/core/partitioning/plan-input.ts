@@ -1,4 +1,4 @@
-/** What the planner is told, and what it answers. Data only. */
+/** What a plan is made from, and what it says. Data only. */
 
 import type { NodeInventory } from '../inventory.ts';
 import type { SharingMode } from '../sharing-mode.ts';
@@ -21,22 +21,23 @@ export interface PodDemand {
   /** Declared need of each slot in milli-GPU. */
   readonly slotMilli: number | undefined;
   /** For nvidia.com/gpu.shared: how many may share one GPU at most, on GPUs that are shared for these pods. */
-  readonly mostReplicas: number;
+  readonly maxReplicas: number;
   /** Larger goes first. */
   readonly priority: number;
   /**
-   * How many such pods the node has room for, but for GPUs: cpu, memory, number of pods; 0 where labels or taints keep
+   * Pods of the demand that the node has room for, but for GPUs: cpu, memory, number of pods; 0 where labels or taints keep
    * them off. Asked once for each node at most. Where different pods share a node, each takes its part of the room.
    */
   readonly roomOn: (node: string) => number;
 }
 
+/** A node with GPUs, and what may be made of it. */
 export interface PlanningNode {
   /** What it offers now. */
   readonly inventory: NodeInventory;
-  /** How it is partitioned now; undefined if nobody knows: it is not changed. */
+  /** How it is partitioned now; undefined if that is not known: it is not changed. */
   readonly partition: Partition | undefined;
-  /** What it is on the way to, not carried out yet: its slots count as capacity that comes; it is not changed again. */
+  /** Partition that it is on the way to, not carried out yet: its slots count as capacity that comes; it is not changed again. */
   readonly coming: Partition | undefined;
   /** Slots held by pods, by resource. */
   readonly held: ReadonlyMap<string, number>;
@@ -44,7 +45,7 @@ export interface PlanningNode {
   readonly modes: ReadonlySet<SharingMode>;
   /** Why we may only recommend to make that mode of it; undefined: we may. */
   readonly onlyRecommend: (mode: SharingMode) => string | undefined;
-  /** ms for which it must rest before it may be changed again (`restOf`); 0: it may be changed now. */
+  /** ms for which it must rest before it may be changed again (`cooldownOf`); 0: it may be changed now. */
   readonly cooldownMs: number;
 }
 
@@ -53,13 +54,14 @@ export interface PlanningInput {
   readonly demands: readonly PodDemand[];
 }
 
+/** A change of the partitions of one node. */
 export interface Change {
   readonly node: string;
   readonly from: Partition;
   readonly to: Partition;
   /** Pods that it makes room for. */
   readonly serves: readonly string[];
-  /** By index. */
+  /** GPUs that change, by index. */
   readonly gpusChanged: readonly number[];
   /** Why it is not carried out; undefined: it may be. */
   readonly recommendOnly: string | undefined;
@@ -84,7 +86,7 @@ export interface PlanRefusal {
   readonly why: string;
 }
 
-/** Every pod is in exactly one of its parts. */
+/** Answer to all pods: every pod is in exactly one of its parts. */
 export interface Plan {
   readonly changes: readonly Change[];
   /** Pods that fit on what is free or comes. */

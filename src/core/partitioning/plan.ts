@@ -1,6 +1,9 @@
 /**
  * Answers pods that cannot be scheduled with the least disruptive change of partitions: most demand served, fewest GPUs
  * changed, nothing that a pod holds touched. Pure: the same facts give the same plan.
+ *
+ * Free slots serve first (baseline-placement.ts); changes for the others are searched (search.ts, candidate-changes.ts)
+ * until nothing is left to change; the pods that still find no room get the reason (refusals.ts).
  */
 
 import {
@@ -13,172 +16,187 @@ import {
 import type { CandidateChange } from './candidate-changes.ts';
 import { byNodeAge, CandidateNode, inFixedOrder } from './candidate-node.ts';
 import { type DemandClass, inOrder } from './demand-class.ts';
-import { describeChange } from './describe.ts';
 import { serve } from './free-slots.ts';
 import { GpuTypes } from './gpu-type.ts';
-import type { Plan, PlanningInput } from './plan-input.ts';
+import { changedGpus, describePartition } from './partition.ts';
+import type { Change, Plan, PlanningInput } from './plan-input.ts';
 import { refusals } from './refusals.ts';
 import { search } from './search.ts';
 import { compareValue, type SelectedChange } from './selected-change.ts';
 
-/** What cannot be done is among the refusals: nothing is thrown. */
+/** The plan for the pods of all demands; what cannot be done is among its refusals, nothing is thrown. */
 export function plan({ nodes, demands }: PlanningInput): Plan {
   const types = new GpuTypes();
-  // The order in which nodes are told decides nothing.
+  // The order in which nodes are listed decides nothing.
   const typed = nodes
     .toSorted((a, b) => byNodeAge(a.inventory, b.inventory))
     .map((node) => ({ node, type: types.of(node.inventory), rooms: [] }));
-  const asked = inOrder(demands, types.all());
-  const ranks = asked.reduce((most, { rank }) => Math.max(most, rank + 1), 0);
-  const start = baselinePlacement(
+  const demandClasses = inOrder(demands, types.all());
+  const ranks = demandClasses.reduce((max, { rank }) => Math.max(max, rank + 1), 0);
+  const baseline = baselinePlacement(
     () => typed.map(({ node, type, rooms }) => new CandidateNode(node, type, rooms)),
-    asked,
+    demandClasses,
     ranks,
   );
-  const free = asked.map(({ demand, index }) => demand.pods.length - (start.remaining[index] ?? 0));
 
-  const choices = new Map<string, SelectedChange>();
-  let stage: PlacementState = start;
-  let found = start.choices;
+  const selectedChanges = new Map<string, SelectedChange>();
+  let placement: PlacementState = baseline;
+  let found = baseline.selectedChanges;
   for (const recommended of [false, true]) {
-    if (recommended) found = search(stage.classes, asked, stage.remaining, ranks, true);
+    if (recommended) found = search(placement.classes, demandClasses, placement.remaining, ranks, true);
     while (found.length > 0) {
-      for (const choice of found) choices.set(choice.site.name, choice);
-      stage = placementAfter(start, choices, asked);
-      found = search(stage.classes, asked, stage.remaining, ranks, recommended);
+      for (const selectedChange of found) selectedChanges.set(selectedChange.candidate.name, selectedChange);
+      placement = placementAfter(baseline, selectedChanges, demandClasses);
+      found = search(placement.classes, demandClasses, placement.remaining, ranks, recommended);
     }
   }
-  return handOut(start, asked, ranks, free, [...choices.values()]);
+  const changed = assign(baseline, demandClasses, ranks, [...selectedChanges.values()]);
+  return result(baseline, demandClasses, changed);
+}
+
+/** A node as its change leaves it, with the pods of the plan that it makes room for. */
+interface ChangedNode {
+  readonly candidate: CandidateNode;
+  readonly selectedChange: SelectedChange;
 }
 
 /**
- * Tells each pod what serves it: the first ones what is free, the next ones a change, the last ones nothing.
- * @param free pods served by what is free, by index of what was asked
+ * Changes with the pods that each of them serves: none that serves no pod, unless the next plan would ask for it. That
+ * one places all pods again, those that ask for little on nodes that change for others.
  */
-function handOut(
-  start: BaselinePlacement,
-  asked: readonly DemandClass[],
+function assign(
+  baseline: BaselinePlacement,
+  demandClasses: readonly DemandClass[],
   ranks: number,
-  free: readonly number[],
-  choices: readonly SelectedChange[],
-): Plan {
-  const changed = placed(start, asked, ranks, choices);
-  const next = [...free];
-  const handed = (each: DemandClass, count: number) => {
-    const from = next[each.index] ?? 0;
-    next[each.index] = from + count;
-    return each.demand.pods.slice(from, from + count);
-  };
-  const worthOf = (site: CandidateNode) => {
-    const worth: number[] = [];
-    for (const { index, rank, weight } of asked)
-      worth[rank] = (worth[rank] ?? 0) + weight * (site.pods.get(index) ?? 0);
-    return worth;
-  };
-  const changes = changed
-    .map(({ site, option }) => ({ site, option, worth: worthOf(site).map((worth) => worth / option.gpus) }))
-    .sort(
-      (a, b) =>
-        Number(a.option.recommendOnly !== undefined) - Number(b.option.recommendOnly !== undefined) ||
-        compareValue(b.worth, a.worth) ||
-        inFixedOrder(a.site, b.site),
-    )
-    .map(({ site, option }) => {
-      const served = asked.flatMap((each) => {
-        const pods = handed(each, site.pods.get(each.index) ?? 0);
-        return pods.length > 0 ? [{ resource: each.resource, pods }] : [];
-      });
-      return describeChange(site, option, served);
-    });
-  const servedByFree = asked.flatMap(({ demand, index }) => demand.pods.slice(0, free[index]));
-  const refused = refusals(asked, (each) => each.demand.pods.slice(next[each.index]), start.sites, start.classes);
-  return { changes, servedByFree, refused };
-}
-
-interface PlacedChange {
-  /** As the change leaves it, with the pods of the plan that it makes room for. */
-  readonly site: CandidateNode;
-  readonly option: CandidateChange;
-  readonly choice: SelectedChange;
+  selectedChanges: readonly SelectedChange[],
+): ChangedNode[] {
+  const serving = (changed: readonly ChangedNode[]) => changed.filter(({ candidate }) => candidate.pods.size > 0);
+  const isSettled = (changed: readonly ChangedNode[]) =>
+    changed.length === selectedChanges.length || isFinal(baseline, demandClasses, ranks, changed);
+  const asSearched = assignTo(selectedChanges, baseline, demandClasses, baseline.selectedChanges);
+  if (isSettled(serving(asSearched))) return serving(asSearched);
+  const afresh = serving(assignTo(selectedChanges, baseline, demandClasses, []));
+  if (isSettled(afresh)) return afresh;
+  spread(asSearched, demandClasses);
+  return serving(asSearched);
 }
 
 /**
- * Changes with the pods that each of them serves: none that serves nobody, unless the next plan would ask for it. That
- * one places all pods anew, those that ask for little on nodes that change for others.
+ * Assigns the pods that nothing free serves to the nodes that change.
+ * @param kept changes that get just the pods that they were selected for
  */
-function placed(
-  start: BaselinePlacement,
-  asked: readonly DemandClass[],
-  ranks: number,
-  choices: readonly SelectedChange[],
-): PlacedChange[] {
-  const serving = (changed: readonly PlacedChange[]) => changed.filter(({ site }) => site.pods.size > 0);
-  const found = placedOn(start, asked, choices, start.choices);
-  if (serving(found).length === choices.length || isFinal(start, asked, ranks, serving(found))) return serving(found);
-  const anew = placedOn(start, asked, choices, []);
-  if (serving(anew).length === choices.length || isFinal(start, asked, ranks, serving(anew))) return serving(anew);
-  spread(found, asked);
-  return serving(found);
+function assignTo(
+  selectedChanges: readonly SelectedChange[],
+  baseline: BaselinePlacement,
+  demandClasses: readonly DemandClass[],
+  kept: readonly SelectedChange[],
+): ChangedNode[] {
+  const remaining = [...baseline.remaining];
+  const byName = new Map(baseline.candidates.map((candidate) => [candidate.name, candidate]));
+  const changed = selectedChanges.flatMap((selectedChange) => {
+    const { change } = selectedChange;
+    const candidate = byName.get(selectedChange.candidate.name)?.changedTo(change.to);
+    if (!candidate) return [];
+    for (const [index, pods] of kept.includes(selectedChange) ? change.pods : []) {
+      const demandClass = demandClasses[index];
+      if (!demandClass) continue;
+      candidate.place(demandClass, pods);
+      remaining[index] = (remaining[index] ?? 0) - pods;
+    }
+    return [{ candidate, selectedChange }];
+  });
+  const candidates = changed.map(({ candidate }) => candidate);
+  serve(candidates, demandClasses, remaining, flexibility(demandClasses));
+  return changed;
 }
 
 /** Whether the next plan, when the changes are on their way, finds nothing more to change, even without recommended ones. */
 function isFinal(
-  start: BaselinePlacement,
-  asked: readonly DemandClass[],
+  baseline: BaselinePlacement,
+  demandClasses: readonly DemandClass[],
   ranks: number,
-  changed: readonly PlacedChange[],
+  changed: readonly ChangedNode[],
 ): boolean {
-  const own = changed.filter(({ option }) => option.recommendOnly === undefined);
+  const own = changed.filter(({ selectedChange }) => selectedChange.change.recommendOnly === undefined);
   return (own.length === changed.length ? [own] : [own, changed]).every((coming) => {
-    const choices = new Map(coming.map(({ choice }) => [choice.site.name, choice]));
-    const stage = placementAfter(start, choices, asked);
-    return search(stage.classes, asked, stage.remaining, ranks, false).length === 0;
+    const selected = new Map(coming.map(({ selectedChange }) => [selectedChange.candidate.name, selectedChange]));
+    const placement = placementAfter(baseline, selected, demandClasses);
+    return search(placement.classes, demandClasses, placement.remaining, ranks, false).length === 0;
   });
 }
 
-/** Gives each change that serves nobody a pod of one that serves several. */
-function spread(changed: readonly PlacedChange[], asked: readonly DemandClass[]): void {
-  const pods = ({ site }: PlacedChange) => [...site.pods.values()].reduce((sum, count) => sum + count, 0);
-  for (const { site } of changed.filter((each) => pods(each) === 0)) {
-    for (const each of asked) {
-      const giver = changed.find((other) => pods(other) > 1 && other.site.pods.has(each.index));
-      if (!giver || site.takes(each) === 0) continue;
-      giver.site.place(each, -1);
-      site.place(each, 1);
+/** Gives each change that serves no pod one of a change that serves several. */
+function spread(changed: readonly ChangedNode[], demandClasses: readonly DemandClass[]): void {
+  const pods = ({ candidate }: ChangedNode) => [...candidate.pods.values()].reduce((sum, count) => sum + count, 0);
+  for (const { candidate } of changed.filter((each) => pods(each) === 0)) {
+    for (const demandClass of demandClasses) {
+      const giver = changed.find((other) => pods(other) > 1 && other.candidate.pods.has(demandClass.index));
+      if (!giver || candidate.takes(demandClass) === 0) continue;
+      giver.candidate.place(demandClass, -1);
+      candidate.place(demandClass, 1);
       break;
     }
   }
 }
 
+/** The answer to each pod: of a demand, free slots serve the first ones, changes the next ones, nothing the last ones. */
+function result(
+  baseline: BaselinePlacement,
+  demandClasses: readonly DemandClass[],
+  changed: readonly ChangedNode[],
+): Plan {
+  const free = demandClasses.map(({ demand, index }) => demand.pods.length - (baseline.remaining[index] ?? 0));
+  const next = [...free];
+  const takeNext = ({ index, demand }: DemandClass, count: number) => {
+    const from = next[index] ?? 0;
+    next[index] = from + count;
+    return demand.pods.slice(from, from + count);
+  };
+  const valuePerGpu = ({ candidate, selectedChange }: ChangedNode) => {
+    const value: number[] = [];
+    for (const { index, rank, weight } of demandClasses)
+      value[rank] = (value[rank] ?? 0) + weight * (candidate.pods.get(index) ?? 0);
+    return value.map((milli) => milli / selectedChange.change.gpus);
+  };
+  const changes = changed
+    .map((each) => ({ candidate: each.candidate, change: each.selectedChange.change, value: valuePerGpu(each) }))
+    .sort(
+      (a, b) =>
+        Number(a.change.recommendOnly !== undefined) - Number(b.change.recommendOnly !== undefined) ||
+        compareValue(b.value, a.value) ||
+        inFixedOrder(a.candidate, b.candidate),
+    )
+    .map(({ candidate, change }) => {
+      const served = demandClasses.flatMap((demandClass) => {
+        const pods = takeNext(demandClass, candidate.pods.get(demandClass.index) ?? 0);
+        return pods.length > 0 ? [{ resource: demandClass.resource, pods }] : [];
+      });
+      return describeChange(candidate, change, served);
+    });
+  const servedByFree = demandClasses.flatMap(({ demand, index }) => demand.pods.slice(0, free[index]));
+  const unserved = ({ demand, index }: DemandClass) => demand.pods.slice(next[index]);
+  const refused = refusals(demandClasses, unserved, baseline.candidates, baseline.classes);
+  return { changes, servedByFree, refused };
+}
+
 /**
- * Places the pods that nothing free serves on the nodes that change.
- * @param kept changes that get just the pods that they were chosen for
+ * The change, with a sentence for people.
+ * @param served pods by the resource that they hold
  */
-function placedOn(
-  start: BaselinePlacement,
-  asked: readonly DemandClass[],
-  choices: readonly SelectedChange[],
-  kept: readonly SelectedChange[],
-): PlacedChange[] {
-  const remaining = [...start.remaining];
-  const byName = new Map(start.sites.map((site) => [site.name, site]));
-  const changed = choices.flatMap((choice) => {
-    const { option } = choice;
-    const site = byName.get(choice.site.name)?.changedTo(option.to);
-    if (!site) return [];
-    for (const [index, pods] of kept.includes(choice) ? option.pods : []) {
-      const each = asked[index];
-      if (!each) continue;
-      site.place(each, pods);
-      remaining[index] = (remaining[index] ?? 0) - pods;
-    }
-    return [{ site, option, choice }];
-  });
-  serve(
-    changed.map(({ site }) => site),
-    asked,
-    remaining,
-    flexibility(asked),
-  );
-  return changed;
+function describeChange(
+  candidate: CandidateNode,
+  { to, recommendOnly }: CandidateChange,
+  served: readonly { readonly resource: string; readonly pods: readonly string[] }[],
+): Change {
+  const from = candidate.node.partition ?? to;
+  const gpusChanged = changedGpus(from, to);
+  const byResource = new Map<string, number>();
+  for (const { resource, pods } of served) byResource.set(resource, (byResource.get(resource) ?? 0) + pods.length);
+  const serves = served.flatMap(({ pods }) => pods);
+  const rooms = [...byResource].map(([resource, pods]) => `${pods} that ask for ${resource}`);
+  const why =
+    `makes room for ${serves.length === 1 ? '1 pod' : `${serves.length} pods`} (${rooms.join(', ')}) by changing ` +
+    `${gpusChanged.length} of ${candidate.gpus} ${candidate.gpus === 1 ? 'GPU' : 'GPUs'} that no pod uses: from ` +
+    `${describePartition(from)} to ${describePartition(to)}`;
+  return { node: candidate.name, from, to, serves, gpusChanged, recommendOnly, why };
 }

@@ -1,4 +1,4 @@
-/** Why pods find no room: of all nodes, the one that comes nearest tells. */
+/** Why pods find no room. */
 
 import type { SharingMode } from '../sharing-mode.ts';
 import type { CandidateNode } from './candidate-node.ts';
@@ -7,7 +7,7 @@ import type { GpuType } from './gpu-type.ts';
 import { couldMakeRoom, type NodeClass } from './node-class.ts';
 import type { PlanRefusal, RefusalCode } from './plan-input.ts';
 
-/** From the farthest to the nearest. */
+/** Refusals and their sentences, from the obstacle that is farthest from a change to the nearest. */
 const SENTENCES: readonly (readonly [RefusalCode, (what: string) => string])[] = [
   ['NoGpuHoldsIt', (what) => `no node has GPUs that could be partitioned to hold ${what}`],
   ['NoNodeAllowed', (what) => `nodes that could hold ${what} are ruled out by labels, taints, cpu or memory`],
@@ -24,17 +24,18 @@ const SENTENCES: readonly (readonly [RefusalCode, (what: string) => string])[] =
 const LEVEL = new Map(SENTENCES.map(([code], level) => [code, level]));
 
 /**
- * @param pods those that found no room
+ * Refusals of the pods that found no room: for each class that of the node which comes nearest.
+ * @param pods pods of the class that found no room
  * @param classes nodes as they were before the changes
  */
 export function refusals(
-  asked: readonly DemandClass[],
-  pods: (asked: DemandClass) => readonly string[],
-  sites: readonly CandidateNode[],
+  demandClasses: readonly DemandClass[],
+  pods: (demandClass: DemandClass) => readonly string[],
+  candidates: readonly CandidateNode[],
   classes: readonly NodeClass[],
 ): PlanRefusal[] {
-  const classOf = new Map(classes.flatMap((node) => node.sites.map((site) => [site, node] as const)));
-  return asked.flatMap((each) => {
+  const classOf = new Map(classes.flatMap((node) => node.candidates.map((candidate) => [candidate, node] as const)));
+  return demandClasses.flatMap((each) => {
     const refused = pods(each);
     if (refused.length === 0) return [];
     const byType = new Map<GpuType, SharingMode[][]>();
@@ -44,26 +45,27 @@ export function refusals(
       known[gpus] ??= modesFor(each, type, gpus);
       return known[gpus];
     };
-    const codes = sites.map((site) => obstacle(each, modesOn(site), site, classOf.get(site)));
+    const codes = candidates.map((candidate) => obstacle(each, modesOn(candidate), candidate, classOf.get(candidate)));
     const nearest = codes.reduce((most, code) => Math.max(most, LEVEL.get(code) ?? 0), 0);
     const [code, sentence] = SENTENCES[nearest] ?? ['NoGpuHoldsIt', () => ''];
     return [{ pods: refused, code, why: sentence(describe(each)) }];
   });
 }
 
+/** What keeps the node from being changed for pods of the class. @param nodeClass its class, if it is changeable */
 function obstacle(
-  asked: DemandClass,
+  demandClass: DemandClass,
   modes: readonly SharingMode[],
-  site: CandidateNode,
-  node: NodeClass | undefined,
+  candidate: CandidateNode,
+  nodeClass: NodeClass | undefined,
 ): RefusalCode {
   if (modes.length === 0) return 'NoGpuHoldsIt';
-  if (site.room(asked) === 0) return 'NoNodeAllowed';
-  if (!modes.some((mode) => site.node.modes.has(mode))) return 'ModeNotAllowed';
-  if (site.changing) return 'ChangeUnderWay';
-  if (!site.changeable) return 'PartitionUnknown';
-  if (!node || !couldMakeRoom(node, asked)) return 'AllBusy';
-  return node.coolingDown ? 'Resting' : 'OthersFirst';
+  if (candidate.room(demandClass) === 0) return 'NoNodeAllowed';
+  if (!modes.some((mode) => candidate.node.modes.has(mode))) return 'ModeNotAllowed';
+  if (candidate.changing) return 'ChangeUnderWay';
+  if (!candidate.changeable) return 'PartitionUnknown';
+  if (!nodeClass || !couldMakeRoom(nodeClass, demandClass)) return 'AllBusy';
+  return nodeClass.coolingDown ? 'Resting' : 'OthersFirst';
 }
 
 function describe({ resource, count, demand }: DemandClass): string {

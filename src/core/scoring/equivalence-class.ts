@@ -21,7 +21,7 @@ export interface NodeRefusal {
   readonly resolvable: boolean;
 }
 
-/** Bytes that a table takes for each node, about: for whoever bounds the memory of many. */
+/** Approximate bytes of a table for each node, for caches that bound the memory of many. */
 export const BYTES_PER_NODE = 8 + 8 + 8;
 
 export class EquivalenceClass {

@@ -11,7 +11,7 @@ import { ObservedDemand } from './task-classes.ts';
 
 /** After so many further pods, one counts half: some hours in a busy cluster, some weeks in a quiet one. */
 const HALF_LIFE = 2_000;
-/** Classes are looked at anew after so many pods. */
+/** Classes are looked at again after so many pods. */
 const PODS_PER_SCORER = 200;
 
 interface Fleet {

@@ -25,7 +25,7 @@ export interface NodeView {
   /** milli-GPU held, and present: 1000 for each GPU. */
   readonly heldMilli: number;
   readonly totalMilli: number;
-  /** Moves with every change, where the view is kept and not made anew: what is known of a version may be remembered. */
+  /** Moves with every change, where the view is kept and not rebuilt: what is known of a version may be remembered. */
   readonly version?: number;
 }
 

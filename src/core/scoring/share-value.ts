@@ -1,6 +1,6 @@
 /**
  * What a part of a GPU is worth, given the sizes that pods ask for: 190 milli are worth nothing
- * where nobody asks for so little, and 530 are worth as much as the 470 that fit.
+ * where no pod asks for so little, and 530 are worth as much as the 470 that fit.
  *
  * The figures are dual prices of the cutting-stock problem (Gilmore and Gomory, "A linear
  * programming approach to the cutting-stock problem", 1961): a price for each size such that no

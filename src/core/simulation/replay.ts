@@ -18,7 +18,7 @@ export interface ReplayOptions {
   readonly events: Iterable<TraceEvent>;
   readonly strategy: Strategy;
   readonly classes: readonly TaskClass[];
-  /** Told after each arrival, whether the pod was placed or not. */
+  /** Called after each arrival, whether the pod was placed or not. */
   readonly observe?: (state: ReplayState) => void;
 }
 

@@ -10,7 +10,7 @@ import { type ReplayState, replay, type TraceEvent } from './replay.ts';
 import type { SlotRow } from './slot-replay.ts';
 import type { Workload } from './synthetic.ts';
 
-/** A pod of a trace that tells when it came and went. */
+/** A pod of a trace with the times at which it came and went. */
 export interface TimedPod {
   readonly demand: PackingDemand;
   /** Seconds from the start of the trace; the end is Infinity for a pod that stayed. */
@@ -77,7 +77,7 @@ function arrivalEvents(order: readonly PackingDemand[]): TraceEvent[] {
   return order.map((demand, pod) => ({ kind: 'arrive', pod, demand }));
 }
 
-/** In order of time; whoever leaves makes room before whoever comes in the same second. */
+/** Events in order of time; a pod that leaves makes room before one that comes in the same second. */
 function timedEvents(pods: readonly TimedPod[]): TraceEvent[] {
   const events = pods.flatMap(({ demand, start, end }, pod) => {
     const arrive = { at: start, order: 1, event: { kind: 'arrive', pod, demand } as const };

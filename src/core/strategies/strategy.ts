@@ -19,13 +19,13 @@ export interface Fleet {
 
 /** A strategy at work on a fleet. */
 export interface Scorer {
-  /** The score that `place` would give: where nobody asks for the GPU, it need not be looked for. */
+  /** The score that `place` would give: where the caller does not need the GPU, it is not looked for. */
   score(node: NodeView, demand: PackingDemand): number;
   /** The best way to place the demand on the node, which has room for it. Nodes of one product and equal free amounts score alike. */
   place(node: NodeView, demand: PackingDemand): Placement;
   /** Moves whenever scores of unchanged nodes may have changed. */
   readonly epoch: number;
-  /** Told of every pod that has been placed. */
+  /** Called for every pod that has been placed. */
   placed(): void;
 }
 

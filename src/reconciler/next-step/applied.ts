@@ -30,7 +30,7 @@ export function stepWhenApplied(situation: TransitionSituation): Step {
   return firstStep(RULES, situation) ?? repairDevicePlugin(situation);
 }
 
-/** A label that somebody else has edited breaks the change off. */
+/** A label that another client has edited breaks the change off. */
 function failOnForeignEdit({ node, transition }: TransitionSituation): Step | undefined {
   const message = drift(node, transition);
   if (message === undefined) return undefined;
@@ -74,7 +74,7 @@ function awaitDevicePlugin({ node, transition, elapsed, times }: TransitionSitua
   if (elapsed >= times.pluginDeadline) return undefined;
   const what =
     offers(node, transition.partition) === 'no'
-      ? 'the device plugin registers anew'
+      ? 'the device plugin registers again'
       : 'GPU Feature Discovery has to label what is offered';
   return nothing(changing(transition, 'Registering', what), times.pluginDeadline - elapsed);
 }
@@ -108,7 +108,7 @@ function repair(
   const attempt = transition.attempt + 1;
   const repairs = [...transition.repairs, { reason, message: why }].slice(-MAX_ATTEMPTS);
   if (attempt >= MAX_ATTEMPTS) {
-    const message = `${why}; told ${MAX_ATTEMPTS} times in vain: see its log on the node`;
+    const message = `${why}; applied ${MAX_ATTEMPTS} times in vain: see its log on the node`;
     const failed = { reason, message };
     return end(node, { ...transition, repairs }, 'fail', failed, { phase: 'Failed', ...failed });
   }
@@ -120,6 +120,6 @@ function repair(
     ...(component === 'mig' && transition.mig !== undefined && { mig: tryAgain(transition.mig) }),
   };
   const patch = { labels: resumed(node), annotations: { [NODE.transition]: JSON.stringify(next) } };
-  const phaseStatus = changing(next, 'Repairing', `${why}: it is told once more`);
+  const phaseStatus = changing(next, 'Repairing', `${why}: the configuration is applied again`);
   return { do: 'patch', action: 'repair', patch, phaseStatus };
 }

@@ -36,7 +36,7 @@ function changePartition(situation: RestSituation): Step | undefined {
   return isWanted ? undefined : begin(situation);
 }
 
-/** Labels that somebody else has edited are reported, and overwritten only for a changed spec. */
+/** Labels that another client has edited are reported, and overwritten only for a changed spec. */
 function respectForeignEdit(situation: RestSituation): Step | undefined {
   const { node } = situation;
   const edit = node.lastApplied && drift(node, node.lastApplied);

@@ -21,7 +21,7 @@ export function begin(situation: RestSituation): Step {
     annotations: { [NODE.transition]: JSON.stringify(transition) },
     ...(cordoned && { unschedulable: true as const }),
   };
-  const phaseStatus = changing(transition, 'Marked', 'nobody is placed on it any more');
+  const phaseStatus = changing(transition, 'Marked', 'no pod is placed on it any more');
   return { do: 'patch', action: 'begin', patch, phaseStatus };
 }
 

@@ -29,7 +29,7 @@ export function stepInTransition(situation: TransitionSituation): Step {
   return firstStep(RULES, situation) ?? apply(situation);
 }
 
-/** A transition that somebody has garbled is taken away. */
+/** A transition that cannot be read is taken away. */
 function abortUnreadable({ node, transition, desired }: TransitionSituation): Step | undefined {
   if (transition.config !== '') return undefined;
   return end(node, UNREADABLE, 'abort', undefined, desired && queued());
@@ -40,7 +40,7 @@ function awaitComponents(situation: TransitionSituation): Step | undefined {
   return isApplied(situation.node, situation.transition) ? stepWhenApplied(situation) : undefined;
 }
 
-/** A transition that nobody wants any more is taken back. */
+/** A transition that is not wanted any more is taken back. */
 function rollbackUnwanted({ node, transition, desired }: TransitionSituation): Step | undefined {
   return desired ? undefined : rollback(node, transition, undefined);
 }
@@ -106,7 +106,7 @@ function apply({ node, transition }: TransitionSituation): Step {
     },
     annotations: { [NODE.partition]: JSON.stringify(lastApplied) },
   };
-  const phaseStatus = changing(transition, 'Told', "NVIDIA's components are told");
+  const phaseStatus = changing(transition, 'Told', "NVIDIA's components are configured");
   return { do: 'patch', action: 'apply', patch, phaseStatus };
 }
 

@@ -5,7 +5,7 @@ import { ANYTHING, type GpuPod } from '../../state/gpu-pods.ts';
 import { currentPartition, type ObservedNode, offers, type Transition } from '../../state/observed-node.ts';
 import type { DesiredState, NodeSituation } from '../step.ts';
 
-/** A node that nothing is under way on, and that somebody wants something of. */
+/** A node with a desired state, and no transition under way. */
 export interface RestSituation extends NodeSituation {
   readonly desired: DesiredState;
 }

@@ -14,7 +14,7 @@ export class ConfigManager {
   /** What it looks for at the moment. */
   #search = new AbortController();
 
-  /** @param load tells the plugin of a configuration */
+  /** @param load loads a configuration into the plugin */
   constructor(environment: Environment, load: (text: string) => void) {
     this.#environment = environment;
     this.#load = load;

@@ -14,7 +14,7 @@ export function isDeployed(labels: Labels, component: (typeof PAUSED)[number]): 
   return (labels[PREFIX + component] ?? 'true') === 'true';
 }
 
-/** All of them with that value, but for what somebody has set to "false": that is left alone. */
+/** All of them with that value, but for those set to "false", which are left alone. */
 export function deploy(labels: Labels, value: 'true' | 'paused-for-mig-change'): Labels {
   const names = PAUSED.map((component) => PREFIX + component).filter((name) => labels[name] !== 'false');
   return Object.fromEntries(names.map((name) => [name, value]));

@@ -151,7 +151,7 @@ export class DeviceManager {
   }
 }
 
-/** Nobody else is to have it: the GPU or the instance, and no slot of it. */
+/** Whether no other pod may have it: the GPU or the instance, and no slot of it. */
 function isExclusive({ id, of }: Device): boolean {
   return id === of;
 }

@@ -19,7 +19,7 @@ export class DevicePlugin {
   /** Resolves when that pod has gone. */
   #gone = Promise.withResolvers<void>();
 
-  /** @param loaded is told whenever it has taken a configuration */
+  /** @param loaded is called whenever it has taken a configuration */
   constructor(environment: Environment, driver: Driver, kubelet: DeviceManager, loaded: () => void) {
     this.#environment = environment;
     this.#driver = driver;
@@ -95,7 +95,7 @@ export class DevicePlugin {
     else this.#environment.io.log('device plugin: exit 1', { why: devices.reason });
   }
 
-  /** The MPS daemon follows the same labels as the plugin: it goes, or starts anew, together with it. */
+  /** The MPS daemon follows the same labels as the plugin: it goes, or starts again, together with it. */
   async #withdraw(): Promise<void> {
     await this.#kubelet.withdraw();
     if (this.#config.sharing?.mode === 'mps') await this.#kubelet.endMpsClients();

@@ -103,7 +103,7 @@ export class Environment {
     await this.#clock.sleep(ms, signal ? AbortSignal.any([stopping, signal]) : stopping);
   }
 
-  /** Work that nobody waits for. A fault is told; that it was ended early is none. */
+  /** Work that is not waited for. A fault is logged; that it was ended early is none. */
   aside(work: Promise<unknown>): void {
     work.catch((error: Error) => {
       if (this.isStopped || error.name === 'AbortError') return;

@@ -16,7 +16,7 @@ export class FeatureDiscovery {
     this.#labels = labels;
   }
 
-  /** Whether its pod is to be; @param hasNews whether it then has something to label, or will be told */
+  /** Whether its pod is to be; @param hasNews whether it then has something to label, or will be called later */
   deployed(isDeployed: boolean, hasNews: boolean): void {
     const comes = isDeployed && !this.#isDeployed;
     this.#isDeployed = isDeployed;

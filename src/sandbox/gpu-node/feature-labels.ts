@@ -17,7 +17,7 @@ export function featureLabels(
   // Where MIG has every GPU there is none to be shared. Source: `internal/lm/resource.go`.
   const isWhole = migStrategy !== 'mixed' || gpus.some(({ migEnabled }) => !migEnabled);
   const replicas = isWhole ? (sharing?.replicas.get(WHOLE_GPU) ?? 1) : 0;
-  // Only shares under the plain name are marked: a renamed resource tells itself.
+  // Only shares under the plain name are marked: a renamed resource needs no mark.
   const suffix = replicas > 1 && !sharing?.renameByDefault ? '-SHARED' : '';
   const labels: Record<string, string> = {
     'nvidia.com/gpu.present': 'true',

@@ -116,7 +116,7 @@ export class GpuFleet {
       await client.json('POST', '/api/v1/nodes', { body });
     } catch (error) {
       if (!(error instanceof KubeError) || error.status !== 409) throw error;
-      // A kubelet that starts anew knows nothing of what was offered before.
+      // A kubelet that starts again knows nothing of what was offered before.
       const { status: before } = offerSchema.parse(await client.json('GET', path));
       const gpus = Object.keys(before?.allocatable ?? {}).filter((resource) => resource.startsWith('nvidia.com/'));
       const all = { ...Object.fromEntries(gpus.map((resource) => [resource, null])), ...amounts };
@@ -174,7 +174,7 @@ export class GpuFleet {
         const work = pod.terminating ? this.#terminate(pod, node) : node.bound(pod);
         work.catch((error: Error) => {
           if (this.#stopping.signal.aborted) return;
-          this.#options.log('a pod could not be told of', { pod: pod.name, error: error.message });
+          this.#options.log('a pod could not be handled', { pod: pod.name, error: error.message });
         });
         return;
       }
@@ -184,7 +184,7 @@ export class GpuFleet {
     return store;
   }
 
-  /** Its containers end; then it holds nothing any more, and goes unless somebody else keeps it by a finalizer. */
+  /** Its containers end; then it holds nothing any more, and goes unless another client keeps it by a finalizer. */
   async #terminate({ uid, namespace, name, finished }: StoredPod, node: GpuNode): Promise<void> {
     const { client, clock, timing } = this.#options;
     if (!finished) await clock.sleep(within(timing.termination, this.#random), this.#stopping.signal);

@@ -1,5 +1,5 @@
 /**
- * mig-manager: cuts the GPUs anew when its label changes. What would hold the driver meanwhile it sends away by the
+ * mig-manager: partitions the GPUs when its label changes. What would hold the driver meanwhile it sends away by the
  * deploy labels, and lets come back. Source: mig-parted 0.15, `deployments/mig-manager` and `cmd/nvidia-mig-manager`.
  */
 

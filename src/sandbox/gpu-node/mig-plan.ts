@@ -7,11 +7,11 @@ import type { MigConfigEntry } from './mig-parted-config.ts';
 export interface MigPlan {
   /** GPUs whose MIG mode changes. */
   readonly modes: readonly number[];
-  /** GPUs that are cleared and cut anew, with what they get. */
+  /** GPUs that are cleared and cut again, with what they get. */
   readonly cuts: ReadonlyMap<number, Layout>;
 }
 
-/** Neither modes nor cuts: it is so already, and nobody is disturbed. */
+/** Whether there are neither modes nor cuts: it is so already, and no pod is disturbed. */
 export function isDone({ modes, cuts }: MigPlan): boolean {
   return modes.length === 0 && cuts.size === 0;
 }

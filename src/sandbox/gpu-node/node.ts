@@ -1,7 +1,7 @@
 /**
  * One GPU node as NVIDIA's components make it behave: config-manager, device plugin, mig-manager, GPU Feature
  * Discovery and the part of kubelet that hands out devices. It knows labels, ConfigMaps and pods, and nothing of
- * whoever writes them. Here they are put together, and each is told of the labels that it follows.
+ * their writers. Here they are put together, and each gets the labels that it follows.
  */
 
 import { ConfigManager } from './config-manager.ts';

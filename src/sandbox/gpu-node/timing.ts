@@ -11,7 +11,7 @@ export interface Timing {
   readonly volumeSync: Range;
   /** Until a sidecar that watches its node's labels acts. */
   readonly notice: Range;
-  /** While the plugin registers anew, and its resources are at 0. */
+  /** While the plugin registers again, and its resources are at 0. */
   readonly reload: Range;
   /** Until GPU Feature Discovery labels what the plugin has registered. */
   readonly featureLag: Range;

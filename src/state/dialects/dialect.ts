@@ -3,7 +3,7 @@
 import type { StoredNode } from '../../api/stored-objects.ts';
 import type { ReplicaMode } from '../../core/sharing-mode.ts';
 
-/** The facts of a node's GPUs, as far as its dialect tells them. What it does not tell is unknown, never a guess. */
+/** The facts of a node's GPUs, as far as its dialect reports them. All others are unknown, never a guess. */
 export interface GpuReading {
   /** The product, without what a device plugin adds to its name: `Tesla-T4`, never `Tesla-T4-SHARED`; '' if unknown. */
   readonly product: string;
@@ -24,11 +24,11 @@ export interface GpuReading {
 export interface NodeDialect {
   /** What people call it: `GPU Feature Discovery`. */
   readonly name: string;
-  /** The facts that the node tells; undefined if it does not speak this dialect. Never throws. */
+  /** The facts that the node reports; undefined if it does not speak this dialect. Never throws. */
   read(node: StoredNode): GpuReading | undefined;
 }
 
-/** A node of which nobody says anything. */
+/** A node that reports nothing. */
 export const SILENT: GpuReading = {
   product: '',
   gpus: undefined,

@@ -1,4 +1,4 @@
-/** The dialects that we understand, the more telling one first. */
+/** The dialects that we understand, the more informative one first. */
 
 import type { StoredNode } from '../../api/stored-objects.ts';
 import { type GpuReading, type NodeDialect, SILENT } from './dialect.ts';

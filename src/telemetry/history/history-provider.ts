@@ -1,6 +1,7 @@
 /** The history that the configuration asks for, which may be another one tomorrow. */
 
 import { type Configuration, milliseconds } from '../../api/configuration.ts';
+import type { Clock } from '../../kube/clock.ts';
 import type { Logger } from '../logger.ts';
 import { History } from './history.ts';
 import type { HistoryMetrics } from './metrics.ts';
@@ -10,8 +11,7 @@ export interface HistoryProviderOptions {
   readonly log: Logger;
   readonly metrics: HistoryMetrics;
   readonly fetch: typeof fetch;
-  /** ms of a clock that never goes back. */
-  readonly now: () => number;
+  readonly clock: Pick<Clock, 'monotonic'>;
 }
 
 export class HistoryProvider {

@@ -1,11 +1,12 @@
 /**
- * How workloads used their GPUs before, kept up to date in the background. Whoever asks gets what is known at that
- * moment: nobody ever waits for Prometheus.
+ * How workloads used their GPUs before, kept up to date in the background. Callers get what is known at that moment,
+ * and never wait for Prometheus.
  */
 
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import type { Workload } from '../../api/workload.ts';
 import type { WorkloadHistory } from '../../core/admission/decision-input.ts';
+import type { Clock } from '../../kube/clock.ts';
 import type { Logger } from '../logger.ts';
 import type { HistoryMetrics } from './metrics.ts';
 import type { Prometheus } from './prometheus.ts';
@@ -17,8 +18,7 @@ export interface HistoryOptions {
   readonly refreshMs: number;
   readonly log: Logger;
   readonly metrics: HistoryMetrics;
-  /** ms of a clock that never goes back. */
-  readonly now: () => number;
+  readonly clock: Pick<Clock, 'monotonic'>;
   /** Whose place it takes: what that one knew holds until Prometheus answers. */
   readonly successorOf?: History;
 }
@@ -59,7 +59,8 @@ export class History {
   of(workload: Workload): Past {
     if (!this.#known) return { known: false, why: 'Prometheus has not answered yet' };
     const { histories, at } = this.#known;
-    if (this.#options.now() - at > KEEP_MS) return { known: false, why: 'Prometheus has not answered for a day' };
+    if (this.#options.clock.monotonic() - at > KEEP_MS)
+      return { known: false, why: 'Prometheus has not answered for a day' };
     const history = histories.get(historyKey(workload));
     if (history) return { known: true, history };
     return { known: false, why: `nothing is known of ${workload.kind} ${workload.name}` };
@@ -76,19 +77,19 @@ export class History {
   }
 
   async #run(): Promise<void> {
-    const { refreshMs, log, metrics, now } = this.#options;
+    const { refreshMs, log, metrics, clock } = this.#options;
     const { signal } = this.#stopping;
-    let told: string | undefined;
+    let lastError: string | undefined;
     while (!signal.aborted) {
       let delayMs = refreshMs;
       try {
         const histories = await this.#ask();
-        this.#known = { histories, at: now() };
+        this.#known = { histories, at: clock.monotonic() };
         this.#firstTry.resolve(undefined);
         metrics.refreshes.inc({ result: 'answered' });
         metrics.workloads.set(histories.size);
-        if (told !== undefined) log.info('Prometheus answers again');
-        told = undefined;
+        if (lastError !== undefined) log.info('Prometheus answers again');
+        lastError = undefined;
       } catch (error) {
         if (signal.aborted) return;
         const { message } = error as Error;
@@ -96,12 +97,9 @@ export class History {
         this.#firstTry.resolve(message);
         metrics.refreshes.inc({ result: 'failed' });
         // Said once, not at every try.
-        if (told !== message)
-          log.warn(
-            { error: message },
-            'Prometheus does not tell the history: decisions do without, or by what it told',
-          );
-        told = message;
+        if (lastError !== message)
+          log.warn({ error: message }, 'no history from Prometheus: decisions do without, or use what it sent before');
+        lastError = message;
       }
       await sleep(delayMs, undefined, { signal, ref: false }).catch(() => {});
     }

@@ -43,7 +43,7 @@ export class Prometheus {
     const { username, password } = url;
     const credentials = Buffer.from(decodeURIComponent(`${username}:${password}`)).toString('base64');
     this.#headers = username ? { authorization: `Basic ${credentials}` } : {};
-    // In the URL they would be refused, and told to the log.
+    // In the URL they would be refused, and logged.
     url.username = '';
     url.password = '';
     url.pathname = `${url.pathname.replace(/\/+$/, '')}/api/v1/query`;

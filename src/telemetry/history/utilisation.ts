@@ -15,11 +15,11 @@ import { possibleWorkloads } from './workload-names.ts';
 const BY = 'by (namespace, pod, exported_namespace, exported_pod, GPU_I_PROFILE, modelName)';
 /**
  * GPUs that the pod had for itself. `vgpu` is a slot of a shared one (KUBERNETES_VIRTUAL_GPUS): what is measured there
- * is of all who share it, or of nobody in particular.
+ * is of all pods that share it, or of none in particular.
  */
 const ALONE = 'vgpu=""';
 
-/** Metrics of dcgm-exporter that tell how busy a GPU is, the better one first; and what makes a share of 0 to 1 of them. */
+/** Metrics of dcgm-exporter of how busy a GPU is, the better one first; and what makes a share of 0 to 1 of them. */
 const BUSY = [
   { metric: 'DCGM_FI_PROF_GR_ENGINE_ACTIVE', series: `{${ALONE}}`, scale: 1 },
   // Of a MIG instance it says 0, or nothing.
@@ -50,28 +50,28 @@ export interface Question {
 /** One query each. What is `taken`: the value, and the part of a GPU that it was measured on. */
 export const QUESTIONS: readonly Question[] = [
   ...BUSY.flatMap(({ metric, series, scale }, i): Question[] => {
-    const tell = (apply: (busy: Busy, value: number, gpu: number) => void): Question['take'] => {
+    const takeBusy = (apply: (busy: Busy, value: number, gpu: number) => void): Question['take'] => {
       return ({ busy }, value, gpu) => {
-        const told = busy[i];
-        if (told) apply(told, value, gpu);
+        const measured = busy[i];
+        if (measured) apply(measured, value, gpu);
       };
     };
     return [
       {
         query: `sum ${BY} (sum_over_time(${metric}${series}[7d]))`,
-        take: tell((busy, value, gpu) => {
+        take: takeBusy((busy, value, gpu) => {
           busy.sum = (busy.sum ?? 0) + value * scale * gpu;
         }),
       },
       {
         query: `sum ${BY} (count_over_time(${metric}${series}[7d]))`,
-        take: tell((busy, value) => {
+        take: takeBusy((busy, value) => {
           busy.count += value;
         }),
       },
       {
         query: `avg ${BY} (quantile_over_time(0.95, ${metric}${series}[1d]))`,
-        take: tell((busy, value, gpu) => {
+        take: takeBusy((busy, value, gpu) => {
           busy.p95s.push(value * scale * gpu);
         }),
       },
@@ -186,11 +186,11 @@ function addTo(workloads: Map<string, Totals>, key: string, { busy, peakMiB }: P
   if (peakMiB !== undefined) totals.peakMiB = Math.max(totals.peakMiB ?? 0, peakMiB);
 }
 
-/** The first metric that tells enough; one that has just been switched on does not yet. A sum that is no number tells nothing. */
+/** The first metric with enough samples, which one that was just switched on lacks. A sum that is no number is ignored. */
 function better(busy: readonly Busy[]): Busy | undefined {
-  const telling = busy.filter(({ sum, count }) => sum !== undefined && count > 0);
-  const most = Math.max(...telling.map(({ count }) => count));
-  return telling.find(({ count }) => count >= Math.min(LEAST_SAMPLES, most / 2));
+  const usable = busy.filter(({ sum, count }) => sum !== undefined && count > 0);
+  const most = Math.max(...usable.map(({ count }) => count));
+  return usable.find(({ count }) => count >= Math.min(LEAST_SAMPLES, most / 2));
 }
 
 function historyOf({ sum, count, p95Sum, p95Count, peakMiB }: Totals, suitedMps: boolean | undefined) {

@@ -1,4 +1,4 @@
-/** Who has the certificate that the webhook serves, and tells when it changes. */
+/** The source of the certificate that the webhook serves, which reports when it changes. */
 
 import type { Pair } from './issue.ts';
 
@@ -14,7 +14,7 @@ export interface CertificateManager {
   readonly notReadyReason: () => string | undefined;
   /** Resolves with that. */
   readonly ready: Promise<void>;
-  /** Begins to look for others; tells of each that is to be served from now on. */
+  /** Begins to look for others; reports each that is to be served from now on. */
   start(changed: (pair: Pair) => void): void;
   stop(): Promise<void>;
 }

@@ -12,7 +12,7 @@ import type { CertificateMetrics } from './metrics.ts';
 export interface CertificateFiles {
   readonly certFile: string;
   readonly keyFile: string;
-  /** ms between two looks; default 5,000. A mount swaps links when it changes, which no file watcher tells reliably. */
+  /** ms between two looks; default 5,000. A mount swaps links on a change, which no file watcher reports reliably. */
   readonly everyMs?: number;
 }
 
@@ -32,7 +32,7 @@ export class FileCertificateManager implements CertificateManager {
   constructor(options: FileCertificateManagerOptions) {
     this.#options = options;
     this.#current = readPair(options);
-    this.#tell();
+    this.#report();
   }
 
   get current(): Pair {
@@ -55,31 +55,31 @@ export class FileCertificateManager implements CertificateManager {
   async #run(changed: (pair: Pair) => void): Promise<void> {
     const { signal } = this.#stopping;
     const { everyMs = 5_000, log, metrics, certFile } = this.#options;
-    let told: string | undefined;
+    let lastError: string | undefined;
     for (;;) {
       await sleep(everyMs, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
       try {
         const pair = readPair(this.#options);
-        told = undefined;
+        lastError = undefined;
         if (pair.cert === this.#current.cert && pair.key === this.#current.key) continue;
         this.#current = pair;
         changed(pair);
-        this.#tell();
+        this.#report();
         metrics.rotations.inc({ result: 'taken' });
         log.info({ certFile }, 'the certificate has changed, and is served');
       } catch (error) {
-        // Between two writes the files do not match: the next look will tell.
+        // Between two writes the files do not match: the next look decides.
         const { message } = error as Error;
-        if (message === told) continue;
-        told = message;
+        if (message === lastError) continue;
+        lastError = message;
         metrics.rotations.inc({ result: 'failed' });
         log.warn({ error: message }, 'the certificate cannot be read; the one from before is served on');
       }
     }
   }
 
-  #tell(): void {
+  #report(): void {
     const { validToDate } = new X509Certificate(this.#current.cert);
     this.#options.metrics.notAfter.set(validToDate.getTime() / 1000);
   }

@@ -3,7 +3,7 @@
 export class FirstSeenTracker {
   readonly #since = new Map<string, number>();
 
-  /** What is not among `keys` begins anew when it is seen again. */
+  /** What is not among `keys` starts over when it is seen again. */
   look(keys: Iterable<string>, at: number): void {
     const seen = new Set(keys);
     for (const key of this.#since.keys()) if (!seen.has(key)) this.#since.delete(key);

@@ -20,7 +20,7 @@ const BACKDATED_MS = 5 * 60_000;
 
 /** A certificate authority: EC P-256, its own signature, fit for nothing but signing. */
 export async function createAuthority(validity: Validity): Promise<Pair> {
-  // The time tells people which of two it is.
+  // The time in the name distinguishes two authorities.
   return generate(`gpu-autoscaler-webhook CA ${validity.now.toISOString()}`, validity, {
     extensions: [
       { name: 'basicConstraints', cA: true, pathLenConstraint: 0, critical: true },

@@ -1,11 +1,12 @@
 /**
  * Certificates of our own, in a Secret that all replicas share: looked at again and again, made, renewed and repaired
- * by whoever comes first (ADR 7), and published to the API server in the order in which no admission fails.
+ * by the replica that comes first (ADR 7), and published to the API server in the order in which no admission fails.
  */
 
 import type { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Gauge } from 'prom-client';
+import type { Clock } from '../../kube/clock.ts';
 import type { KubeClient } from '../../kube/kube-client.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { type Owned, type Registered, Registration } from '../registration.ts';
@@ -42,8 +43,7 @@ export interface ManagedCertificateManagerOptions extends ManagedCertificates {
   readonly client: Pick<KubeClient, 'json'>;
   /** The clock of those who check certificates: the API server's. */
   readonly time: (signal: AbortSignal) => Promise<Date>;
-  /** ms of a clock that never goes back. */
-  readonly monotonic: () => number;
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   /** In [0, 1): keeps replicas from looking at the same moment. */
   readonly random: () => number;
   readonly log: Logger;
@@ -99,9 +99,9 @@ export class ManagedCertificateManager implements CertificateManager {
     this.#registration = new Registration(client, options.owned);
   }
 
-  /** Until the Secret has been read, a certificate that nobody trusts lets the kubelet ask how we are. */
-  static async create(options: ManagedCertificateManagerOptions, now: Date): Promise<ManagedCertificateManager> {
-    const validity = { now, validMs: DAY_MS };
+  /** Until the Secret has been read, an untrusted certificate serves the kubelet's probes. */
+  static async create(options: ManagedCertificateManagerOptions): Promise<ManagedCertificateManager> {
+    const validity = { now: options.clock.now(), validMs: DAY_MS };
     return new ManagedCertificateManager(
       options,
       await issueLeaf(await createAuthority(validity), namesOf(options), validity),
@@ -165,7 +165,7 @@ export class ManagedCertificateManager implements CertificateManager {
     // on top of this version never older than the one it replaces.
     const registered = await this.#registration.read();
     const stored = await this.#secret.read();
-    const at = this.#options.monotonic();
+    const at = this.#options.clock.monotonic();
     const trusted = readBundle(registered?.caBundle, now);
     const contents = stored && readContents(stored.data, { names: this.#names, now });
     this.#trusted.look(fingerprints(trusted), at);
@@ -174,7 +174,7 @@ export class ManagedCertificateManager implements CertificateManager {
 
     if (contents?.leaf.sound) this.#serve(contents.leaf.value, trusted, now, at);
     const published = contents && stored && (await this.#publish(contents, stored, registered));
-    this.#tell(trusted, registered);
+    this.#report(trusted, registered);
 
     const step = nextStep({
       contents,
@@ -205,10 +205,10 @@ export class ManagedCertificateManager implements CertificateManager {
     const won = await this.#secret.write(data, stored);
     metrics.rotations.inc({ result: won ? 'stored' : 'lost' });
     if (won) log[step === 'restore' ? 'warn' : 'info']({ why }, DONE[step]);
-    else log.debug({ why, step }, 'somebody else was quicker');
+    else log.debug({ why, step }, 'another replica was quicker');
   }
 
-  /** Only a Secret that nothing is wrong with: a damaged one must not take anybody's trust away. */
+  /** Only a Secret that nothing is wrong with: a damaged one must not remove trusted authorities. */
   async #publish(
     { authority, leaf, bundle, tidy }: Contents,
     { data }: StoredSecret,
@@ -218,7 +218,7 @@ export class ManagedCertificateManager implements CertificateManager {
     this.#held = data;
     const published = await this.#registration.publish(registered, writeBundle(bundle));
     if (published === 'written') {
-      this.#options.log.info({ authorities: bundle.length }, 'the API server was told whom to trust');
+      this.#options.log.info({ authorities: bundle.length }, 'caBundle written to the webhook configuration');
     }
     return published;
   }
@@ -242,7 +242,7 @@ export class ManagedCertificateManager implements CertificateManager {
     const age = this.#trusted.age(issuer.fingerprint256, at);
     if (age !== undefined && age >= this.#policy.settleMs) return true;
     if (!this.#serving) {
-      // With a second authority about, nobody can tell a newcomer since when the first one is trusted.
+      // With a second authority present, a new replica cannot know since when the first one is trusted.
       const first = this.#trustedAtFirst ?? new Set();
       return first.size === 0 || (first.size === 1 && first.has(issuer.fingerprint256));
     }
@@ -257,7 +257,7 @@ export class ManagedCertificateManager implements CertificateManager {
     return authority.sound && leaf.sound;
   }
 
-  #tell(trusted: readonly X509Certificate[], registered: Registered | undefined): void {
+  #report(trusted: readonly X509Certificate[], registered: Registered | undefined): void {
     const { registered: gauge, log, owned } = this.#options;
     const issuer = this.#serving?.issuer.fingerprint256;
     gauge.set(issuer !== undefined && fingerprints(trusted).includes(issuer) ? 1 : 0);

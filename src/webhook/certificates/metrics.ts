@@ -2,7 +2,7 @@
 
 import { Counter, Gauge, type Registry } from 'prom-client';
 
-/** The certificate that the webhook serves, whoever keeps it. */
+/** The certificate that the webhook serves, from any source. */
 export function certificateMetrics(registry: Registry) {
   return {
     notAfter: new Gauge({
@@ -20,7 +20,7 @@ export function certificateMetrics(registry: Registry) {
 }
 export type CertificateMetrics = ReturnType<typeof certificateMetrics>;
 
-/** The registration, where we tell the API server whom to trust. */
+/** The registration, where we write whom the API server trusts. */
 export function registrationMetrics(registry: Registry) {
   return {
     registered: new Gauge({

@@ -1,6 +1,6 @@
 /**
  * What is to be done next with the certificates, from what the Secret and the configuration hold. One step at a
- * time, so that whoever crashed left nothing behind that the next look does not go on from.
+ * time, so that the next look goes on from whatever a crash left behind.
  *
  * A new authority comes in three steps: it is trusted beside the old one (introduce); once every API server has
  * taken that up, it signs what is served (issue); once every replica serves that, the old one goes (trim).
@@ -54,7 +54,7 @@ export interface Work {
    * - `restore`: store what was there before
    * - `begin`: a new authority and what it signs, served as soon as it is trusted
    * - `introduce`: a new authority, trusted beside the others; what is served stays
-   * - `issue`: what is served, anew
+   * - `issue`: what is served, again
    * - `trim`: authorities that sign nothing any more are no longer trusted
    */
   readonly do: 'restore' | 'begin' | 'introduce' | 'issue' | 'trim';

@@ -53,7 +53,7 @@ export class CertificateSecret {
 
   /**
    * Replaces what was read, or creates it.
-   * @returns false if somebody else was quicker
+   * @returns false if another replica was quicker
    * @throws KubeError
    * @throws Error if there is no Service
    */

@@ -29,7 +29,7 @@ export function certificateSource(settings: CertificateSettings): CertificateSou
   if (certificates === 'files') {
     if (registerUrl) {
       throw new CertificateSettingsError(
-        '--register-url: only with --certificates self, for nobody tells whom to trust with files',
+        '--register-url: only with --certificates self, since with files no caBundle is registered',
       );
     }
     const certFile = tlsCertFile ?? `${FOLDER}/tls.crt`;

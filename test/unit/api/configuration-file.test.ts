@@ -5,6 +5,7 @@ import tap from 'tap';
 import { stringify } from 'yaml';
 import { configurationSchema } from '#src/api/configuration.ts';
 import { parseConfiguration } from '#src/api/configuration-file.ts';
+import { cpuMs } from '../../objects/cpu-time.ts';
 
 function faultsOf(text: string): readonly string[] {
   const parsed = parseConfiguration(text, 'c.yaml');
@@ -142,10 +143,10 @@ tap.test('aliases of aliases of aliases fill no memory', async (t) => {
     const before = i === 0 ? '"x"' : `*a${i - 1}`;
     return `  a${i}: &a${i} [${Array.from({ length: 9 }, () => before).join(', ')}]`;
   });
-  const before = performance.now();
+  const before = cpuMs();
   const faults = faultsOf(`global:\n${levels.join('\n')}\n`);
   t.match(faults, [/^c\.yaml:1:1: the file: Excessive alias count/]);
-  t.ok(performance.now() - before < 2_000);
+  t.ok(cpuMs() - before < 2_000);
 });
 
 tap.test('whatever the file holds, it is read without an error, and each fault has its place', async () => {

@@ -5,6 +5,7 @@ import tap from 'tap';
 import { parseSharingPolicy } from '#src/api/sharing-policy.ts';
 import type { SharingPolicy } from '#src/core/admission/policy.ts';
 import { type Labels, matches } from '#src/core/label-selector.ts';
+import { cpuMs } from '../../objects/cpu-time.ts';
 
 const policy = (spec: unknown) => ({ metadata: { name: 'p' }, spec });
 
@@ -144,11 +145,11 @@ for (const [sentence, object, reason] of unreadable) {
 }
 
 tap.test('a selector of silly size is refused, and soon', async (t) => {
-  const before = performance.now();
+  const before = cpuMs();
   const key = `${'a.'.repeat(500_000)}!`;
   const parsed = parseSharingPolicy(policy({ strategy: 'auto', nodeSelector: { [key]: '-'.repeat(1_000_000) } }));
   t.match(parsed, { ok: false });
-  t.ok(performance.now() - before < 1_000);
+  t.ok(cpuMs() - before < 1_000);
   t.ok(!parsed.ok && parsed.reason.length < 1_000, 'and it does not fill a log');
 });
 

@@ -17,7 +17,7 @@ function setUp(t: Test, text = 'binPacking: {strategy: bestfit}\n') {
     file,
     everyMs: EVERY_MS,
     changed: ({ binPacking }: Configuration) => void news.push(`changed: ${binPacking.strategy}`),
-    tell: (faults) => void news.push(faults === undefined ? 'taken' : faults.replaceAll(file, 'FILE')),
+    report: (faults) => void news.push(faults === undefined ? 'taken' : faults.replaceAll(file, 'FILE')),
   });
   watch.start();
   t.teardown(() => watch.stop());
@@ -122,7 +122,7 @@ tap.test('links that are swapped, as those of a ConfigMap', async (t) => {
     changed: ({ binPacking }) => {
       strategy = binPacking.strategy;
     },
-    tell: () => {},
+    report: () => {},
   });
   watch.start();
   t.teardown(() => watch.stop());
@@ -147,12 +147,17 @@ for (const [says, text, fault] of atStart) {
 }
 
 tap.test('nor where there is no file', async (t) => {
-  const options = { file: join(t.testdir(), 'none.yaml'), changed: () => {}, tell: () => {} };
+  const options = { file: join(t.testdir(), 'none.yaml'), changed: () => {}, report: () => {} };
   t.throws(() => new ConfigurationWatch(options), ConfigurationError);
 });
 
 tap.test('without a file the defaults hold, for good', async (t) => {
-  const watch = new ConfigurationWatch({ file: undefined, everyMs: 1, changed: () => t.fail(), tell: () => t.fail() });
+  const watch = new ConfigurationWatch({
+    file: undefined,
+    everyMs: 1,
+    changed: () => t.fail(),
+    report: () => t.fail(),
+  });
   watch.start();
   await sleep(10);
   await watch.stop();

@@ -138,6 +138,15 @@ function checkFigures(model: Model): void {
   check([...ledger.nodes()].length === nodes.size, 'the nodes are those that were set');
   const reserved = [...pods.values()].filter(({ state }) => state === 'reserved');
   check(ledger.reservations() === reserved.length, 'reservations are counted');
+  check(ledger.confirmed === pods.size - reserved.length, 'and so is what is confirmed');
+  // In two orders, so that what came next last time is wrong in each.
+  for (const names of [NODES, NODES.toReversed()]) {
+    const found = ledger.findAll(names);
+    check(
+      names.every((name, i) => found[i] === ledger.find(name)),
+      'a list of names finds what each name finds',
+    );
+  }
   for (const name of NODES) {
     const here = [...ledger.allocationsOn(name)];
     const expected = [...pods.values()].filter((pod) => pod.node === name);
@@ -152,6 +161,7 @@ function checkFigures(model: Model): void {
     const inventory = nodes.get(name);
     const load = ledger.load(name);
     check((load === undefined) === (inventory === undefined), 'a node has a load while it is known');
+    check(ledger.find(name)?.inventory === inventory, 'a node offers what was set last');
     let milli = 0;
     for (const { resource, slots, slotMilli, slotsPerGpu } of inventory?.pools ?? []) {
       const taken = model.held(name, resource);

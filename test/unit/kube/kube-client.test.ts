@@ -4,12 +4,13 @@ import tap, { type Test } from 'tap';
 import { KubeClient, KubeError } from '#src/kube/kube-client.ts';
 import { createCertificate } from '../../cluster/certificates.ts';
 import { FakeApiServer, type Fault } from '../../fakes/api-server.ts';
+import { ManualClock } from '../../objects/clock.ts';
 
 const NODES = '/api/v1/nodes';
 
-async function setUp(t: Test, now?: () => number) {
+async function setUp(t: Test, clock?: ManualClock) {
   const server = await FakeApiServer.start(t);
-  const client = new KubeClient(server.kubeConfig, now);
+  const client = new KubeClient(server.kubeConfig, clock);
   t.teardown(() => client.close());
   return { server, client };
 }
@@ -169,15 +170,15 @@ tap.test('calls at once read the credentials once, at first and after a rotation
 });
 
 tap.test('credentials are read again after 30 s', async (t) => {
-  let now = 0;
-  const { server, client } = await setUp(t, () => now);
+  const clock = new ManualClock({ ms: 0 });
+  const { server, client } = await setUp(t, clock);
   const { kubeConfig } = server;
   const reads = t.capture(kubeConfig, 'applyToHTTPSOptions', kubeConfig.applyToHTTPSOptions);
   await client.json('GET', NODES);
-  now = 29_999;
+  clock.ms = 29_999;
   await client.json('GET', NODES);
   t.equal(reads().length, 1);
-  now = 30_000;
+  clock.ms = 30_000;
   await client.json('GET', NODES);
   t.equal(reads().length, 1);
   t.equal(server.connections, 1);
@@ -203,12 +204,12 @@ tap.test('what cannot be sent is a KubeError', async (t) => {
 });
 
 tap.test('a new client certificate opens a new connection, and breaks no call under way', async (t) => {
-  let now = 0;
-  const { server, client } = await setUp(t, () => now);
+  const clock = new ManualClock({ ms: 0 });
+  const { server, client } = await setUp(t, clock);
   const watch = await client.stream('GET', `${NODES}?watch=true&resourceVersion=100`);
   await client.json('GET', NODES);
   t.equal(server.connections, 2);
-  now = 30_000;
+  clock.ms = 30_000;
   const { cert, key } = await createCertificate();
   const [certData, keyData] = [cert, key].map((pem) => Buffer.from(pem).toString('base64'));
   reconfigure(server.kubeConfig, { token: 'first', ...(certData && keyData && { certData, keyData }) });

@@ -4,11 +4,12 @@ import fc from 'fast-check';
 import tap from 'tap';
 import { Lease, LeaseError } from '#src/kube/lease.ts';
 import { FakeLeaseApi } from '../../fakes/lease-api.ts';
+import { ManualClock } from '../../objects/clock.ts';
 
 /** Time that stands still, an API server, and whoever wants its Lease. */
 function setUp() {
   const api = new FakeLeaseApi();
-  const clock = { ms: 0, date: new Date('2026-01-01T00:00:00Z') };
+  const clock = new ManualClock({ ms: 0 });
   const takeOvers: string[] = [];
   const logged: string[] = [];
   const lease = (identity: string, takeOver = async () => void takeOvers.push(identity)) =>
@@ -19,8 +20,7 @@ function setUp() {
       identity,
       takeOver,
       log: (message) => void logged.push(message),
-      now: () => clock.ms,
-      date: () => clock.date,
+      clock,
     });
   return { api, clock, lease, takeOvers, logged };
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import tap from 'tap';
 import { waitFor } from '../../cluster/wait.ts';
 import type { Fault } from '../../fakes/api-server.ts';
+import { ManualClock } from '../../objects/clock.ts';
 import { ALWAYS, LIST, setUp, WATCH, watchedFrom } from './reflect.ts';
 
 // They wait more than they work.
@@ -125,8 +126,8 @@ tap.test('the spread is that of the random number', async (t) => {
 });
 
 tap.test('an event, or ten seconds of a watch, end a row of failures', async (t) => {
-  let now = 0;
-  const { server, reflector, put, logged, watching, caughtUp } = await setUp(t, { now: () => now });
+  const clock = new ManualClock({ ms: 0 });
+  const { server, reflector, put, logged, watching, caughtUp } = await setUp(t, { clock });
   server.meet(WATCH, { status: 500 }, 2);
   reflector.start();
   await watching(3);
@@ -135,7 +136,7 @@ tap.test('an event, or ten seconds of a watch, end a row of failures', async (t)
   server.meet(WATCH, { status: 500 }, 2);
   server.breakConnections();
   await watching(6);
-  now += 10_001;
+  clock.ms += 10_001;
   server.breakConnections();
   await watching(7);
   t.strictSame(
@@ -145,12 +146,12 @@ tap.test('an event, or ten seconds of a watch, end a row of failures', async (t)
 });
 
 tap.test('a watch that ends in its own time is no fault, and is not spoken of', async (t) => {
-  let now = 0;
-  const { server, reflector, logged, watching } = await setUp(t, { now: () => now });
+  const clock = new ManualClock({ ms: 0 });
+  const { server, reflector, logged, watching } = await setUp(t, { clock });
   reflector.start();
   for (const times of [1, 2, 3]) {
     await watching(times);
-    now += 300_000;
+    clock.ms += 300_000;
     server.endWatches();
   }
   await watching(4);
@@ -233,7 +234,7 @@ tap.test('a list from before what the watch has told is not taken', async (t) =>
   reflector.listAgain();
   await waitFor('the next whole list', () => told.length === 3);
   t.strictSame(told, ['[3]', 'd@104', '[4]']);
-  t.match(logged, Array(2).fill({ error: 'the list is older (103) than what the watch has told (104)' }));
+  t.match(logged, Array(2).fill({ error: 'the list is older (103) than what the watch has sent (104)' }));
 });
 
 tap.test('unless it stays that old: then a backup has been restored', async (t) => {
@@ -273,11 +274,11 @@ tap.test('asked before it has begun, or while it lists, it lists no less than on
 });
 
 tap.test('silence is the time since the API server said anything; faults are counted', async (t) => {
-  let now = 0;
-  const { server, reflector, put, watching, caughtUp } = await setUp(t, { now: () => now });
+  const clock = new ManualClock({ ms: 0 });
+  const { server, reflector, put, watching, caughtUp } = await setUp(t, { clock });
   reflector.start();
   await watching(1);
-  now = 40_000;
+  clock.ms = 40_000;
   t.equal(reflector.silence, 40_000);
   put('d');
   await caughtUp();

@@ -90,6 +90,6 @@ const REPLICAS: readonly [what: string, pod: Partial<PendingPod>, view: Admissio
 ];
 for (const [what, pod, view, replicas] of REPLICAS) {
   tap.test(`on one GPU: ${what}`, async (t) => {
-    t.equal(demandsOf([pendingPod('p', pod)], HOSTS, view).demands[0]?.mostReplicas, replicas);
+    t.equal(demandsOf([pendingPod('p', pod)], HOSTS, view).demands[0]?.maxReplicas, replicas);
   });
 }

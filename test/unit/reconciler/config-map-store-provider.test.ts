@@ -8,6 +8,7 @@ import { reconcilerMetrics } from '#src/reconciler/metrics.ts';
 import { migConfig, pluginConfig } from '#src/reconciler/named-config.ts';
 import { reconcilerSettingsOf } from '#src/reconciler/settings.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
+import { ManualClock } from '../../objects/clock.ts';
 import { quietState } from '../../objects/records.ts';
 import { FakeApi } from './fake-api.ts';
 import { MPS, mark, migName, nodeObject, PRODUCT, pluginName, SEVEN, SLICED, TRANSITION } from './make.ts';
@@ -19,7 +20,7 @@ const HOUR = 3_600_000;
 function setUp() {
   const api = new FakeApi();
   const state = quietState();
-  const clock = { ms: 1_000_000 };
+  const clock = new ManualClock();
   let settings = reconcilerSettingsOf(configurationSchema.parse({}));
   const metrics = reconcilerMetrics(new Registry(), () => ({ mpsClients: 0, virtualGpus: 0 }));
   const provider = new ConfigMapStoreProvider({
@@ -29,7 +30,7 @@ function setUp() {
     settings: () => settings,
     log: createLogger('test', 'silent'),
     metrics,
-    now: () => clock.ms,
+    clock,
   });
   const configure = (reconciler: object) => {
     settings = reconcilerSettingsOf(configurationSchema.parse({ reconciler }));

@@ -32,7 +32,7 @@ tap.test('a node at rest: all is there, or what is missing', async (t) => {
     [
       'everything',
       settled(MPS, {}, { allocatable: {} }),
-      { phase: 'Failed', reason: 'NotOffered', message: /^the device plugin does not offer what it was told: / },
+      { phase: 'Failed', reason: 'NotOffered', message: /^the device plugin does not offer what was applied: / },
     ],
   ];
   for (const [says, node, status] of cases) t.match(ready(node, MPS), status, says);

@@ -94,7 +94,7 @@ tap.test('an edit is told with the command that takes it back', async (t) => {
   t.equal(drift(settled(MPS, {}, { labels: { [MIG]: 'theirs' } }), record), undefined, 'of what was never told');
   t.equal(
     drift(settled(MPS, {}, { labels: { [PLUGIN]: 'theirs' } }), record),
-    `somebody else has set to "theirs" the label ${PLUGIN}, which was ${record.plugin}. ` +
+    `another client has set to "theirs" the label ${PLUGIN}, which was ${record.plugin}. ` +
       `To take it back: kubectl label node a --overwrite ${PLUGIN}=${record.plugin}`,
   );
 });

@@ -3,6 +3,7 @@
 import { applyPatch } from 'rfc6902';
 import tap from 'tap';
 import { patchOf } from '#src/webhook/patch.ts';
+import { cpuMs } from '../../objects/cpu-time.ts';
 
 const rows: readonly [says: string, before: unknown, after: unknown, ...operations: object[]][] = [
   ['nothing, where nothing changes', { list: [{ a: 1 }, [2]] }, { list: [{ a: 1 }, [2]] }],
@@ -25,9 +26,9 @@ for (const [says, before, after, ...operations] of rows) {
 
 tap.test('a variable more than 20,000 is one operation, and at once', async (t) => {
   const env = Array.from({ length: 20_000 }, (_, i) => ({ name: `E${i}`, value: 'v' }));
-  const started = performance.now();
+  const started = cpuMs();
   t.strictSame(patchOf({ env }, { env: [...env, { name: 'more' }] }), [
     { op: 'add', path: '/env/-', value: { name: 'more' } },
   ]);
-  t.ok(performance.now() - started < 2_000);
+  t.ok(cpuMs() - started < 2_000);
 });

@@ -2,7 +2,8 @@
 
 import { applyPatch, type Operation } from 'rfc6902';
 import tap from 'tap';
-import { gpuPod } from '../../cluster/pods.ts';
+import { cpuMs } from '../../objects/cpu-time.ts';
+import { gpuPod } from '../../objects/pods.ts';
 import { makeWebhook, NOW, reviewOf } from './make.ts';
 
 const URL = '/mutate-v1-pod';
@@ -245,10 +246,10 @@ const LARGE: readonly [what: string, containers: readonly object[]][] = [
 ];
 for (const [what, containers] of LARGE) {
   tap.test(`a pod ${what} holds nobody up`, async (t) => {
-    const started = performance.now();
+    const started = cpuMs();
     const { patched } = await admit(plainPod({ labels: INFERENCE, spec: { containers } }));
     t.ok(patched);
-    t.ok(performance.now() - started < 2_000, 'less than the API server waits');
+    t.ok(cpuMs() - started < 2_000, 'less than the API server waits');
   });
 }
 

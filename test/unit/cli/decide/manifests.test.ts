@@ -2,6 +2,7 @@
 
 import tap from 'tap';
 import { readManifests } from '#src/cli/decide/manifests.ts';
+import { cpuMs } from '../../../objects/cpu-time.ts';
 
 const pod = (name: string) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: {} });
 const yaml = (name: string) => `apiVersion: v1\nkind: Pod\nmetadata:\n  name: ${name}\nspec: {}\n`;
@@ -72,7 +73,7 @@ tap.test('where something in a manifest is', async (t) => {
 tap.test('a large snapshot is read fast', async (t) => {
   const labels = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`example.com/label-${i}`, String(i)]));
   const items = Array.from({ length: 5_000 }, (_, i) => ({ ...pod(`p${i}`), metadata: { name: `p${i}`, labels } }));
-  const started = performance.now();
+  const started = cpuMs();
   t.equal(readManifests('f', list('List', ...items)).length, 5_000);
-  t.ok(performance.now() - started < 2_000);
+  t.ok(cpuMs() - started < 2_000);
 });

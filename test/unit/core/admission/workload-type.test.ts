@@ -7,6 +7,7 @@ import {
   type WorkloadSignals,
   type WorkloadType,
 } from '#src/core/admission/workload-type.ts';
+import { cpuMs } from '../../../objects/cpu-time.ts';
 
 const looks = (pod: Partial<WorkloadSignals>): WorkloadSignals => {
   return { ownerKind: undefined, images: [], commands: [], ports: [], ...pod };
@@ -222,9 +223,9 @@ tap.test('a hostile command is looked at soon, and fills no annotation', async (
   const hostile = ['_train', '_batch', '_finetune', 'vllm-', 'torch.distributed.', '-'].map((part) =>
     part.repeat(200_000),
   );
-  const before = performance.now();
+  const before = cpuMs();
   inferWorkloadType(looks({ images: hostile, commands: hostile }));
-  t.ok(performance.now() - before < 2_000, `${performance.now() - before} ms`);
+  t.ok(cpuMs() - before < 2_000, `${cpuMs() - before} ms`);
   const long = inferWorkloadType(
     looks({ commands: [`python train_${'x'.repeat(50)}.py batch_${'y'.repeat(1_000)}.py`] }),
   );

@@ -1,7 +1,7 @@
 /** Nodes and pending pods for tests of the planner: valid defaults, and what the test is about on top. */
 
 import { CandidateNode } from '#src/core/partitioning/candidate-node.ts';
-import { inOrder } from '#src/core/partitioning/demand-class.ts';
+import { type DemandClass, inOrder } from '#src/core/partitioning/demand-class.ts';
 import { GpuTypes } from '#src/core/partitioning/gpu-type.ts';
 import { classesOf } from '#src/core/partitioning/node-class.ts';
 import { inventoryWith, type Partition, wholeGpus } from '#src/core/partitioning/partition.ts';
@@ -21,7 +21,7 @@ interface NodeOptions extends Partial<Omit<PlanningNode, 'inventory' | 'held' | 
   readonly modes?: readonly SharingMode[];
 }
 
-/** Two idle A100-40 that nobody shares, unless said otherwise; anything may be made of them. */
+/** Two idle A100-40 that nobody shares, unless stated otherwise; anything may be made of them. */
 export function planningNode(name: string, options: NodeOptions = {}): PlanningNode {
   const { gpus = 2, product = 'NVIDIA-A100-SXM4-40GB', gpuMiB = 40_960, inTransition = false } = options;
   const { oversubscribe = false, held = {}, modes = MODES, partition = wholeGpus(gpus) } = options;
@@ -51,19 +51,26 @@ export function demand(name: string, pods: number, resource: string, options: Pa
     mode: undefined,
     slotMiB: undefined,
     slotMilli: undefined,
-    mostReplicas: 8,
+    maxReplicas: 8,
     priority: 0,
     roomOn: () => Number.POSITIVE_INFINITY,
     ...options,
   };
 }
 
-/** What a search works on: the nodes as nobody of the plan has touched them, and the demands in their order. */
+/** The one class of such a demand; `on`: nodes that tell which GPUs there are. */
+export function demandClass(each: PodDemand, ...on: readonly PlanningNode[]): DemandClass {
+  const [found] = searchable(on, [each]).demandClasses;
+  if (!found) throw new Error('nobody asks for anything');
+  return found;
+}
+
+/** What a search works on: the nodes as no change has touched them, and the demands in their order. */
 export function searchable(nodes: readonly PlanningNode[], demands: readonly PodDemand[]) {
   const types = new GpuTypes();
-  const sites = nodes.map((node) => new CandidateNode(node, types.of(node.inventory), []));
-  const asked = inOrder(demands, types.all());
-  const remaining = asked.map(({ demand: { pods } }) => pods.length);
-  const ranks = Math.max(...asked.map(({ rank }) => rank)) + 1;
-  return { asked, remaining, ranks, classes: classesOf(sites, asked) };
+  const candidates = nodes.map((node) => new CandidateNode(node, types.of(node.inventory), []));
+  const demandClasses = inOrder(demands, types.all());
+  const remaining = demandClasses.map(({ demand: { pods } }) => pods.length);
+  const ranks = Math.max(...demandClasses.map(({ rank }) => rank)) + 1;
+  return { candidates, demandClasses, remaining, ranks, classes: classesOf(candidates, demandClasses) };
 }

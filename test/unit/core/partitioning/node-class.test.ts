@@ -38,7 +38,7 @@ tap.test('room beside GPUs tells nodes apart, not by a little', async (t) => {
     [waits],
   );
   t.strictSame(
-    classes.map(({ sites }) => sites.map(({ name }) => name)),
+    classes.map(({ candidates }) => candidates.map(({ name }) => name)),
     [['c'], ['a', 'b']],
   );
 });
@@ -46,7 +46,7 @@ tap.test('room beside GPUs tells nodes apart, not by a little', async (t) => {
 tap.test('GPUs with MIG are idle if none of their profiles is held', async (t) => {
   const node = planningNode('a', { gpus: 3, partition: MIXED, held: { [MIG_3G]: 1 } });
   const { classes } = searchable([node], [demand('d', 1, MIG_1G)]);
-  t.match(classes, [{ idle: false, reshares: true, idleMigGpus: [1] }]);
+  t.match(classes, [{ idle: false, canReshare: true, idleMigGpus: [1] }]);
 });
 
 const ROOM: readonly [says: string, held: Record<string, number>, waits: PodDemand, could: boolean][] = [
@@ -61,8 +61,8 @@ const ROOM: readonly [says: string, held: Record<string, number>, waits: PodDema
 for (const [says, held, waits, could] of ROOM) {
   tap.test(`${could ? 'room could be made' : 'no room'}: ${says}`, async (t) => {
     const node = planningNode('a', { gpus: 3, partition: MIXED, held });
-    const { classes, asked } = searchable([node], [waits, demand('always', 1, MIG_1G)]);
-    const [each] = asked.filter(({ demand: { pods } }) => pods[0] === 'd/0');
+    const { classes, demandClasses } = searchable([node], [waits, demand('always', 1, MIG_1G)]);
+    const [each] = demandClasses.filter(({ demand: { pods } }) => pods[0] === 'd/0');
     const [found] = classes;
     t.equal(each && found && couldMakeRoom(found, each), could);
   });

@@ -12,7 +12,7 @@ import { demand, planningNode, shared } from './make.ts';
 const T4 = { product: 'Tesla-T4', gpuMiB: 15_360, gpus: 1 };
 const SLICED = shared(1, 'timeslicing', 4);
 /** Four pods of 15 GiB each. */
-const WAITING = demand('d', 4, SHARED_GPU, { mode: 'timeslicing', slotMiB: 15_360, mostReplicas: 4 });
+const WAITING = demand('d', 4, SHARED_GPU, { mode: 'timeslicing', slotMiB: 15_360, maxReplicas: 4 });
 
 function answer({ changes, servedByFree, refused }: Plan) {
   return {
@@ -64,7 +64,7 @@ tap.test('nodes that differ in that alone each do what they can', async (t) => {
 });
 
 tap.test('MPS divides the memory all the same', async (t) => {
-  const demands = [demand('d', 4, SHARED_GPU, { mode: 'mps', slotMiB: 15_360, mostReplicas: 4 })];
+  const demands = [demand('d', 4, SHARED_GPU, { mode: 'mps', slotMiB: 15_360, maxReplicas: 4 })];
   const nodes = [planningNode('a', { ...T4, oversubscribe: true })];
   t.strictSame(answer(plan({ nodes, demands })), { free: 0, to: [], refused: ['NoGpuHoldsIt'] });
 });

@@ -86,13 +86,13 @@ const CASES: readonly Case[] = [
   {
     says: 'a policy that lets 10 share is followed, though 10 is no usual number',
     nodes: [planningNode('a', { gpus: 1 })],
-    demands: [demand('d', 10, SHARED_GPU, { mode: 'timeslicing', mostReplicas: 10 })],
+    demands: [demand('d', 10, SHARED_GPU, { mode: 'timeslicing', maxReplicas: 10 })],
     changes: ['a: 1 GPU by time-slicing, 10 slots each (10)'],
   },
   {
     says: 'MPS takes no more clients than NVIDIA lets it',
     nodes: [planningNode('a', { gpus: 1, product: 'Tesla-V100-SXM2-32GB', gpuMiB: 32_768 })],
-    demands: [demand('d', 17, SHARED_GPU, { mode: 'mps', mostReplicas: 40 })],
+    demands: [demand('d', 17, SHARED_GPU, { mode: 'mps', maxReplicas: 40 })],
     changes: ['a: 1 GPU by MPS, 16 clients each (16)'],
     refused: ['OthersFirst 1'],
   },
@@ -242,8 +242,8 @@ const CASES: readonly Case[] = [
     says: 'nor where one pod would have to make room for another on the same node',
     nodes: [planningNode('a', { partition: shared(2, 'mps', 8), modes: [] })],
     demands: [
-      demand('d', 3, SHARED_GPU, { roomOn: () => 3, mostReplicas: 4 }),
-      demand('e', 1, SHARED_GPU, { roomOn: () => 20, mostReplicas: 4 }),
+      demand('d', 3, SHARED_GPU, { roomOn: () => 3, maxReplicas: 4 }),
+      demand('e', 1, SHARED_GPU, { roomOn: () => 20, maxReplicas: 4 }),
     ],
     changes: [],
     free: 3,
@@ -263,7 +263,7 @@ const CASES: readonly Case[] = [
     says: 'a pod for which nobody would be changed takes a place on a node that changes for others, who move over',
     nodes: [planningNode('a'), planningNode('b', { gpus: 3, partition: shared(3, 'mps', 8), modes: ['mps'] })],
     demands: [
-      demand('d', 1, SHARED_GPU, { mostReplicas: 1, roomOn: (node) => (node === 'a' ? 9 : 0) }),
+      demand('d', 1, SHARED_GPU, { maxReplicas: 1, roomOn: (node) => (node === 'a' ? 9 : 0) }),
       demand('e', 4, SHARED_GPU, { slotMilli: 300, roomOn: (node) => (node === 'a' ? 9 : 3) }),
     ],
     changes: ['a: 2 GPUs by MPS, 2 clients each (4)', 'b: 3 GPUs by MPS, 2 clients each (1)'],
@@ -272,7 +272,7 @@ const CASES: readonly Case[] = [
     says: 'and if they cannot move over one by one, all of them go elsewhere',
     nodes: [planningNode('a', { gpus: 1, partition: shared(1, 'timeslicing', 2) }), planningNode('b', { gpus: 3 })],
     demands: [
-      demand('d', 1, SHARED_GPU, { mode: 'mps', mostReplicas: 1, roomOn: (node) => (node === 'a' ? 1 : 0) }),
+      demand('d', 1, SHARED_GPU, { mode: 'mps', maxReplicas: 1, roomOn: (node) => (node === 'a' ? 1 : 0) }),
       demand('e', 2, SHARED_GPU, { mode: 'mps', roomOn: (node) => (node === 'a' ? 20 : 99) }),
     ],
     changes: ['a: 1 GPU by MPS, 8 clients each (1)', 'b: 3 GPUs by MPS, 8 clients each (2)'],
@@ -283,7 +283,7 @@ const CASES: readonly Case[] = [
     demands: [
       demand('d', 1, SHARED_GPU, {
         mode: 'timeslicing',
-        mostReplicas: 2,
+        maxReplicas: 2,
         roomOn: (node) => ({ a: 99, b: 20 })[node] ?? 0,
       }),
       demand('e', 4, SHARED_GPU, { count: 2, slotMiB: 9_000, roomOn: (node) => ({ b: 20, c: 3 })[node] ?? 0 }),
@@ -343,7 +343,7 @@ tap.test('a change says what it serves and what it costs', async (t) => {
       gpusChanged: [2, 3],
       recommendOnly: undefined,
       why:
-        'makes room for 9 pods (9 that ask for nvidia.com/mig-1g.5gb) by changing 2 of 4 GPUs that nobody uses: from ' +
+        'makes room for 9 pods (9 that ask for nvidia.com/mig-1g.5gb) by changing 2 of 4 GPUs that no pod uses: from ' +
         '4 whole GPUs to 2 GPUs as 7 × 1g.5gb, 2 whole GPUs',
     },
   ]);

@@ -1,11 +1,9 @@
-/** The search mends what the greedy has chosen; what is chosen is judged by what it serves, then by what it costs. */
+/** The search mends what the greedy has chosen. What makes one choice better than another: selected-change.test.ts. */
 
 import tap from 'tap';
-import { beam } from '#src/core/partitioning/beam.ts';
 import { CandidateChanges } from '#src/core/partitioning/candidate-changes.ts';
-import { greedy, MEASURES } from '#src/core/partitioning/greedy.ts';
-import { search } from '#src/core/partitioning/search.ts';
-import { compareSums, compareValue, remainingAfter, sumOf } from '#src/core/partitioning/selected-change.ts';
+import { beam, greedy, MEASURES, search } from '#src/core/partitioning/search.ts';
+import { compareSums, remainingAfter, sumOf } from '#src/core/partitioning/selected-change.ts';
 import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 import { demand, planningNode, searchable, shared } from './make.ts';
 
@@ -29,7 +27,7 @@ const CASES: readonly Case[] = [
     says: 'more is served by thinking again about nodes that were chosen',
     cluster: searchable(nodes([7, 2], [2, 4]), [
       demand('d', 6, MIG_2G),
-      demand('e', 13, SHARED_GPU, { count: 3, mostReplicas: 2 }),
+      demand('e', 13, SHARED_GPU, { count: 3, maxReplicas: 2 }),
     ]),
     greedy: [16_710, 22],
     found: [18_210, 22],
@@ -43,16 +41,16 @@ const CASES: readonly Case[] = [
 ];
 for (const { says, cluster, greedy: first, found } of CASES) {
   tap.test(says, async (t) => {
-    const { classes, asked, remaining, ranks } = cluster;
+    const { classes, demandClasses, remaining, ranks } = cluster;
     const changes = classes.map((each) => new CandidateChanges(each, ranks, false));
     for (const measure of MEASURES) {
       const { value, gpus } = sumOf(greedy(changes, remaining, measure), ranks);
       t.strictSame([value[0], gpus], first);
     }
-    const chosen = search(classes, asked, remaining, ranks, false);
+    const chosen = search(classes, demandClasses, remaining, ranks, false);
     const { value, gpus } = sumOf(chosen, ranks);
     t.strictSame([value[0], gpus], found);
-    t.equal(new Set(chosen.map(({ site }) => site)).size, chosen.length, 'no node twice');
+    t.equal(new Set(chosen.map(({ candidate }) => candidate)).size, chosen.length, 'no node twice');
     t.ok(
       remainingAfter(remaining, chosen).every((pods) => pods >= 0),
       'and no more than was asked',
@@ -61,21 +59,24 @@ for (const { says, cluster, greedy: first, found } of CASES) {
 }
 
 tap.test('nothing is searched where nothing waits, or where nodes rest', async (t) => {
-  const { classes, asked, ranks } = searchable([planningNode('a', { cooldownMs: 1 })], [demand('d', 1, MIG_1G)]);
-  t.strictSame(search(classes, asked, [1], ranks, false), []);
+  const { classes, demandClasses, ranks } = searchable(
+    [planningNode('a', { cooldownMs: 1 })],
+    [demand('d', 1, MIG_1G)],
+  );
+  t.strictSame(search(classes, demandClasses, [1], ranks, false), []);
   const other = searchable([planningNode('a')], [demand('d', 1, MIG_1G)]);
-  t.strictSame(search(other.classes, other.asked, [0], other.ranks, false), []);
+  t.strictSame(search(other.classes, other.demandClasses, [0], other.ranks, false), []);
 });
 
 tap.test('what may only be recommended is left out, unless it is asked for', async (t) => {
   const node = planningNode('a', { onlyRecommend: () => 'autoConfig is off' });
-  const { classes, asked, remaining, ranks } = searchable([node], [demand('d', 1, MIG_1G)]);
-  t.equal(search(classes, asked, remaining, ranks, false).length, 0);
-  t.equal(search(classes, asked, remaining, ranks, true)[0]?.option.recommendOnly, 'autoConfig is off');
+  const { classes, demandClasses, remaining, ranks } = searchable([node], [demand('d', 1, MIG_1G)]);
+  t.equal(search(classes, demandClasses, remaining, ranks, false).length, 0);
+  t.equal(search(classes, demandClasses, remaining, ranks, true)[0]?.change.recommendOnly, 'autoConfig is off');
 });
 
 tap.test('a beam keeps only so many sets of changes, the most promising', async (t) => {
-  const { classes, asked, remaining, ranks } = searchable(
+  const { classes, demandClasses, remaining, ranks } = searchable(
     [
       planningNode('a', { gpus: 1, modes: ['mps'] }),
       planningNode('b', { gpus: 2 }),
@@ -84,23 +85,13 @@ tap.test('a beam keeps only so many sets of changes, the most promising', async 
     [demand('d', 9, MIG_1G), demand('e', 6, SHARED_GPU), demand('f', 2, WHOLE_GPU), demand('g', 3, MIG_2G)],
   );
   const places = classes.flatMap((each) => {
-    const options = new CandidateChanges(each, ranks, false);
-    return each.sites.map((site) => ({ site, options }));
+    const candidateChanges = new CandidateChanges(each, ranks, false);
+    return each.candidates.map((candidate) => ({ candidate, candidateChanges }));
   });
-  const [narrow, wide] = [1, 64].map((width) => sumOf(beam(places, remaining, asked, ranks, width), ranks));
+  const [narrow, wide] = [1, 64].map((width) => sumOf(beam(places, remaining, demandClasses, ranks, width), ranks));
   if (!narrow || !wide) return;
   t.ok(compareSums(wide, narrow) >= 0, 'more are no worse');
   t.ok((narrow.value[0] ?? 0) > 0, 'even one finds something');
-  const wanted = asked.reduce((sum, { weight, index }) => sum + weight * (remaining[index] ?? 0), 0);
+  const wanted = demandClasses.reduce((sum, { weight, index }) => sum + weight * (remaining[index] ?? 0), 0);
   t.equal(wide.value[0], wanted, 'and enough of them all there is');
-});
-
-tap.test('sets of changes: what they serve by priority, then GPUs, then nodes', async (t) => {
-  const sum = (value: number[], gpus = 1, changed = 1) => ({ value, gpus, nodes: changed });
-  t.ok(compareSums(sum([2, 0], 9), sum([1, 9])) > 0);
-  t.ok(compareSums(sum([1, 2], 9), sum([1, 1])) > 0);
-  t.ok(compareSums(sum([1], 1, 9), sum([1], 2)) > 0);
-  t.ok(compareSums(sum([1], 1, 1), sum([1], 1, 2)) > 0);
-  t.equal(compareSums(sum([1]), sum([1])), 0);
-  t.ok(compareValue([1], [2]) < 0);
 });

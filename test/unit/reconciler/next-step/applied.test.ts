@@ -4,8 +4,8 @@ import tap from 'tap';
 import { tryAgain } from '#src/api/config-name.ts';
 import type { NodeSituation } from '#src/reconciler/step.ts';
 import type { ObservedNode, Repair } from '#src/state/observed-node.ts';
+import { DISCOVERED } from '../../../objects/nodes.ts';
 import {
-  DISCOVERED,
   GPU,
   MIXED,
   MPS,
@@ -74,7 +74,7 @@ tap.test('told three times in vain: it is given up, and the node given back', as
   );
   t.match(next, {
     ...patch('fail'),
-    phaseStatus: { phase: 'Failed', reason: 'MigFailed', message: /told 3 times in vain/ },
+    phaseStatus: { phase: 'Failed', reason: 'MigFailed', message: /applied 3 times in vain/ },
   });
   t.match(patchOf(next), { labels: { [PAUSED]: 'true' }, annotations: { [TRANSITION]: null }, unschedulable: null });
   t.match(recordOf(next), {

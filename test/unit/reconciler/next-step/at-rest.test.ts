@@ -114,14 +114,14 @@ tap.test('somebody edits the labels at rest: it is told, and not fought over', a
     [
       'set',
       THEIRS,
-      /^somebody else has set to "theirs" the label nvidia\.com\/device-plugin\.config, which was gpu-autoscaler-/,
+      /^another client has set to "theirs" the label nvidia\.com\/device-plugin\.config, which was gpu-autoscaler-/,
     ],
-    ['removed', { [PLUGIN]: undefined }, /^somebody else has removed the label nvidia\.com\/device-plugin\.config/],
+    ['removed', { [PLUGIN]: undefined }, /^another client has removed the label nvidia\.com\/device-plugin\.config/],
     ['of MIG', { [MIG]: 'all-disabled' }, /set to "all-disabled" the label nvidia\.com\/mig\.config/],
     [
       'both',
       { ...THEIRS, [MIG]: 'x' },
-      /theirs.*; somebody else has set to "x".*--overwrite nvidia\.com\/device-plugin\.config=gpu-autoscaler-\S+ nvidia\.com\/mig\.config=gpu-autoscaler-\S+$/,
+      /theirs.*; another client has set to "x".*--overwrite nvidia\.com\/device-plugin\.config=gpu-autoscaler-\S+ nvidia\.com\/mig\.config=gpu-autoscaler-\S+$/,
     ],
   ];
   for (const [says, labels, message] of cases) {

@@ -9,6 +9,7 @@ import { HistoryProvider } from '#src/telemetry/history/history-provider.ts';
 import { historyMetrics } from '#src/telemetry/history/metrics.ts';
 import { createRegistry } from '#src/telemetry/registry.ts';
 import { waitFor } from '../../../cluster/wait.ts';
+import { ManualClock } from '../../../objects/clock.ts';
 import { prometheusOf, type Told } from './make.ts';
 
 const WEB = { namespace: 'team', kind: 'Deployment', name: 'web' };
@@ -18,12 +19,12 @@ function setUp() {
   const lines: string[] = [];
   const log = pino({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line).msg) });
   const registry = createRegistry();
-  const clock = { ms: 0 };
+  const clock = new ManualClock({ ms: 0 });
   const figure = async (name: string, labels = {}) => {
     const { values } = (await registry.getSingleMetric(name)?.get()) ?? { values: [] };
     return values.find((each) => JSON.stringify(each.labels) === JSON.stringify(labels))?.value ?? 0;
   };
-  return { lines, clock, figure, common: { log, metrics: historyMetrics(registry), now: () => clock.ms } };
+  return { lines, clock, figure, common: { log, metrics: historyMetrics(registry), clock } };
 }
 
 /** Answers what it is told to, each refresh anew. */
@@ -81,7 +82,7 @@ tap.test('failures: the last answer holds for a day; said once, and once that it
   t.ok(history.of(WEB).known, 'a day old');
   clock.ms += 1;
   t.same(history.of(WEB), { known: false, why: 'Prometheus has not answered for a day' });
-  const refused = 'Prometheus does not tell the history: decisions do without, or by what it told';
+  const refused = 'no history from Prometheus: decisions do without, or use what it sent before';
   t.strictSame(lines, [refused]);
   t.ok((await figure('gpu_autoscaler_history_refreshes_total', { result: 'failed' })) > 1);
   failure = 'gone otherwise';

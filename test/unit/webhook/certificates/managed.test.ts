@@ -10,6 +10,7 @@ import { ManagedCertificateManager } from '#src/webhook/certificates/managed.ts'
 import { certificateMetrics, registrationMetrics } from '#src/webhook/certificates/metrics.ts';
 import { HOOK_NAME } from '#src/webhook/configuration.ts';
 import { FakeCertificateApi } from '../../../fakes/certificate-api.ts';
+import { ManualClock } from '../../../objects/clock.ts';
 import { START } from './make.ts';
 
 const MINUTE_MS = 60_000;
@@ -34,26 +35,23 @@ interface Replica {
 function setUp({ registered = true } = {}) {
   const api = new FakeCertificateApi();
   if (registered) api.register(CHARTS);
-  const clock = { ms: 0 };
+  const clock = new ManualClock({ ms: 0 });
   const logged: string[] = [];
   const log = pino({ level: 'info' }, { write: (line: string) => logged.push(JSON.parse(line).msg) });
   const now = () => new Date(START.getTime() + clock.ms);
   const replica = async (time: (signal: AbortSignal) => Promise<Date> = async () => now()): Promise<Replica> => {
     const registry = new Registry();
-    const keeper = await ManagedCertificateManager.create(
-      {
-        client: api,
-        namespace: 'gpu-autoscaler-system',
-        serviceName: 'gpu-autoscaler-webhook',
-        time,
-        monotonic: () => clock.ms,
-        random: () => 0.5,
-        log,
-        metrics: certificateMetrics(registry),
-        ...registrationMetrics(registry),
-      },
-      now(),
-    );
+    const keeper = await ManagedCertificateManager.create({
+      client: api,
+      namespace: 'gpu-autoscaler-system',
+      serviceName: 'gpu-autoscaler-webhook',
+      time,
+      clock: { now, monotonic: () => clock.ms },
+      random: () => 0.5,
+      log,
+      metrics: certificateMetrics(registry),
+      ...registrationMetrics(registry),
+    });
     const look = async () => {
       for (let i = 0; i < 10; i += 1) if (!(await keeper.look())) return;
       throw new Error('there is no end to it');
@@ -83,7 +81,7 @@ tap.test('the first start makes the Secret, serves it, and tells whom to trust',
   t.same(logged, [
     'a new authority and certificate were made',
     'this certificate is served from now on',
-    'the API server was told whom to trust',
+    'caBundle written to the webhook configuration',
   ]);
   const metrics = await a.metrics();
   t.match(metrics, /gpu_autoscaler_webhook_registered 1/);
