@@ -1,6 +1,6 @@
 /** The nodes that benches are made of. */
 
-import { mpsNode } from '../test/cluster/gpu-nodes.ts';
+import { mpsNode } from '../test/objects/nodes.ts';
 
 /** `gpu-node-00000` and so on. */
 export function nodeNames(count: number): string[] {

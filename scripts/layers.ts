@@ -1,15 +1,15 @@
 /** Folders of `src`, and which others each may import. One may import only what stands above it here. */
 
-const FOUNDATION = ['core', 'api', 'telemetry', 'kube', 'state'];
+const FOUNDATION = ['core', 'api', 'kube', 'telemetry', 'state'];
 /** Folders on one level, which do not know each other. */
 const ROLES = ['extender', 'webhook', 'planner', 'reconciler', 'audit', 'sandbox'];
 
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   core: [],
   api: ['core'],
-  telemetry: ['core', 'api'],
-  kube: ['core', 'api', 'telemetry'],
-  state: ['core', 'api', 'telemetry', 'kube'],
+  kube: ['core', 'api'],
+  telemetry: ['core', 'api', 'kube'],
+  state: ['core', 'api', 'kube', 'telemetry'],
   extender: FOUNDATION,
   webhook: FOUNDATION,
   planner: FOUNDATION,

@@ -4,7 +4,7 @@ import { Agent, request } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { gpuPod } from '../../test/cluster/pods.ts';
+import { gpuPod } from '../../test/objects/pods.ts';
 import { median, quantile, type Scenario, type Table } from '../scenario.ts';
 import { type Server, startServer } from '../servers/start.ts';
 

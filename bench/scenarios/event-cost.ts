@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { storedNodeSchema, storedPodSchema } from '#src/api/stored-objects.ts';
-import { mpsNode } from '../../test/cluster/gpu-nodes.ts';
-import { gpuPod } from '../../test/cluster/pods.ts';
+import { mpsNode } from '../../test/objects/nodes.ts';
+import { storedPod } from '../../test/objects/pods.ts';
 import { type ControllerCounts, type ControllerEvents, controllerEvents } from '../drivers/controller-events.ts';
 import { nodeNames } from '../fleet.ts';
 import { FIRST_STATE, type NodeState, nodeAt } from '../objects/nodes.ts';
@@ -261,15 +261,13 @@ function bareRounds(subjects: readonly Subject[], stream: Stream): void {
 
 function barePod(name: string, nodeName: string, phase: string, version: number): string {
   const resources = { 'nvidia.com/gpu.shared': 1 };
-  const { metadata, ...rest } = gpuPod({ name, resources, nodeName }) as { metadata: object };
-  const uid = `${name}-uid`;
-  const stored = { ...metadata, namespace: 'team', uid, resourceVersion: String(version) };
-  return JSON.stringify({ ...rest, metadata: stored, status: { phase } });
+  const metadata = { resourceVersion: String(version) };
+  return JSON.stringify(storedPod({ name, uid: `${name}-uid`, resources, nodeName, phase, metadata }));
 }
 
 function bareNode(name: string, round: number, version: number): string {
   const labels = { 'example.com/round': String(round) };
-  const node = mpsNode({ name, gpus: 8, replicas: 8, labels }) as { metadata: object };
+  const node = mpsNode({ name, gpus: 8, replicas: 8, labels });
   return JSON.stringify({ ...node, metadata: { ...node.metadata, resourceVersion: String(version) } });
 }
 

@@ -1,7 +1,6 @@
 import fastJsonStringify from 'fast-json-stringify';
 import { extenderArgsSchema, filterReply } from '#src/api/extender.ts';
-import { gpuPod } from '../../test/cluster/pods.ts';
-import { livePod } from '../../test/fakes/extender.ts';
+import { gpuPod, livePod } from '../../test/objects/pods.ts';
 import { nodeNames } from '../fleet.ts';
 import { quantile, type Scenario } from '../scenario.ts';
 

@@ -3,9 +3,10 @@ import { NODE } from '#src/api/keys.ts';
 import type { KubeClient } from '#src/kube/kube-client.ts';
 import { agreement } from '#src/state/observed-node.ts';
 import { A100 } from '../../test/cluster/emulated.ts';
-import { createPod, gpuPod } from '../../test/cluster/pods.ts';
+import { createPod } from '../../test/cluster/pods.ts';
 import { startStack } from '../../test/cluster/stack.ts';
 import { waitFor } from '../../test/cluster/wait.ts';
+import { gpuPod } from '../../test/objects/pods.ts';
 import { observe } from '../../test/objects/records.ts';
 import { median, quantile, type Scenario } from '../scenario.ts';
 

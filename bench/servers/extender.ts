@@ -1,8 +1,8 @@
 /** Our extender over N nodes with four GPU pods each; arguments: N, and whether it narrows (`on`, `off`). */
 
-import { gpuPod } from '../../test/cluster/pods.ts';
-import { livePod, makeExtender } from '../../test/fakes/extender.ts';
+import { makeExtender } from '../../test/fakes/extender.ts';
 import { takeList } from '../../test/fakes/listing.ts';
+import { gpuPod, livePod } from '../../test/objects/pods.ts';
 import { nodeNames, sharedNodes } from '../fleet.ts';
 
 const count = Number(process.argv[2]);

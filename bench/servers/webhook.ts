@@ -10,8 +10,8 @@ import { createRegistry } from '#src/telemetry/registry.ts';
 import { webhookMetrics } from '#src/webhook/metrics.ts';
 import { createWebhookServer } from '#src/webhook/server.ts';
 import { createCertificate } from '../../test/cluster/certificates.ts';
-import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../../test/cluster/gpu-nodes.ts';
 import { takeList } from '../../test/fakes/listing.ts';
+import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../../test/objects/nodes.ts';
 import { nodeNames } from '../fleet.ts';
 import { policies } from '../policies.ts';
 
@@ -24,7 +24,7 @@ const makers = [
   (name: string) => exclusiveNode({ name, gpus: 8 }),
   (name: string) => mpsNode({ name, gpus: 8, replicas: 8 }),
   (name: string) => timeSlicingNode({ name, gpus: 8, replicas: 4 }),
-  (name: string) => migNode({ name, gpus: 8, layout: { '1g.5gb': 7 }, profileMiB: { '1g.5gb': 4864 } }),
+  (name: string) => migNode({ name, gpus: 8, layout: { '1g.5gb': 7 } }),
 ];
 takeList(
   state.nodes,

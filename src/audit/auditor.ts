@@ -43,7 +43,8 @@ export class Auditor {
     state.nodes.follow(({ before, after }) => {
       if (!sameOffer(before, after)) this.lookAgain();
     });
-    for (const store of [state.policies, state.namespaces]) store.follow(() => this.lookAgain());
+    const { policies, namespaces, limitRanges, quotas } = state;
+    for (const store of [policies, namespaces, limitRanges, quotas]) store.follow(() => this.lookAgain());
   }
 
   /** Everything has been listed. */

@@ -1,8 +1,9 @@
 /** Nodes of all kinds, in numbers that chance decides, and pods that ask for what they offer. */
 
 import { randomIndex } from '#src/core/random.ts';
-import { exclusiveNode, migNode, mpsNode, T4, timeSlicingNode } from '../cluster/gpu-nodes.ts';
-import { gpuPod } from '../cluster/pods.ts';
+import type { Manifest } from '../fakes/object-store.ts';
+import { exclusiveNode, migNode, mpsNode, T4, timeSlicingNode } from '../objects/nodes.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 /** 10 to 40 nodes. */
 export function fleet(random: () => number): object[] {
@@ -13,7 +14,7 @@ export function fleet(random: () => number): object[] {
     ...some(2, (name) => exclusiveNode({ name, gpus: 4 }), 'exclusive'),
     ...some(2, (name) => mpsNode({ name, gpus: 1, replicas: 8 }), 'mps'),
     ...some(2, (name) => timeSlicingNode({ name, gpus: 2, replicas: 4, gpu: T4 }), 'timeslicing'),
-    ...some(2, (name) => migNode({ name, gpus: 1, layout: { '1g.5gb': 7 }, profileMiB: { '1g.5gb': 4864 } }), 'mig'),
+    ...some(2, (name) => migNode({ name, gpus: 1, layout: { '1g.5gb': 7 } }), 'mig'),
     ...some(
       1,
       (name) => migNode({ name, gpus: 2, layout: { '3g.20gb': 2 }, profileMiB: { '3g.20gb': 20096 } }),
@@ -45,7 +46,7 @@ export function drawWish(slots: ReadonlyMap<string, number>, random: () => numbe
   return { resource, containers: random() < 0.5 ? [2] : [1, 1] };
 }
 
-export function podFor(name: string, { resource, containers }: PodWish, schedulerName?: string): object {
+export function podFor(name: string, { resource, containers }: PodWish, schedulerName?: string): Manifest {
   const spec = {
     terminationGracePeriodSeconds: 0,
     containers: containers.map((count, i) => {

@@ -2,10 +2,9 @@
 
 import tap, { type Test } from 'tap';
 import { KubeClient } from '#src/kube/kube-client.ts';
-import { exclusiveNode, mpsNode } from '../cluster/gpu-nodes.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { FakeApiServer } from '../fakes/api-server.ts';
-import type { Manifest } from '../fakes/object-store.ts';
+import { exclusiveNode, mpsNode } from '../objects/nodes.ts';
 import { podFor } from './fleet.ts';
 import { Judge } from './judge.ts';
 
@@ -14,7 +13,7 @@ const GPU = 'nvidia.com/gpu';
 async function setUp(t: Test) {
   const server = await FakeApiServer.start(t);
   const nodes = [exclusiveNode({ name: 'two', gpus: 2 }), mpsNode({ name: 'shared', gpus: 1, replicas: 4 })];
-  for (const node of nodes) server.store.put('nodes', node as Manifest);
+  for (const node of nodes) server.store.put('nodes', node);
   const client = new KubeClient(server.kubeConfig);
   const judge = await Judge.start(client);
   t.teardown(() => {
@@ -22,7 +21,7 @@ async function setUp(t: Test) {
     client.close();
   });
   const put = (name: string, count: number, node?: string, phase = 'Pending', record: object = {}) => {
-    const pod = podFor(name, { resource: GPU, containers: [count] }) as Manifest & { metadata: object; spec: object };
+    const pod = podFor(name, { resource: GPU, containers: [count] });
     const written = { v: 1, node, strategy: 'bestfit', mode: 'exclusive', resource: GPU, count, milliGpu: 0, gpus: [] };
     const annotations = { 'gpu-autoscaler.io/allocation': JSON.stringify({ ...written, ...record }) };
     const metadata = { ...pod.metadata, namespace: 'default', uid: name, ...(node !== undefined && { annotations }) };

@@ -6,9 +6,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomIndex, seededRandom } from '#src/core/random.ts';
-import { gpuPod } from '../cluster/pods.ts';
 import type { Cluster } from '../cluster/start.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { gpuPod } from '../objects/pods.ts';
 import { Callers } from './callers.ts';
 import { ExtenderProcess } from './extender-process.ts';
 import { FaultProxy } from './fault-proxy.ts';

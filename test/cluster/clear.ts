@@ -3,7 +3,7 @@
 import type { Test } from 'tap';
 import { z } from 'zod';
 import type { KubeClient } from '#src/kube/kube-client.ts';
-import { CPU_NODE } from './gpu-nodes.ts';
+import { CPU_NODE } from '../objects/nodes.ts';
 import { deleteNode } from './nodes.ts';
 import { deletePod, letGo, listPods } from './pods.ts';
 import { waitFor } from './wait.ts';

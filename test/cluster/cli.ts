@@ -2,9 +2,9 @@
 
 import { parseArgs } from 'node:util';
 import type { GpuFleet } from '#src/sandbox/gpu-node/fleet.ts';
+import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../objects/nodes.ts';
 import { installDefinitions } from './custom-resources.ts';
 import { A100, T4 } from './emulated.ts';
-import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from './gpu-nodes.ts';
 import { ProgramsMissingError } from './programs.ts';
 import { startFleet } from './stack.ts';
 import { type Cluster, startCluster } from './start.ts';
@@ -64,7 +64,7 @@ const nodes = [
   exclusiveNode({ name: 'exclusive-1', gpus: 4 }),
   mpsNode({ name: 'mps-1', gpus: 2, replicas: 8 }),
   timeSlicingNode({ name: 'timeslicing-1', gpus: 2, replicas: 4 }),
-  migNode({ name: 'mig-1', gpus: 2, layout: { '1g.5gb': 7 }, profileMiB: { '1g.5gb': 4864 } }),
+  migNode({ name: 'mig-1', gpus: 2, layout: { '1g.5gb': 7 } }),
 ];
 try {
   const cluster = await startCluster({

@@ -1,7 +1,6 @@
 /** Pods of a test cluster, through its API alone. */
 
 import { z } from 'zod';
-import { SCHEDULER_NAME } from '#src/api/keys.ts';
 import type { KubeClient } from '#src/kube/kube-client.ts';
 import { type WaitOptions, waitFor } from './wait.ts';
 
@@ -92,41 +91,4 @@ export async function letGo(client: KubeClient, name: string): Promise<void> {
 
 export function bound(pods: readonly Pod[]): Pod[] {
   return pods.filter(({ spec }) => spec.nodeName !== undefined);
-}
-
-export interface GpuPodOptions {
-  readonly name: string;
-  /** Whole GPUs; none by default. */
-  readonly gpus?: number;
-  /** Extended resources by name. */
-  readonly resources?: Readonly<Record<string, number>>;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly annotations?: Readonly<Record<string, string>>;
-  /** What has to be taken away before a deleted pod goes; until then it is terminating. */
-  readonly finalizers?: readonly string[];
-  /** Further fields of the spec. */
-  readonly spec?: object;
-  /** Default: ours. */
-  readonly schedulerName?: string;
-  /** Binds it by hand. */
-  readonly nodeName?: string;
-}
-
-/** A manifest of one container, its extended resources as request = limit. */
-export function gpuPod(options: GpuPodOptions): object {
-  const { name, gpus, resources, labels, annotations, finalizers } = options;
-  const { spec, schedulerName = SCHEDULER_NAME, nodeName } = options;
-  const wanted = { ...(gpus !== undefined && { 'nvidia.com/gpu': gpus }), ...resources };
-  const amounts = Object.fromEntries(Object.entries(wanted).map(([key, count]) => [key, String(count)]));
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, labels, annotations, finalizers },
-    spec: {
-      schedulerName,
-      nodeName,
-      containers: [{ name: 'main', image: 'registry.invalid/none', resources: { requests: amounts, limits: amounts } }],
-      ...spec,
-    },
-  };
 }

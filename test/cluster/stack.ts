@@ -15,9 +15,9 @@ import type { GpuNodeSpec } from '#src/sandbox/gpu-node/node.ts';
 import { NVIDIA, scaledClock, type Timing } from '#src/sandbox/gpu-node/timing.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
 import { webhookConfiguration } from '#src/webhook/configuration.ts';
+import { gpuPod } from '../objects/pods.ts';
 import { createCertificate } from './certificates.ts';
 import { installDefinitions } from './custom-resources.ts';
-import { gpuPod } from './pods.ts';
 import { type Cluster, type ClusterOptions, type SchedulerOptions, startCluster } from './start.ts';
 import { waitFor } from './wait.ts';
 

@@ -4,9 +4,9 @@ import tap, { type Test } from 'tap';
 import { z } from 'zod';
 import { KubeClient, KubeError } from '#src/kube/kube-client.ts';
 import { clusterFor } from '../cluster/for-test.ts';
-import { gpuPod } from '../cluster/pods.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { FakeApiServer } from '../fakes/api-server.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 interface Subject {
   readonly client: KubeClient;

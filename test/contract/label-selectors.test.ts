@@ -4,7 +4,8 @@ import tap from 'tap';
 import { z } from 'zod';
 import { type LabelSelector, type Labels, matches, type Requirement } from '#src/core/label-selector.ts';
 import { clusterFor } from '../cluster/for-test.ts';
-import { createPod, gpuPod } from '../cluster/pods.ts';
+import { createPod } from '../cluster/pods.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 const PODS: Readonly<Record<string, Labels>> = {
   bare: {},

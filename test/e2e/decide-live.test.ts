@@ -9,11 +9,11 @@ import { CONFIG_MAP } from '#src/api/keys.ts';
 import type { KubeClient } from '#src/kube/kube-client.ts';
 import { installDefinitions } from '../cluster/custom-resources.ts';
 import { clusterFor } from '../cluster/for-test.ts';
-import { gpuPod } from '../cluster/pods.ts';
 import { startInProcessWebhook } from '../cluster/stack.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { REVIEWED_OBJECTS } from '../fixtures/reviewed-objects.ts';
 import { NODES } from '../fixtures/surroundings.ts';
+import { gpuPod } from '../objects/pods.ts';
 import { decide, itemsOf } from './run-decide.ts';
 
 const KEY = 'gpu-autoscaler.io/';

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import tap from 'tap';
 import { stringify } from 'yaml';
-import { gpuPod } from '../cluster/pods.ts';
 import { NODES } from '../fixtures/surroundings.ts';
+import { gpuPod } from '../objects/pods.ts';
 import { BIN, decide, itemsOf } from './run-decide.ts';
 
 const KEY = 'gpu-autoscaler.io/';

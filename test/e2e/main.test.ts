@@ -8,9 +8,9 @@ import { text } from 'node:stream/consumers';
 import tap from 'tap';
 import { installDefinitions } from '../cluster/custom-resources.ts';
 import { clusterFor } from '../cluster/for-test.ts';
-import { gpuPod } from '../cluster/pods.ts';
 import { freePorts } from '../cluster/processes.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
 

@@ -124,8 +124,10 @@ export class FakeApiServer {
     if (fault === 'reset') response.destroy();
     else if (request.headers.authorization !== `Bearer ${this.token}`) await send(response, refusal(401, line), fault);
     else if (has(fault, 'status')) await send(response, refusal(fault.status, `a planned ${fault.status}`));
-    else if (!asked) await send(response, refusal(404, `there is no ${request.url}`), fault);
-    else if (asked.query.has('watch')) await this.#watch(asked, response, fault);
+    else if (!asked) {
+      const reply: Reply = has(fault, 'body') ? [200, {}] : refusal(404, `there is no ${request.url}`);
+      await send(response, reply, fault);
+    } else if (asked.query.has('watch')) await this.#watch(asked, response, fault);
     else await send(response, this.#reply(request.method, asked, body), fault);
   }
 

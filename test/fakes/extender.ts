@@ -110,9 +110,3 @@ export const NO_FIGURES: ClusterFigures = {
   lag: () => 0,
   lease: () => false,
 };
-
-/** A pod as the API server would show it. */
-export function livePod(manifest: object, uid: string, more: { nodeName?: string } = {}): object {
-  const { metadata, spec } = manifest as { metadata: object; spec: object };
-  return { ...manifest, metadata: { namespace: 'default', ...metadata, uid }, spec: { ...spec, ...more } };
-}

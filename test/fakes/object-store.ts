@@ -9,8 +9,9 @@ export interface Manifest {
     readonly uid?: string;
     readonly annotations?: Readonly<Record<string, string>>;
     readonly deletionTimestamp?: string;
+    readonly [field: string]: unknown;
   };
-  readonly spec?: { readonly nodeName?: string };
+  readonly spec?: { readonly nodeName?: string; readonly [field: string]: unknown };
   readonly [part: string]: unknown;
 }
 

@@ -13,10 +13,10 @@ import { webhookMetrics } from '#src/webhook/metrics.ts';
 import { createWebhookServer } from '#src/webhook/server.ts';
 import { createCertificate } from '../cluster/certificates.ts';
 import { clusterFor } from '../cluster/for-test.ts';
-import { gpuPod } from '../cluster/pods.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { sensibleMutation, wildMutation } from '../fixtures/pod-mutations.ts';
 import { anySurroundings, contextIn } from '../fixtures/surroundings.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 const RUNS = 500;
 const FILE = resolve(import.meta.dirname, '../fixtures/admission-reviews.json');

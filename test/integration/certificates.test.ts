@@ -11,10 +11,10 @@ import type { RunningWebhook } from '#src/app/webhook.ts';
 import type { KubeClient } from '#src/kube/kube-client.ts';
 import { Balancer } from '../cluster/balancer.ts';
 import { clusterFor } from '../cluster/for-test.ts';
-import { mpsNode } from '../cluster/gpu-nodes.ts';
-import { gpuPod } from '../cluster/pods.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { HASTY, managedAt, startReplica } from '../cluster/webhooks.ts';
+import { mpsNode } from '../objects/nodes.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 const SECRET = '/api/v1/namespaces/default/secrets/webhook-server-cert';
 const CONFIGURATION = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/gpu-autoscaler-webhook';

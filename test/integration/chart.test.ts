@@ -14,12 +14,13 @@ import { actAs, find, helm, type KubeObject, NAMESPACE, render } from '../cluste
 import { createCustom, installDefinitions } from '../cluster/custom-resources.ts';
 import { A100 } from '../cluster/emulated.ts';
 import { clusterFor } from '../cluster/for-test.ts';
-import { mpsNode } from '../cluster/gpu-nodes.ts';
 import { comesTo } from '../cluster/node-configs.ts';
-import { bound, createPod, gpuPod, listPods } from '../cluster/pods.ts';
+import { bound, createPod, listPods } from '../cluster/pods.ts';
 import { startFleet, startInProcessController, startInProcessExtender, writeConfiguration } from '../cluster/stack.ts';
 import type { Cluster } from '../cluster/start.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { mpsNode } from '../objects/nodes.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 function rulesOf(objects: readonly KubeObject[], kind: string, name: string): unknown {

@@ -7,8 +7,9 @@ import { GpuFleet } from '#src/sandbox/gpu-node/fleet.ts';
 import type { GpuNodeSpec } from '#src/sandbox/gpu-node/node.ts';
 import { NVIDIA, scaledClock } from '#src/sandbox/gpu-node/timing.ts';
 import { clusterFor } from '../cluster/for-test.ts';
-import { createPod, deletePod, findPod, gpuPod, nodeOf } from '../cluster/pods.ts';
+import { createPod, deletePod, findPod, nodeOf } from '../cluster/pods.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 const MERGE = 'application/merge-patch+json';
 const DEPLOYED = 'nvidia.com/gpu.deploy.device-plugin';

@@ -9,12 +9,12 @@ import tap, { type Test } from 'tap';
 import { z } from 'zod';
 import type { KubeClient } from '#src/kube/kube-client.ts';
 import { clusterFor } from '../cluster/for-test.ts';
-import { exclusiveNode, migNode, mpsNode } from '../cluster/gpu-nodes.ts';
-import { gpuPod } from '../cluster/pods.ts';
 import { isPrometheusInstalled, startPrometheus } from '../cluster/prometheus.ts';
 import { startInProcessWebhook } from '../cluster/stack.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { type MeasuredGpu, pastOf, startDcgmExporter } from '../fakes/dcgm-exporter.ts';
+import { exclusiveNode, migNode, mpsNode } from '../objects/nodes.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 const KEY = 'gpu-autoscaler.io/';
 const DAY = 24 * 3_600;
@@ -26,7 +26,6 @@ const NODES = [
     name: 'mig',
     gpus: 1,
     layout: { '1g.5gb': 2, '2g.10gb': 1 },
-    profileMiB: { '1g.5gb': 4864, '2g.10gb': 9856 },
   }),
 ];
 

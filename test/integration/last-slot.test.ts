@@ -4,10 +4,11 @@ import tap from 'tap';
 import { z } from 'zod';
 import { allocationRecordSchema } from '#src/api/allocation-record.ts';
 import { stackFor } from '../cluster/for-test.ts';
-import { mpsNode } from '../cluster/gpu-nodes.ts';
-import { bound, createPod, deletePod, gpuPod, listPods, type Pod } from '../cluster/pods.ts';
+import { bound, createPod, deletePod, listPods, type Pod } from '../cluster/pods.ts';
 import { createAll } from '../cluster/start.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { mpsNode } from '../objects/nodes.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 const NODES = [
   mpsNode({ name: 'a', gpus: 2, replicas: 5 }),

@@ -3,11 +3,12 @@
 import tap from 'tap';
 import { z } from 'zod';
 import { clusterFor } from '../cluster/for-test.ts';
-import { mpsNode } from '../cluster/gpu-nodes.ts';
-import { createPod, gpuPod, nodeOf, refusalOf } from '../cluster/pods.ts';
+import { createPod, nodeOf, refusalOf } from '../cluster/pods.ts';
 import { shippedConfig } from '../cluster/scheduler-config.ts';
 import { startInProcessExtender } from '../cluster/stack.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { mpsNode } from '../objects/nodes.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 const { resourceName, resourceNamespace } = shippedConfig().leaderElection;
 const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${resourceNamespace}/leases/${resourceName}`;

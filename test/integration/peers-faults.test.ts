@@ -6,15 +6,12 @@ import { type AllocationRecord, allocationRecordSchema } from '#src/api/allocati
 import type { KubeClient } from '#src/kube/kube-client.ts';
 import { clearAfter } from '../cluster/clear.ts';
 import { stackFor } from '../cluster/for-test.ts';
-import { cpuNode, mpsNode, timeSlicingNode } from '../cluster/gpu-nodes.ts';
 import { createNode, setAllocatable } from '../cluster/nodes.ts';
 import {
   bound,
   createPod,
   deletePod,
   findPod,
-  type GpuPodOptions,
-  gpuPod,
   letGo,
   listPods,
   nodeOf,
@@ -24,6 +21,8 @@ import {
 } from '../cluster/pods.ts';
 import { createAll } from '../cluster/start.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { cpuNode, mpsNode, timeSlicingNode } from '../objects/nodes.ts';
+import { type GpuPodOptions, gpuPod } from '../objects/pods.ts';
 
 const SHARED = { 'nvidia.com/gpu.shared': 1 };
 const INSUFFICIENT = /Insufficient nvidia\.com\/gpu\.shared/;

@@ -9,10 +9,11 @@ import { SHARING_POLICIES } from '#src/api/custom-resources.ts';
 import type { KubeClient } from '#src/kube/kube-client.ts';
 import { createCustom, pathOf, readStored } from '../cluster/custom-resources.ts';
 import { stackFor } from '../cluster/for-test.ts';
-import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../cluster/gpu-nodes.ts';
-import { createPod, deletePod, gpuPod, listPods, nodeOf, type Pod } from '../cluster/pods.ts';
+import { createPod, deletePod, listPods, nodeOf, type Pod } from '../cluster/pods.ts';
 import { type Stack, startInProcessController } from '../cluster/stack.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../objects/nodes.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 const KEY = 'gpu-autoscaler.io/';
 const EXAMPLES = resolve(import.meta.dirname, '../../examples/phase2');
@@ -26,7 +27,6 @@ const NODES = [
     name: 'mig',
     gpus: 2,
     layout: { '1g.5gb': 3, '2g.10gb': 2 },
-    profileMiB: { '1g.5gb': 4864, '2g.10gb': 9856 },
   }),
 ];
 
@@ -304,7 +304,7 @@ async function missed(t: Test, { cluster }: Stack): Promise<void> {
   const labels = { [`${KEY}workload-type`]: 'inference' };
   const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web-5d4f8c7b9', uid: 'u', controller: true };
   const make = async (name: string, metadata: object, spec: object = {}) => {
-    const pod = gpuPod({ name, gpus: 1, schedulerName: 'default-scheduler', spec }) as { metadata: object };
+    const pod = gpuPod({ name, gpus: 1, schedulerName: 'default-scheduler', spec });
     await createPod(client, { ...pod, metadata: { ...pod.metadata, ...metadata } });
   };
   await make('web-5d4f8c7b9-abcde', {

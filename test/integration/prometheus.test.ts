@@ -6,11 +6,11 @@ import tap from 'tap';
 import { createRegistry } from '#src/telemetry/registry.ts';
 import { certificateMetrics, registrationMetrics } from '#src/webhook/certificates/metrics.ts';
 import { webhookMetrics } from '#src/webhook/metrics.ts';
-import { exclusiveNode } from '../cluster/gpu-nodes.ts';
-import { gpuPod } from '../cluster/pods.ts';
 import { isPrometheusInstalled, startPrometheus } from '../cluster/prometheus.ts';
 import { waitFor } from '../cluster/wait.ts';
-import { livePod, makeExtender } from '../fakes/extender.ts';
+import { makeExtender } from '../fakes/extender.ts';
+import { exclusiveNode } from '../objects/nodes.ts';
+import { gpuPod, livePod } from '../objects/pods.ts';
 
 /** An extender that has filtered, ranked, refused and bound. */
 async function usedExtender(): Promise<FastifyInstance> {

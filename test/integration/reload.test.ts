@@ -14,9 +14,9 @@ import { startWebhook } from '#src/app/webhook.ts';
 import { systemClock } from '#src/kube/clock.ts';
 import { createCertificate } from '../cluster/certificates.ts';
 import { clusterFor } from '../cluster/for-test.ts';
-import { A100_40GB, timeSlicingNode } from '../cluster/gpu-nodes.ts';
-import { gpuPod } from '../cluster/pods.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { A100_40GB, timeSlicingNode } from '../objects/nodes.ts';
+import { gpuPod } from '../objects/pods.ts';
 import { reviewOf } from '../unit/webhook/make.ts';
 
 const LOG = pino({ level: 'silent' });

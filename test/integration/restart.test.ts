@@ -6,10 +6,11 @@ import { resolve } from 'node:path';
 import tap from 'tap';
 import { allocationRecordSchema } from '#src/api/allocation-record.ts';
 import { clusterFor } from '../cluster/for-test.ts';
-import { migNode, timeSlicingNode } from '../cluster/gpu-nodes.ts';
-import { bound, createPod, deletePod, gpuPod, listPods } from '../cluster/pods.ts';
+import { bound, createPod, deletePod, listPods } from '../cluster/pods.ts';
 import { freePorts } from '../cluster/processes.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { migNode, timeSlicingNode } from '../objects/nodes.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
 const MIG = 'nvidia.com/mig-1g.5gb';
@@ -18,7 +19,7 @@ const SHARED = 'nvidia.com/gpu.shared';
 tap.test('SIGKILL in mid-run and a restart: every pod is bound in the end, no slot twice', async (t) => {
   const cluster = await clusterFor(t, {
     nodes: [
-      migNode({ name: 'mig', gpus: 4, layout: { '1g.5gb': 7 }, profileMiB: { '1g.5gb': 4864 } }),
+      migNode({ name: 'mig', gpus: 4, layout: { '1g.5gb': 7 } }),
       timeSlicingNode({ name: 'shared-1', gpus: 4, replicas: 4 }),
       timeSlicingNode({ name: 'shared-2', gpus: 4, replicas: 4 }),
     ],

@@ -5,10 +5,11 @@ import tap from 'tap';
 import { allMigProfiles } from '#src/core/gpu-catalog.ts';
 import { migResource } from '#src/core/resources.ts';
 import { stackFor } from '../cluster/for-test.ts';
-import { exclusiveNode } from '../cluster/gpu-nodes.ts';
-import { createPod, gpuPod, nodeOf, refusalOf } from '../cluster/pods.ts';
+import { createPod, nodeOf, refusalOf } from '../cluster/pods.ts';
 import { requests } from '../cluster/requests.ts';
 import { shippedConfig } from '../cluster/scheduler-config.ts';
+import { exclusiveNode } from '../objects/nodes.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 tap.test('the configuration sends us pods of every resource that the device plugin may expose', async (t) => {
   const names = shippedConfig().extenders[0].managedResources.map(({ name }) => name);

@@ -4,8 +4,9 @@ import tap from 'tap';
 import { z } from 'zod';
 import { readSnapshot } from '#src/cli/simulate/snapshot.ts';
 import { clusterFor } from '../cluster/for-test.ts';
-import { exclusiveNode, mpsNode } from '../cluster/gpu-nodes.ts';
-import { createPod, gpuPod } from '../cluster/pods.ts';
+import { createPod } from '../cluster/pods.ts';
+import { exclusiveNode, mpsNode } from '../objects/nodes.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 tap.test('nodes and pods of a real cluster become a workload', async (t) => {
   const cluster = await clusterFor(t, {

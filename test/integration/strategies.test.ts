@@ -4,10 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import tap from 'tap';
 import type { KubeClient } from '#src/kube/kube-client.ts';
 import { clusterFor } from '../cluster/for-test.ts';
-import { exclusiveNode } from '../cluster/gpu-nodes.ts';
-import { createPod, deletePod, gpuPod, listPods } from '../cluster/pods.ts';
+import { createPod, deletePod, listPods } from '../cluster/pods.ts';
 import { startInProcessExtender } from '../cluster/stack.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { exclusiveNode } from '../objects/nodes.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 /** Node, GPUs, GPUs in use from the start. The oldest is neither the fullest nor the emptiest. */
 const FLEET: readonly (readonly [name: string, gpus: number, used: number])[] = [

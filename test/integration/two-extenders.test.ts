@@ -7,10 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import tap from 'tap';
 import { z } from 'zod';
 import { clusterFor } from '../cluster/for-test.ts';
-import { mpsNode } from '../cluster/gpu-nodes.ts';
-import { bound, createPod, gpuPod, listPods, type Pod, refusalOf } from '../cluster/pods.ts';
+import { bound, createPod, listPods, type Pod, refusalOf } from '../cluster/pods.ts';
 import { startInProcessExtender } from '../cluster/stack.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { mpsNode } from '../objects/nodes.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 const NODES = ['a', 'b'];
 const SLOTS = 8;

@@ -10,8 +10,9 @@ import tap from 'tap';
 import { parse } from 'yaml';
 import { KubeError } from '#src/kube/kube-client.ts';
 import { stackFor } from '../cluster/for-test.ts';
-import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../cluster/gpu-nodes.ts';
-import { createPod, gpuPod, type Pod } from '../cluster/pods.ts';
+import { createPod, type Pod } from '../cluster/pods.ts';
+import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../objects/nodes.ts';
+import { gpuPod } from '../objects/pods.ts';
 
 const EXAMPLES = resolve(import.meta.dirname, '../../examples');
 const KEY = 'gpu-autoscaler.io/';
@@ -35,7 +36,7 @@ tap.test('pods of a real API server', async (t) => {
       exclusiveNode({ name: 'whole', gpus: 1 }),
       mpsNode({ name: 'mps', gpus: 1, replicas: 8 }),
       timeSlicingNode({ name: 'timeslicing', gpus: 1, replicas: 4 }),
-      migNode({ name: 'mig', gpus: 1, layout: { '1g.5gb': 7 }, profileMiB: { '1g.5gb': 4864 } }),
+      migNode({ name: 'mig', gpus: 1, layout: { '1g.5gb': 7 } }),
     ],
   });
   if (!stack) return;

@@ -3,10 +3,9 @@
 import fc from 'fast-check';
 import { suitsMps } from '#src/core/admission/replicas.ts';
 import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
-import { exclusiveNode, migNode, mpsNode, T4, timeSlicingNode } from '../cluster/gpu-nodes.ts';
+import { exclusiveNode, migNode, mpsNode, T4, timeSlicingNode } from '../objects/nodes.ts';
 import { KEY } from '../unit/state/evaluating.ts';
 
-const PROFILES = { '1g.5gb': 4_864, '2g.10gb': 9_856, '3g.20gb': 19_968, '7g.40gb': 40_192 };
 const pool = (name: string) => ({ labels: { pool: name } });
 const NODES: readonly object[] = [
   exclusiveNode({ name: 'whole-a', gpus: 2, ...pool('a') }),
@@ -15,9 +14,9 @@ const NODES: readonly object[] = [
   mpsNode({ name: 'mps-48', gpus: 1, replicas: 48, ...pool('b') }),
   timeSlicingNode({ name: 'slices-4', gpus: 1, replicas: 4, ...pool('a') }),
   timeSlicingNode({ name: 'slices-2', gpus: 1, replicas: 2, gpu: T4, ...pool('b') }),
-  migNode({ name: 'mig-small', gpus: 1, layout: { '1g.5gb': 2, '2g.10gb': 1 }, profileMiB: PROFILES, ...pool('a') }),
-  migNode({ name: 'mig-large', gpus: 2, layout: { '3g.20gb': 2 }, profileMiB: PROFILES, ...pool('b') }),
-  migNode({ name: 'mig-whole', gpus: 2, layout: { '7g.40gb': 1 }, profileMiB: PROFILES }),
+  migNode({ name: 'mig-small', gpus: 1, layout: { '1g.5gb': 2, '2g.10gb': 1 }, ...pool('a') }),
+  migNode({ name: 'mig-large', gpus: 2, layout: { '3g.20gb': 2 }, ...pool('b') }),
+  migNode({ name: 'mig-whole', gpus: 2, layout: { '7g.40gb': 1 } }),
 ];
 
 /** Once in eight times, or more often. */

@@ -11,10 +11,10 @@ import tap from 'tap';
 import { WHOLE_GPU } from '#src/core/resources.ts';
 import { Binder } from '#src/extender/bind.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
-import { exclusiveNode } from '../cluster/gpu-nodes.ts';
 import { takeList } from '../fakes/listing.ts';
 import type { Change, StoredObject } from '../fakes/object-store.ts';
 import { type ApiFault, FakePodApi } from '../fakes/pod-api.ts';
+import { exclusiveNode } from '../objects/nodes.ts';
 import { podManifest } from '../unit/extender/binding.ts';
 import { request } from '../unit/make.ts';
 

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import tap from 'tap';
 import { WHOLE_GPU } from '#src/core/resources.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
-import { exclusiveNode } from '../cluster/gpu-nodes.ts';
 import { takeList } from '../fakes/listing.ts';
+import { exclusiveNode } from '../objects/nodes.ts';
 import { NODE, type PodOptions, pod } from '../unit/state/state.ts';
 
 /** What is told of a pod, in this order. */
@@ -37,8 +37,7 @@ const stories = fc.array(fc.constantFrom(...LIVES), { maxLength: 6 }).chain((liv
 
 /** Free slots and holders of all nodes. */
 function summary({ ledger }: ClusterState): object[] {
-  return nodes.map((node) => {
-    const { name } = (node as { metadata: { name: string } }).metadata;
+  return nodes.map(({ metadata: { name } }) => {
     const holders = [...ledger.allocationsOn(name)].map(({ uid, state }) => `${uid} ${state}`).sort();
     return { name, free: ledger.freeSlots(name, WHOLE_GPU), holders };
   });

@@ -4,16 +4,16 @@ import fc from 'fast-check';
 import type { FastifyInstance } from 'fastify';
 import tap from 'tap';
 import { z } from 'zod';
-import { exclusiveNode, migNode, mpsNode } from '../cluster/gpu-nodes.ts';
-import { gpuPod } from '../cluster/pods.ts';
-import { livePod, makeExtender } from '../fakes/extender.ts';
+import { makeExtender } from '../fakes/extender.ts';
+import { exclusiveNode, migNode, mpsNode } from '../objects/nodes.ts';
+import { gpuPod, livePod } from '../objects/pods.ts';
 import { makeWebhook, reviewOf } from '../unit/webhook/make.ts';
 
 const RUNS = 10_000;
 const NODES = [
   exclusiveNode({ name: 'whole', gpus: 8 }),
   mpsNode({ name: 'mps', gpus: 1, replicas: 8 }),
-  migNode({ name: 'mig', gpus: 1, layout: { '1g.5gb': 7 }, profileMiB: { '1g.5gb': 4864 } }),
+  migNode({ name: 'mig', gpus: 1, layout: { '1g.5gb': 7 } }),
 ];
 const POD = livePod(
   gpuPod({

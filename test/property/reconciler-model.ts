@@ -6,7 +6,8 @@
 import { allocatableOf, disturbed, type Partition, sameLayout, wholeGpus } from '#src/core/partitioning/partition.ts';
 import type { NodePatch } from '#src/reconciler/step.ts';
 import type { GpuPod } from '#src/state/gpu-pods.ts';
-import { MIG, PAUSED, PLUGIN, PRODUCT, STATE } from '../unit/reconciler/make.ts';
+import { DISCOVERED } from '../objects/nodes.ts';
+import { MIG, PAUSED, PLUGIN, STATE } from '../unit/reconciler/make.ts';
 
 export interface Faults {
   /** So many runs of mig-manager fail. */
@@ -75,9 +76,8 @@ export class ModelNode {
     this.layouts = wholeGpus(gpus).layouts;
     this.sharing = undefined;
     Object.assign(this.labels, {
-      'nvidia.com/gpu.product': PRODUCT,
+      ...DISCOVERED,
       'nvidia.com/gpu.count': String(gpus),
-      'nvidia.com/gpu.memory': '40960',
       [PAUSED]: 'true',
     });
     this.#register();

@@ -1,4 +1,4 @@
-/** Each file of the core, the state, the planner and the reconciler has a test where one looks for it, or its suite here. */
+/** Each file of the core, the state, the planner, the reconciler and the audit has a test where one looks for it, or its suite here. */
 
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -8,42 +8,33 @@ const root = resolve(import.meta.dirname, '../..');
 
 /** Files whose test is a suite of several, under `test/unit`; '' for data alone, which has nothing to run. */
 const SUITES: Readonly<Record<string, string>> = {
+  'audit/metrics.ts': 'audit/policy-status-writer.test.ts',
   'core/admission/decision-context.ts': '',
   'core/admission/decision-input.ts': '',
-  'core/admission/find-slot.ts': 'core/admission/decide-explicit.test.ts',
-  'core/admission/gates.ts': 'core/admission/decide-guards.test.ts',
-  'core/admission/policy.ts': 'core/admission/decide-policy-terms.test.ts',
+  'core/admission/gates.ts': 'core/admission/decide.test.ts',
+  'core/admission/policy.ts': '',
+  'core/taints.ts': 'api/pod-preferences.test.ts',
   'core/mig/layouts.ts': 'core/mig/geometry.test.ts',
   'core/partitioning/baseline-placement.ts': 'core/partitioning/plan.test.ts',
   'core/partitioning/candidate-changes.ts': 'core/partitioning/plan.test.ts',
-  'core/partitioning/candidate-node.ts': 'core/partitioning/plan.test.ts',
-  'core/partitioning/demand-class.ts': 'core/partitioning/plan.test.ts',
-  'core/partitioning/free-slots.ts': 'core/partitioning/plan.test.ts',
-  'core/partitioning/gpu-type.ts': 'core/partitioning/oversubscribe.test.ts',
   'core/partitioning/plan-input.ts': '',
-  'core/partitioning/refusals.ts': 'core/partitioning/plan.test.ts',
-  'core/partitioning/selected-change.ts': 'core/partitioning/search.test.ts',
   'core/partitioning/candidate-partitions.ts': 'core/partitioning/plan.test.ts',
-  'core/pool-use.ts': 'core/ledger.test.ts',
-  'core/random.ts': 'core/simulation/simulation.test.ts',
   'core/simulation/arrivals.ts': 'core/simulation/simulation.test.ts',
   'core/simulation/curve.ts': 'core/simulation/simulation.test.ts',
   'core/simulation/replay.ts': 'core/simulation/simulation.test.ts',
   'core/simulation/run.ts': 'core/simulation/simulation.test.ts',
   'core/simulation/synthetic.ts': 'core/simulation/simulation.test.ts',
-  'core/slot-view.ts': 'core/ledger.test.ts',
   'planner/metrics.ts': 'planner/planner.test.ts',
   'reconciler/next-step/steps.ts': 'reconciler/next-step/at-rest.test.ts',
   'reconciler/step.ts': '',
-  'state/dialects/dialect.ts': '',
+  'state/dialects/dialect.ts': 'state/dialects/gpu-feature-discovery.test.ts',
   'state/dialects/registry.ts': 'state/dialects/gpu-feature-discovery.test.ts',
   'state/ledger-view.ts': 'state/cluster-state.test.ts',
-  'state/policy-record.ts': 'state/admission-state.test.ts',
 };
 
 tap.test('each file has its test, or a suite that is its test', async (t) => {
   const files = globSync(
-    ['core', 'state', 'planner', 'reconciler'].map((folder) => `${folder}/**/*.ts`),
+    ['core', 'state', 'planner', 'reconciler', 'audit'].map((folder) => `${folder}/**/*.ts`),
     {
       cwd: join(root, 'src'),
     },

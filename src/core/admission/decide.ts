@@ -25,7 +25,7 @@ const SMALL_MIB = 20 * 1024;
 
 const BEFORE_POLICIES: readonly Rule[] = [...GATES, explicitChoice, training];
 /** The specification's decision flow. */
-const FLOW: readonly Rule[] = [unsuited, looksLike, busy, smallMemory, inference, batch, development];
+const FLOW: readonly Rule[] = [unsuited, inferredType, busy, smallMemory, inference, batch, development];
 
 export function decide(facts: AdmissionFacts): Decision {
   const reasons: string[] = [];
@@ -45,15 +45,15 @@ export function decide(facts: AdmissionFacts): Decision {
   return { ...conclude(verdict, governed), policy: policy.name };
 }
 
-function flow(case_: DecisionContext): Decision {
-  const verdict = firstVerdict(FLOW, case_) ?? none(case_);
-  const decision = conclude(verdict.action === 'schedule' ? wholeGpuOn(case_) : verdict, case_);
-  return case_.constraints.policy === undefined ? decision : { ...decision, policy: case_.constraints.policy };
+function flow(context: DecisionContext): Decision {
+  const verdict = firstVerdict(FLOW, context) ?? none(context);
+  const decision = conclude(verdict.action === 'schedule' ? wholeGpuOn(context) : verdict, context);
+  return context.constraints.policy === undefined ? decision : { ...decision, policy: context.constraints.policy };
 }
 
-function firstVerdict(rules: readonly Rule[], case_: DecisionContext): Verdict | undefined {
+function firstVerdict(rules: readonly Rule[], context: DecisionContext): Verdict | undefined {
   for (const rule of rules) {
-    const verdict = rule(case_);
+    const verdict = rule(context);
     if (verdict) return verdict;
   }
   return undefined;
@@ -100,9 +100,9 @@ function asItCame(verdict: Scheduled, { facts, reasons, warnings }: DecisionCont
  * A pod that names a mode gets that mode or a whole GPU, never another way of sharing. What its workload has used so
  * far is no reason against it.
  */
-function explicitChoice(case_: DecisionContext): Verdict | undefined {
-  const { facts, reasons, warnings } = case_;
-  const terms = { ...case_.constraints, usedMilli: 0 };
+function explicitChoice(context: DecisionContext): Verdict | undefined {
+  const { facts, reasons, warnings } = context;
+  const constraints = { ...context.constraints, usedMilli: 0 };
   const { explicitMode, explicitProfile } = facts.pod;
   const mode = explicitMode ?? (explicitProfile ? 'mig' : undefined);
   if (!mode) return undefined;
@@ -114,10 +114,10 @@ function explicitChoice(case_: DecisionContext): Verdict | undefined {
   }
   const wish = profile ? `MIG profile ${profile.name}` : `sharing-mode: ${mode}`;
   const refused = refusal(facts, mode);
-  const offer = refused ? undefined : findSlot(facts, terms, mode, profile?.name);
+  const offer = refused ? undefined : findSlot(facts, constraints, mode, profile?.name);
   if (offer) {
     reasons.push(`${wish} was asked for: ${describeSlot(offer)}`);
-    return share(case_, mode, offer);
+    return share(context, mode, offer);
   }
   const why = `${wish} was asked for, but ${refused ?? 'no node offers a slot that holds the pod'}: it keeps a whole GPU`;
   reasons.push(why);
@@ -135,8 +135,8 @@ function training({ facts: { pod }, reasons }: DecisionContext): Verdict | undef
  * What the policy says, on its terms. It governs: where it cannot be carried out the pod keeps a whole GPU, rather
  * than sharing in a way that was not chosen for it. Only the pod's own switch gives the word back to the flow.
  */
-function byPolicy(policy: SharingPolicy, case_: DecisionContext): Verdict | 'flow' {
-  const { facts, constraints, reasons } = case_;
+function byPolicy(policy: SharingPolicy, context: DecisionContext): Verdict | 'flow' {
+  const { facts, constraints, reasons } = context;
   const { name, strategy, priority } = policy;
   if (strategy !== 'auto' && strategy !== 'exclusive' && facts.pod.disabledModes.has(strategy)) {
     reasons.push(`policy ${name} (priority ${priority}) passed over: ${refusal(facts, strategy)}`);
@@ -144,14 +144,14 @@ function byPolicy(policy: SharingPolicy, case_: DecisionContext): Verdict | 'flo
   }
   reasons.push(`policy ${name} (priority ${priority}) applied`);
   if (strategy === 'auto') return 'flow';
-  if (strategy === 'exclusive') return { ...wholeGpuOn(case_), wholeGpu: 'promised' };
+  if (strategy === 'exclusive') return { ...wholeGpuOn(context), wholeGpu: 'promised' };
   // Where the policy does not say how many may share, the past does.
-  if (strategy !== 'mig' && constraints.usedMilli > 0 && busy(case_)) return wholeGpuOn(case_);
+  if (strategy !== 'mig' && constraints.usedMilli > 0 && busy(context)) return wholeGpuOn(context);
   const why = memoryOf(facts, constraints, strategy)?.words ?? 'a pod of unknown GPU memory';
-  const verdict = tryMode(case_, strategy, why);
+  const verdict = tryMode(context, strategy, why);
   if (verdict) return verdict;
   reasons.push(`policy ${name} cannot be carried out: it keeps a whole GPU`);
-  return wholeGpuOn(case_);
+  return wholeGpuOn(context);
 }
 
 /** On the policy's nodes, if there are any with whole GPUs: else the pod would wait for nothing. */
@@ -170,7 +170,7 @@ function typeOf({ pod, inferred, settings }: AdmissionFacts): WorkloadType | und
   return pod.workloadType ?? (settings.autoDetectWorkloadType ? inferred?.type : undefined);
 }
 
-function looksLike({ facts, reasons }: DecisionContext): Verdict | undefined {
+function inferredType({ facts, reasons }: DecisionContext): Verdict | undefined {
   const { pod, inferred, settings } = facts;
   if (pod.workloadType !== undefined || !inferred || !settings.autoDetectWorkloadType) return undefined;
   const { type, confidence, evidence } = inferred;
@@ -197,8 +197,8 @@ function busy({ facts: { history, noHistory }, reasons }: DecisionContext): Verd
   return EXCLUSIVE;
 }
 
-function smallMemory(case_: DecisionContext): Verdict | undefined {
-  const { facts, constraints, reasons } = case_;
+function smallMemory(context: DecisionContext): Verdict | undefined {
+  const { facts, constraints, reasons } = context;
   const memory = memoryOf(facts, constraints, 'mig');
   if (memory === undefined) {
     reasons.push('skipped MIG: no GPU memory is declared');
@@ -213,14 +213,14 @@ function smallMemory(case_: DecisionContext): Verdict | undefined {
     reasons.push(`skipped MIG: ${memory.words} is not under ${formatMiB(SMALL_MIB)}`);
     return undefined;
   }
-  return tryMode(case_, 'mig', memory.words);
+  return tryMode(context, 'mig', memory.words);
 }
 
-function inference(case_: DecisionContext): Verdict | undefined {
-  const { facts, reasons } = case_;
+function inference(context: DecisionContext): Verdict | undefined {
+  const { facts, reasons } = context;
   if (typeOf(facts) !== 'inference') return undefined;
   // A server without a declared size takes all the memory that it sees: a guess is not a wish.
-  if (facts.pod.workloadType === undefined && memoryOf(facts, case_.constraints, 'mps') === undefined) {
+  if (facts.pod.workloadType === undefined && memoryOf(facts, context.constraints, 'mps') === undefined) {
     reasons.push('skipped MPS: it only looks like inference, and its GPU memory is not known');
     return undefined;
   }
@@ -228,26 +228,26 @@ function inference(case_: DecisionContext): Verdict | undefined {
     reasons.push('skipped MPS: history says that it keeps a GPU too busy for that');
     return undefined;
   }
-  return tryMode(case_, 'mps', 'inference');
+  return tryMode(context, 'mps', 'inference');
 }
 
 /** A batch pod takes MIG at any size that a profile holds; the small ones were served above. */
-function batch(case_: DecisionContext): Verdict | undefined {
-  const { facts, constraints } = case_;
+function batch(context: DecisionContext): Verdict | undefined {
+  const { facts, constraints } = context;
   if (typeOf(facts) !== 'batch') return undefined;
   const memory = memoryOf(facts, constraints, 'mig');
   const isLarge = memory !== undefined && memory.mib >= SMALL_MIB && migObstacle(facts) === undefined;
-  const mig = isLarge && tryMode(case_, 'mig', `batch, ${memory.words}`);
-  return mig || tryMode(case_, 'timeslicing', 'batch');
+  const mig = isLarge && tryMode(context, 'mig', `batch, ${memory.words}`);
+  return mig || tryMode(context, 'timeslicing', 'batch');
 }
 
-function development(case_: DecisionContext): Verdict | undefined {
-  if (typeOf(case_.facts) !== 'development') return undefined;
-  return tryMode(case_, 'timeslicing', 'development');
+function development(context: DecisionContext): Verdict | undefined {
+  if (typeOf(context.facts) !== 'development') return undefined;
+  return tryMode(context, 'timeslicing', 'development');
 }
 
-function tryMode(case_: DecisionContext, mode: SharedMode, why: string): Verdict | undefined {
-  const { facts, constraints, reasons } = case_;
+function tryMode(context: DecisionContext, mode: SharedMode, why: string): Verdict | undefined {
+  const { facts, constraints, reasons } = context;
   const refused = refusal(facts, mode);
   if (refused) {
     reasons.push(`considered ${SHARING_MODES[mode].title}: ${refused}`);
@@ -261,7 +261,7 @@ function tryMode(case_: DecisionContext, mode: SharedMode, why: string): Verdict
   // A profile follows from the memory, where that is known.
   const verb = mode === 'mig' && memoryOf(facts, constraints, mode) ? 'needs' : 'takes';
   reasons.push(`considered ${SHARING_MODES[mode].title}: ${why} ${verb} ${describeSlot(offer)}`);
-  return share(case_, mode, offer);
+  return share(context, mode, offer);
 }
 
 function share({ facts, constraints, reasons }: DecisionContext, mode: SharedMode, offer: SlotOffer): Shared {

@@ -10,7 +10,7 @@ export interface DecisionContext {
   readonly warnings: string[];
 }
 export type Verdict = { readonly action: 'leave' } | Scheduled | Shared;
-export type Rule = (case_: DecisionContext) => Verdict | undefined;
+export type Rule = (context: DecisionContext) => Verdict | undefined;
 
 export const LEAVE: Verdict = { action: 'leave' };
 export const EXCLUSIVE: Scheduled = { action: 'schedule', decided: true, wholeGpu: 'preferred', nodeSelector: {} };

@@ -9,7 +9,7 @@ import type { FairnessMode, MigConfig, MpsConfig, SharingPolicy } from './policy
 import { optimalReplicas } from './replicas.ts';
 import type { SlotOffer } from './slot-offer.ts';
 
-/** What a decision is bound to, besides the pod: a policy's terms, or those of the configuration. */
+/** What a decision is bound to, besides the pod: a policy's constraints, or the configuration's. */
 export interface SharingConstraints {
   readonly policy: string | undefined;
   /** Nodes whose slots count. */
@@ -61,15 +61,15 @@ export const HEADROOM = 1.2;
 /** GPU memory that the pod needs, by its own word, the policy's, or the past; undefined if unknown. */
 export function memoryOf(
   { pod, history }: AdmissionFacts,
-  terms: SharingConstraints,
+  constraints: SharingConstraints,
   mode: SharedMode,
 ): Memory | undefined {
   if (pod.memoryMiB !== undefined) {
     return { mib: pod.memoryMiB, words: `declared ${formatMiB(pod.memoryMiB)}`, declared: true };
   }
-  if (mode === 'mps' && terms.mpsMiB !== undefined) {
-    const words = `${formatMiB(terms.mpsMiB)} by policy ${terms.policy}`;
-    return { mib: terms.mpsMiB, words, declared: false };
+  if (mode === 'mps' && constraints.mpsMiB !== undefined) {
+    const words = `${formatMiB(constraints.mpsMiB)} by policy ${constraints.policy}`;
+    return { mib: constraints.mpsMiB, words, declared: false };
   }
   if (history?.peakMiB === undefined) return undefined;
   const mib = Math.ceil(history.peakMiB * HEADROOM);
@@ -82,16 +82,16 @@ export function memoryOf(
  */
 export function findSlot(
   facts: AdmissionFacts,
-  terms: SharingConstraints,
+  constraints: SharingConstraints,
   mode: SharedMode,
   profile?: string,
 ): SlotOffer | undefined {
   const { pod, guards } = facts;
-  const memory = memoryOf(facts, terms, mode);
-  const share = pod.fractionMilli ?? (mode === 'mig' ? 0 : terms.usedMilli);
-  const leastMilli = Math.max(share, terms.leastMilli[mode]);
+  const memory = memoryOf(facts, constraints, mode);
+  const share = pod.fractionMilli ?? (mode === 'mig' ? 0 : constraints.usedMilli);
+  const leastMilli = Math.max(share, constraints.leastMilli[mode]);
   const holding = facts
-    .offersOn(selectorOf(facts, terms, mode))
+    .offersOn(selectorOf(facts, constraints, mode))
     .filter(
       (offer) =>
         offer.mode === mode &&
@@ -99,8 +99,10 @@ export function findSlot(
         (memory === undefined || (offer.slotMiB ?? 0) >= memory.mib) &&
         offer.slotMilli >= leastMilli,
     );
-  if (mode === 'mig') return findInstance(facts, terms, holding, profile, memory !== undefined);
-  return mode === 'timeslicing' && terms.fairness === 'priority' && pod.priority > 0 ? holding.at(-1) : holding[0];
+  if (mode === 'mig') return findInstance(facts, constraints, holding, profile, memory !== undefined);
+  return mode === 'timeslicing' && constraints.fairness === 'priority' && pod.priority > 0
+    ? holding.at(-1)
+    : holding[0];
 }
 
 /** The nodes on which a slot counts, and the pod is placed. */

@@ -36,10 +36,10 @@ export class SlotIndex {
   readonly #nodes = new Map<string, OfferingNode & { readonly kind: Kind }>();
   readonly #kinds = new Map<string, Kind>();
   readonly #answers = new Map<string, readonly SlotOffer[]>();
-  #terms: SlotIndexOptions;
+  #options: SlotIndexOptions;
 
-  constructor(terms: SlotIndexOptions) {
-    this.#terms = terms;
+  constructor(options: SlotIndexOptions) {
+    this.#options = options;
   }
 
   set(node: OfferingNode): void {
@@ -61,8 +61,8 @@ export class SlotIndex {
   }
 
   /** What may be made on demand, and where, has changed. */
-  setOptions(terms: SlotIndexOptions): void {
-    this.#terms = terms;
+  setOptions(options: SlotIndexOptions): void {
+    this.#options = options;
     this.#kinds.clear();
     for (const node of [...this.#nodes.values()]) this.set(node);
   }
@@ -98,7 +98,7 @@ export class SlotIndex {
   }
 
   #kindOf({ inventory, labels }: OfferingNode): Kind {
-    const { onDemand, nodes } = this.#terms;
+    const { onDemand, nodes } = this.#options;
     const offers = [...offeredBy(inventory), ...possibleOn(inventory, onDemand)].filter(({ mode }) =>
       matches(nodes[mode] ?? [], labels),
     );

@@ -123,12 +123,12 @@ const SURE = 0.8;
 const MARGIN = 0.2;
 
 /** What the pod looks like; undefined where we are not sure. */
-export function inferWorkloadType(looks: WorkloadSignals): InferredWorkloadType | undefined {
+export function inferWorkloadType(signals: WorkloadSignals): InferredWorkloadType | undefined {
   const seen: Readonly<Record<Evidence['from'], readonly string[]>> = {
-    owner: looks.ownerKind === undefined ? [] : [looks.ownerKind],
-    image: looks.images.map(withoutPlace),
-    command: looks.commands,
-    port: looks.ports.map(String),
+    owner: signals.ownerKind === undefined ? [] : [signals.ownerKind],
+    image: signals.images.map(withoutPlace),
+    command: signals.commands,
+    port: signals.ports.map(String),
   };
   const guesses = new Map<WorkloadType, { doubt: number; words: string[] }>();
   for (const evidence of EVIDENCE) {

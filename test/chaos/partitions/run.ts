@@ -12,9 +12,10 @@ import type { GpuFleet } from '#src/sandbox/gpu-node/fleet.ts';
 import { createCustom } from '../../cluster/custom-resources.ts';
 import { A100, dropControllerLease, QUICK, QUICK_RECONCILER } from '../../cluster/emulated.ts';
 import { isMarked, patchConfig, readConfig, readNode } from '../../cluster/node-configs.ts';
-import { createPod, gpuPod, listPods } from '../../cluster/pods.ts';
+import { createPod, listPods } from '../../cluster/pods.ts';
 import { type Stack, startInProcessController, startStack } from '../../cluster/stack.ts';
 import { waitFor } from '../../cluster/wait.ts';
+import { gpuPod } from '../../objects/pods.ts';
 import { FaultProxy } from '../fault-proxy.ts';
 import { type FaultRates, NO_FAULTS } from '../faults.ts';
 

@@ -179,7 +179,7 @@ export const refusedPolicies: readonly RefusedCase[] = [
   {
     sentence: 'more memory than a GPU has',
     spec: mps({ memoryLimitMB: 11_521 }),
-    says: 'spec.mpsConfig.memoryLimitMB: Invalid value: memoryLimitMB times maxClients is more than the 184320 MiB of the largest GPU: lower memoryLimitMB or maxClients',
+    says: 'spec.mpsConfig.memoryLimitMB: Invalid value: memoryLimitMB times maxClients is more than the 284672 MiB of the largest GPU: lower memoryLimitMB or maxClients',
   },
   {
     sentence: 'a quantity for MiB',

@@ -3,13 +3,14 @@
 import tap, { type Test } from 'tap';
 import { clearAfter } from '../../cluster/clear.ts';
 import { clusterFor } from '../../cluster/for-test.ts';
-import { cpuNode, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
 import { startLaggingApi } from '../../cluster/lagging-api.ts';
 import { createNode, patchNode } from '../../cluster/nodes.ts';
-import { createPod, deletePod, gpuPod, nodeOf, refusalOf } from '../../cluster/pods.ts';
+import { createPod, deletePod, nodeOf, refusalOf } from '../../cluster/pods.ts';
 import { requests } from '../../cluster/requests.ts';
 import { startInProcessExtender } from '../../cluster/stack.ts';
 import { waitFor } from '../../cluster/wait.ts';
+import { cpuNode, timeSlicingNode } from '../../objects/nodes.ts';
+import { gpuPod } from '../../objects/pods.ts';
 
 /** Both slots of the node. */
 const SHARED = { 'nvidia.com/gpu.shared': 2 };

@@ -3,9 +3,10 @@
 import tap, { type Test } from 'tap';
 import { clearAfter } from '../../cluster/clear.ts';
 import { stackFor } from '../../cluster/for-test.ts';
-import { cpuNode, exclusiveNode, mpsNode, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
 import { createNode, deleteNode, patchNode, setAllocatable } from '../../cluster/nodes.ts';
-import { createPod, findPod, type GpuPodOptions, gpuPod, nodeOf, refusalOf } from '../../cluster/pods.ts';
+import { createPod, findPod, nodeOf, refusalOf } from '../../cluster/pods.ts';
+import { cpuNode, exclusiveNode, mpsNode, timeSlicingNode } from '../../objects/nodes.ts';
+import { type GpuPodOptions, gpuPod } from '../../objects/pods.ts';
 
 const SHARED = { 'nvidia.com/gpu.shared': 1 };
 /** From the change to the binding, with what a pod that has just been refused backs off. */

@@ -3,10 +3,11 @@
 import tap from 'tap';
 import { failedScheduling } from '../../cluster/events.ts';
 import { clusterFor } from '../../cluster/for-test.ts';
-import { mpsNode } from '../../cluster/gpu-nodes.ts';
-import { bound, createPod, findPod, gpuPod, listPods, nodeOf, refusalOf } from '../../cluster/pods.ts';
+import { bound, createPod, findPod, listPods, nodeOf, refusalOf } from '../../cluster/pods.ts';
 import { startInProcessExtender } from '../../cluster/stack.ts';
 import { waitFor } from '../../cluster/wait.ts';
+import { mpsNode } from '../../objects/nodes.ts';
+import { gpuPod } from '../../objects/pods.ts';
 
 const SHARED = { 'nvidia.com/gpu.shared': 1 };
 /** kube-scheduler backs off for up to 10 s from a pod that met an error. */

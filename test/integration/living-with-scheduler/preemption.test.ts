@@ -3,22 +3,13 @@
 import tap, { type Test } from 'tap';
 import { clearAfter } from '../../cluster/clear.ts';
 import { clusterFor } from '../../cluster/for-test.ts';
-import { cpuNode, mpsNode, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
 import { createNode } from '../../cluster/nodes.ts';
-import {
-  bound,
-  createPod,
-  findPod,
-  type GpuPodOptions,
-  gpuPod,
-  letGo,
-  listPods,
-  nodeOf,
-  refusalOf,
-} from '../../cluster/pods.ts';
+import { bound, createPod, findPod, letGo, listPods, nodeOf, refusalOf } from '../../cluster/pods.ts';
 import { startInProcessExtender } from '../../cluster/stack.ts';
 import { type Cluster, createAll } from '../../cluster/start.ts';
 import { waitFor } from '../../cluster/wait.ts';
+import { cpuNode, mpsNode, timeSlicingNode } from '../../objects/nodes.ts';
+import { type GpuPodOptions, gpuPod } from '../../objects/pods.ts';
 
 const ONE_SLOT = { 'nvidia.com/gpu.shared': '1' };
 const CLASSES = { low: 10, middle: 100, high: 1000 } as const;

@@ -3,9 +3,10 @@
 import tap from 'tap';
 import { clearAfter } from '../../cluster/clear.ts';
 import { stackFor } from '../../cluster/for-test.ts';
-import { cpuNode, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
 import { createNode } from '../../cluster/nodes.ts';
-import { createPod, gpuPod, nodeOf } from '../../cluster/pods.ts';
+import { createPod, nodeOf } from '../../cluster/pods.ts';
+import { cpuNode, timeSlicingNode } from '../../objects/nodes.ts';
+import { gpuPod } from '../../objects/pods.ts';
 
 const SHARED = { 'nvidia.com/gpu.shared': 1 };
 const NODES = ['node-1', 'node-2', 'node-3'] as const;

@@ -3,11 +3,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import tap from 'tap';
 import { stackFor } from '../../cluster/for-test.ts';
-import { exclusiveNode, mpsNode, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
-import { type GpuPodOptions, gpuPod, listPods, refusal } from '../../cluster/pods.ts';
+import { listPods, refusal } from '../../cluster/pods.ts';
 import { requests } from '../../cluster/requests.ts';
 import { createAll } from '../../cluster/start.ts';
 import { waitFor } from '../../cluster/wait.ts';
+import { exclusiveNode, mpsNode, timeSlicingNode } from '../../objects/nodes.ts';
+import { type GpuPodOptions, gpuPod } from '../../objects/pods.ts';
 
 const PODS = 200;
 /** What is promised; a condition whose words changed at each try would have the pods tried for ever. */

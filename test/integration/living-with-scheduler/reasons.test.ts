@@ -3,11 +3,12 @@
 import tap from 'tap';
 import { failedScheduling } from '../../cluster/events.ts';
 import { stackFor } from '../../cluster/for-test.ts';
-import { exclusiveNode, mpsNode, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
 import { patchNode } from '../../cluster/nodes.ts';
-import { createPod, deletePod, gpuPod, nodeOf, refusalOf } from '../../cluster/pods.ts';
+import { createPod, deletePod, nodeOf, refusalOf } from '../../cluster/pods.ts';
 import { requests } from '../../cluster/requests.ts';
 import { waitFor } from '../../cluster/wait.ts';
+import { exclusiveNode, mpsNode, timeSlicingNode } from '../../objects/nodes.ts';
+import { gpuPod } from '../../objects/pods.ts';
 
 /** A reason for each node, counted; kube-scheduler's own, and ours by code and sentence. */
 const REASONS = [

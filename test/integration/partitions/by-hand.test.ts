@@ -19,8 +19,9 @@ import {
   readNode,
   reasonOf,
 } from '../../cluster/node-configs.ts';
-import { createPod, deletePod, findPod, gpuPod, listPods, nodeOf, refusalOf } from '../../cluster/pods.ts';
+import { createPod, deletePod, findPod, listPods, nodeOf, refusalOf } from '../../cluster/pods.ts';
 import { waitFor } from '../../cluster/wait.ts';
+import { gpuPod } from '../../objects/pods.ts';
 
 const EXAMPLES = resolve(import.meta.dirname, '../../../examples/phase2');
 const NODES = ['gpu-node-01', 'gpu-node-02', 'busy', 'drained', 'edited', 'rejected', 'moved'];
@@ -150,7 +151,7 @@ tap.test('GPUNodeConfigs by hand', async (t) => {
     'Drain: evicts as far as a PodDisruptionBudget allows, gives back after the deadline, tries no bare pods',
     async (t) => {
       const labels = { app: 'served' };
-      const template = slot('x', 'drained', 'nvidia.com/gpu', { labels }) as { metadata: object; spec: object };
+      const template = slot('x', 'drained', 'nvidia.com/gpu', { labels });
       await client.json('POST', '/apis/apps/v1/namespaces/default/replicasets', {
         body: {
           apiVersion: 'apps/v1',

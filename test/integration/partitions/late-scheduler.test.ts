@@ -14,7 +14,7 @@ import { A100 } from '../../cluster/emulated.ts';
 import { clusterFor } from '../../cluster/for-test.ts';
 import { startLaggingApi } from '../../cluster/lagging-api.ts';
 import { comesTo, isMarked, patchConfig, readNode } from '../../cluster/node-configs.ts';
-import { createPod, deletePod, gpuPod, listPods } from '../../cluster/pods.ts';
+import { createPod, deletePod, listPods } from '../../cluster/pods.ts';
 import {
   startFleet,
   startInProcessController,
@@ -22,6 +22,7 @@ import {
   writeConfiguration,
 } from '../../cluster/stack.ts';
 import { waitFor } from '../../cluster/wait.ts';
+import { gpuPod } from '../../objects/pods.ts';
 
 const LAG_MS = 400;
 const ROUNDS = 4;

@@ -10,8 +10,9 @@ import { A100 } from '../../cluster/emulated.ts';
 import { eventsOf } from '../../cluster/events.ts';
 import { stackFor } from '../../cluster/for-test.ts';
 import { comesTo, readConfig, readNode, reasonOf } from '../../cluster/node-configs.ts';
-import { createPod, deletePod, findPod, gpuPod, nodeOf } from '../../cluster/pods.ts';
+import { createPod, deletePod, findPod, nodeOf } from '../../cluster/pods.ts';
 import { waitFor } from '../../cluster/wait.ts';
+import { gpuPod } from '../../objects/pods.ts';
 
 const SPEED = 60;
 const STRATEGY = 'gpu-autoscaler.io/optimization-strategy';

@@ -4,13 +4,14 @@ import tap from 'tap';
 import { audit } from '#src/audit/audit.ts';
 import { UnmutatedPods } from '#src/state/unmutated-pods.ts';
 import { takeList } from '../../fakes/listing.ts';
+import { inferencePod } from '../../objects/pods.ts';
 import { quietState } from '../../objects/records.ts';
-import { storedPod, viewOf } from './make.ts';
+import { viewOf } from './make.ts';
 
 async function missed(metadata: object = {}, configuration: unknown = {}) {
   const { pods } = quietState();
   const unmutated = new UnmutatedPods(pods, () => {});
-  takeList(pods, [storedPod({ uid: 'pod-1', nodeName: 'node', metadata })]);
+  takeList(pods, [inferencePod('pod-1', { nodeName: 'node', metadata })]);
   return (await audit(unmutated.all(), viewOf(configuration))).missed;
 }
 
@@ -75,7 +76,7 @@ tap.test(
     const metadata = {
       annotations: { 'gpu-autoscaler.io/sharing-mode': 'magic', 'gpu-autoscaler.io/gpu-memory': 'much' },
     };
-    takeList(pods, [storedPod({ uid: 'a', metadata }), storedPod({ uid: 'b' })]);
+    takeList(pods, [inferencePod('a', { metadata }), inferencePod('b')]);
     t.match((await audit(unmutated.all(), viewOf())).unclear, [
       { uid: 'a', namespace: 'team', name: 'a', faults: [/sharing-mode: "magic" is not one of/, /gpu-memory: "much"/] },
     ]);

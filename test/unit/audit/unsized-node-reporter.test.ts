@@ -5,8 +5,8 @@ import tap from 'tap';
 import { auditMetrics } from '#src/audit/metrics.ts';
 import { UnsizedNodeReporter } from '#src/audit/unsized-node-reporter.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
-import { exclusiveNode } from '../../cluster/gpu-nodes.ts';
 import { ManualClock } from '../../objects/clock.ts';
+import { exclusiveNode } from '../../objects/nodes.ts';
 import { quietState } from '../../objects/records.ts';
 
 const unlabelled = (labels: object = {}) => ({

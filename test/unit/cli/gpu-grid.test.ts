@@ -2,9 +2,9 @@
 
 import tap from 'tap';
 import { columns, gpuGrid } from '#src/cli/gpu-grid.ts';
-import { exclusiveNode, migNode, mpsNode, T4, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
-import { gpuPod } from '../../cluster/pods.ts';
-import { livePod, makeExtender } from '../../fakes/extender.ts';
+import { makeExtender } from '../../fakes/extender.ts';
+import { exclusiveNode, migNode, mpsNode, T4, timeSlicingNode } from '../../objects/nodes.ts';
+import { gpuPod, livePod } from '../../objects/pods.ts';
 
 const SHARED = 'nvidia.com/gpu.shared';
 
@@ -18,7 +18,6 @@ tap.test('one line for each node and kind of slot: who shares how, and how full 
         name: 'mig',
         gpus: 1,
         layout: { '1g.5gb': 2, '2g.10gb': 1 },
-        profileMiB: { '1g.5gb': 4864, '2g.10gb': 9856 },
       }),
     ],
   });

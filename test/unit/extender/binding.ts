@@ -6,22 +6,18 @@ import type { GpuRequest } from '#src/core/request.ts';
 import { WHOLE_GPU } from '#src/core/resources.ts';
 import { Binder } from '#src/extender/bind.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
-import { exclusiveNode } from '../../cluster/gpu-nodes.ts';
-import { gpuPod } from '../../cluster/pods.ts';
 import { takeList } from '../../fakes/listing.ts';
 import { FakePodApi } from '../../fakes/pod-api.ts';
+import { exclusiveNode } from '../../objects/nodes.ts';
+import { type StoredPodOptions, storedPod } from '../../objects/pods.ts';
 import { request } from '../make.ts';
 
 export const NODE = 'gpu-node-01';
 export const OTHER = 'gpu-node-02';
 
-export function podManifest(name: string, uid = name, more: { metadata?: object; spec?: object } = {}) {
-  const { metadata, spec } = gpuPod({ name, resources: { [WHOLE_GPU]: 1 } }) as { metadata: object; spec: object };
-  return {
-    metadata: { ...metadata, name, namespace: 'team', uid, ...more.metadata },
-    spec: { ...spec, ...more.spec },
-    status: { phase: 'Pending' },
-  };
+/** A pod of that name that asks for a GPU. */
+export function podManifest(name: string, uid = name, more: Pick<StoredPodOptions, 'metadata' | 'spec'> = {}) {
+  return storedPod({ name, uid, gpus: 1, ...more });
 }
 
 export interface SetUpOptions {

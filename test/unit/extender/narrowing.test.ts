@@ -1,9 +1,9 @@
 /** Where nobody else has a say, filter names the strategy's best node alone. */
 
 import tap from 'tap';
-import { exclusiveNode, mpsNode } from '../../cluster/gpu-nodes.ts';
-import { gpuPod } from '../../cluster/pods.ts';
-import { livePod, makeExtender } from '../../fakes/extender.ts';
+import { makeExtender } from '../../fakes/extender.ts';
+import { exclusiveNode, mpsNode } from '../../objects/nodes.ts';
+import { gpuPod, livePod } from '../../objects/pods.ts';
 
 const NODES = ['node-a', 'node-b', 'node-c'].map((name) => exclusiveNode({ name, gpus: 4 }));
 const NAMES = ['node-c', 'node-a', 'node-b'];

@@ -1,15 +1,15 @@
 /** preempt: pods are evicted only where that helps. */
 
 import tap from 'tap';
-import { exclusiveNode, migNode, mpsNode } from '../../cluster/gpu-nodes.ts';
-import { gpuPod } from '../../cluster/pods.ts';
-import { livePod, makeExtender } from '../../fakes/extender.ts';
+import { makeExtender } from '../../fakes/extender.ts';
+import { exclusiveNode, migNode, mpsNode } from '../../objects/nodes.ts';
+import { gpuPod, livePod } from '../../objects/pods.ts';
 
 const NODES = [
   mpsNode({ name: 'large', gpus: 1, replicas: 4 }),
   mpsNode({ name: 'small', gpus: 1, replicas: 8 }),
   exclusiveNode({ name: 'whole', gpus: 1 }),
-  migNode({ name: 'mig', gpus: 1, layout: { '1g.5gb': 7 }, profileMiB: { '1g.5gb': 4864 } }),
+  migNode({ name: 'mig', gpus: 1, layout: { '1g.5gb': 7 } }),
 ];
 const SHARED = { 'nvidia.com/gpu.shared': 1 };
 const victims = (...uids: string[]) => ({ Pods: uids.map((UID) => ({ UID })), NumPDBViolations: uids.length - 1 });

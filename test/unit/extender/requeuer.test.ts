@@ -12,11 +12,11 @@ import { Requeuer } from '#src/extender/requeuer.ts';
 import type { CallOptions } from '#src/kube/kube-client.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
 import { createRegistry } from '#src/telemetry/registry.ts';
-import { mpsNode } from '../../cluster/gpu-nodes.ts';
-import { gpuPod } from '../../cluster/pods.ts';
-import { livePod, NO_FIGURES } from '../../fakes/extender.ts';
+import { NO_FIGURES } from '../../fakes/extender.ts';
 import { takeList } from '../../fakes/listing.ts';
 import { ManualClock } from '../../objects/clock.ts';
+import { mpsNode } from '../../objects/nodes.ts';
+import { gpuPod, livePod } from '../../objects/pods.ts';
 import { request } from '../make.ts';
 
 const POD = { uid: 'uid-1', key: 'team/pod', request: request(SHARED_GPU, 1) };

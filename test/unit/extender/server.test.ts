@@ -4,15 +4,15 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import tap from 'tap';
 import { BODY_LIMIT } from '#src/extender/server.ts';
-import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
-import { gpuPod } from '../../cluster/pods.ts';
-import { livePod, makeExtender } from '../../fakes/extender.ts';
+import { makeExtender } from '../../fakes/extender.ts';
+import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../../objects/nodes.ts';
+import { gpuPod, livePod } from '../../objects/pods.ts';
 
 const NODES = [
   exclusiveNode({ name: 'whole', gpus: 2 }),
   mpsNode({ name: 'mps', gpus: 1, replicas: 8 }),
   timeSlicingNode({ name: 'sliced', gpus: 1, replicas: 4 }),
-  migNode({ name: 'mig', gpus: 1, layout: { '1g.5gb': 7 }, profileMiB: { '1g.5gb': 4864 } }),
+  migNode({ name: 'mig', gpus: 1, layout: { '1g.5gb': 7 } }),
 ];
 const NAMES = ['whole', 'mps', 'sliced', 'mig'];
 const POD = livePod(gpuPod({ name: 'pod', gpus: 1 }), 'uid-1');

@@ -5,7 +5,7 @@ import { type Configuration, configurationSchema } from '#src/api/configuration.
 import { SHARED_GPU } from '#src/core/resources.ts';
 import { type CallOptions, KubeError } from '#src/kube/kube-client.ts';
 import type { PendingPod } from '#src/state/pending-pods.ts';
-import { exclusiveNode, type GpuNodeOptions } from '../../cluster/gpu-nodes.ts';
+import { exclusiveNode, type GpuNodeOptions } from '../../objects/nodes.ts';
 
 export const NODE_CONFIGS = '/apis/gpuautoscaler.io/v1alpha1/gpunodeconfigs';
 
@@ -17,27 +17,8 @@ export function configurationOf({ sharing = {}, reconciler = {} } = {}): Configu
 
 /** A node of whole A100-40 whose kubelet is ready. */
 export function readyNode(options: GpuNodeOptions): object {
-  const { status, ...object } = z.looseObject({ status: z.looseObject({}) }).parse(exclusiveNode(options));
-  return { ...object, status: { ...status, conditions: [{ type: 'Ready', status: 'True' }] } };
-}
-
-export interface WaitingPodOptions {
-  readonly resources?: Readonly<Record<string, number>>;
-  readonly spec?: object;
-}
-
-/** A pod in namespace `team`, of that name and uid, that kube-scheduler could not place for want of GPUs. */
-export function waitingPod(name: string, { resources = { [SHARED_GPU]: 1 }, spec }: WaitingPodOptions = {}): object {
-  const limits = Object.fromEntries(Object.entries(resources).map(([resource, count]) => [resource, String(count)]));
-  const message = `0/3 nodes are available: 3 Insufficient ${Object.keys(resources)[0]}.`;
-  return {
-    metadata: { uid: name, name, namespace: 'team', creationTimestamp: '2026-01-01T00:00:00Z' },
-    spec: { containers: [{ name: 'main', resources: { requests: limits, limits } }], ...spec },
-    status: {
-      phase: 'Pending',
-      conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }],
-    },
-  };
+  const node = exclusiveNode(options);
+  return { ...node, status: { ...node.status, conditions: [{ type: 'Ready', status: 'True' }] } };
 }
 
 /** The record of a pod that waits for one slot of a shared GPU. */

@@ -1,10 +1,11 @@
 /** What a planned change is written as. */
 
 import tap from 'tap';
-import { nodeConfigSpec, parseNodeConfig } from '#src/api/node-config.ts';
+import { nodeConfigSpec } from '#src/api/node-config.ts';
 import { desiredOf } from '#src/core/partitioning/desired-partition.ts';
 import type { Partition } from '#src/core/partitioning/partition.ts';
 import { applyChange, specOf } from '#src/planner/node-config-writer.ts';
+import { nodeConfig } from '../../objects/node-configs.ts';
 
 const A100 = { product: 'NVIDIA-A100-SXM4-40GB', memoryMiB: 40_960 };
 const SEVEN = { '1g.5gb': 7 };
@@ -101,15 +102,15 @@ tap.test('where the name is taken for another node, it gets another name', async
 });
 
 tap.test('its own is changed as a whole, only as it was planned for, and remembers earlier times', async (t) => {
-  const existing = parseNodeConfig({
-    metadata: {
+  const existing = nodeConfig(
+    { nodeName: 'n', timeSlicingEnabled: true },
+    {
       name: 'n',
       generation: 3,
       labels: { 'gpu-autoscaler.io/managed-by': 'planner' },
       annotations: { 'gpu-autoscaler.io/planned-at': '2026-01-01T00:00:00.000Z,nonsense' },
     },
-    spec: { nodeName: 'n', timeSlicingEnabled: true },
-  });
+  );
   const { calls, client } = recorder();
   await applyChange(CHANGE, { client, maySend: () => true, now: NOW, existing, isTaken: () => true });
   t.match(calls, [

@@ -1,11 +1,11 @@
 /** Who is told of a plan, and how often. */
 
 import tap from 'tap';
-import { parseNodeConfig } from '#src/api/node-config.ts';
 import type { Change } from '#src/core/partitioning/plan-input.ts';
 import { PlanEvents } from '#src/planner/plan-events.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
 import { eventRecorder } from '../../objects/events.ts';
+import { nodeConfig } from '../../objects/node-configs.ts';
 import { pendingPod, RecordingClient } from './make.ts';
 
 const CHANGE: Change = {
@@ -27,8 +27,7 @@ function setUp() {
 
 tap.test('a GPUNodeConfig says why it was planned', async (t) => {
   const { client, events } = setUp();
-  const config = parseNodeConfig({ metadata: { name: 'n', uid: 'u' }, spec: { nodeName: 'n' } });
-  if (config) await events.planned(config, CHANGE);
+  await events.planned(nodeConfig({ nodeName: 'n' }, { name: 'n', uid: 'u' }), CHANGE);
   t.match(client.calls, [
     {
       path: '/api/v1/namespaces/default/events',

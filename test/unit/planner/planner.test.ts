@@ -8,9 +8,10 @@ import { Planner } from '#src/planner/planner.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
 import { ManualClock } from '../../objects/clock.ts';
 import { eventRecorder } from '../../objects/events.ts';
+import { waitingPod } from '../../objects/pods.ts';
 import { quietState } from '../../objects/records.ts';
 import { viewOf } from '../audit/make.ts';
-import { configurationOf, NODE_CONFIGS, RecordingClient, readyNode, waitingPod } from './make.ts';
+import { configurationOf, NODE_CONFIGS, RecordingClient, readyNode } from './make.ts';
 
 const IDLE = 10_000;
 const LONGEST = 60_000;

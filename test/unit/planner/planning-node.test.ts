@@ -1,10 +1,11 @@
 /** A node as the planner sees it: what becomes of it, and what may be made of it by whom. */
 
 import tap from 'tap';
-import { type NodeConfig, parseNodeConfig } from '#src/api/node-config.ts';
+import type { NodeConfig } from '#src/api/node-config.ts';
 import { samePartition } from '#src/core/partitioning/partition.ts';
 import { changesOf, MAX_CHANGES, planningNodeOf } from '#src/planner/planning-node.ts';
-import { T4 } from '../../cluster/gpu-nodes.ts';
+import { nodeConfig } from '../../objects/node-configs.ts';
+import { T4 } from '../../objects/nodes.ts';
 import { nodeRecord } from '../../objects/records.ts';
 import {
   MPS,
@@ -23,9 +24,7 @@ import { configurationOf, readyNode } from './make.ts';
 const NOW = Date.parse('2026-01-01T01:00:00Z');
 const MANAGED = { 'gpu-autoscaler.io/managed-by': 'planner' };
 
-function configOf(spec: object, metadata: object = { labels: MANAGED }): NodeConfig | undefined {
-  return parseNodeConfig({ metadata: { name: 'a', ...metadata }, spec: { nodeName: 'a', ...spec } });
-}
+const configOf = (spec: object, metadata: object = { labels: MANAGED }) => nodeConfig(spec, { name: 'a', ...metadata });
 
 interface Options {
   readonly config?: NodeConfig | undefined;

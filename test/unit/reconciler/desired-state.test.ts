@@ -3,7 +3,8 @@
 import tap from 'tap';
 import { NODE_CONFIG } from '#src/api/keys.ts';
 import { conflict, desiredStateOf, unknownNode } from '#src/reconciler/desired-state.ts';
-import { MPS, migName, nodeConfig, observed, pluginName, SEVEN } from './make.ts';
+import { nodeConfig } from '../../objects/node-configs.ts';
+import { MPS, migName, observed, pluginName, SEVEN } from './make.ts';
 
 tap.test('a spec that can be carried out', async (t) => {
   const config = nodeConfig(

@@ -1,15 +1,15 @@
 /** A node of two A100-40 as the API server shows it, and the situations that the reconciler may find it in. */
 
-import { type NodeConfig, parseNodeConfig } from '#src/api/node-config.ts';
 import type { Partition } from '#src/core/partitioning/partition.ts';
 import { wholeGpus } from '#src/core/partitioning/partition.ts';
 import { migConfig, pluginConfig } from '#src/reconciler/named-config.ts';
 import type { DesiredState, NodeSituation, Times } from '#src/reconciler/step.ts';
 import type { GpuPod } from '#src/state/gpu-pods.ts';
 import type { LastApplied, ObservedNode, Transition } from '#src/state/observed-node.ts';
+import { A100_40GB, DISCOVERED } from '../../objects/nodes.ts';
 import { observe } from '../../objects/records.ts';
 
-export const PRODUCT = 'NVIDIA-A100-SXM4-40GB';
+export const PRODUCT = A100_40GB.product;
 export const GPU = 'nvidia.com/gpu';
 export const SHARED = 'nvidia.com/gpu.shared';
 export const SEVENTHS = 'nvidia.com/mig-1g.5gb';
@@ -44,15 +44,6 @@ export interface NodeParts {
   readonly allocatable?: Readonly<Record<string, string>>;
   readonly cordoned?: boolean;
 }
-
-/** As GPU Feature Discovery labels it. */
-export const DISCOVERED = {
-  'nvidia.com/gpu.product': PRODUCT,
-  'nvidia.com/gpu.count': '2',
-  'nvidia.com/gpu.memory': '40960',
-  'nvidia.com/gpu.replicas': '1',
-  'nvidia.com/gpu.sharing-strategy': 'none',
-};
 
 export function nodeObject({ labels, annotations, allocatable = { [GPU]: '2' }, cordoned }: NodeParts = {}): object {
   return {
@@ -195,15 +186,4 @@ export function situation(
 export function holder(name: string, resource: string, more: Partial<GpuPod> = {}): GpuPod {
   const resources = { [resource]: 1 };
   return { uid: name, namespace: 'team', name, resources, nonEvictableReason: undefined, terminating: false, ...more };
-}
-
-/** GPUNodeConfig c for node a. */
-export function nodeConfig(spec: object = {}, metadata: object = {}, status?: unknown): NodeConfig {
-  const config = parseNodeConfig({
-    metadata: { name: 'c', uid: 'c', generation: 1, ...metadata },
-    spec: { nodeName: 'a', ...spec },
-    status,
-  });
-  if (!config) throw new Error('this is no GPUNodeConfig');
-  return config;
 }

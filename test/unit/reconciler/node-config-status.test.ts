@@ -1,9 +1,10 @@
 /** What the status of a GPUNodeConfig says, and when it is written. */
 
 import tap from 'tap';
-import { nodeConfigStatusSchema, parseNodeConfig } from '#src/api/node-config.ts';
+import { nodeConfigStatusSchema } from '#src/api/node-config.ts';
 import { nodeConfigStatus, type StatusFacts } from '#src/reconciler/node-config-status.ts';
 import type { PhaseStatus } from '#src/reconciler/step.ts';
+import { nodeConfig } from '../../objects/node-configs.ts';
 import { GPU, holder, MIXED, MPS, observed, SHARED, SLICED, settled, shown, underWay, WHOLE } from './make.ts';
 
 const NOW = new Date('2026-01-02T03:04:05.678Z');
@@ -11,11 +12,7 @@ const LATER = new Date('2026-01-02T03:05:05.678Z');
 const READY: PhaseStatus = { phase: 'Ready', reason: 'Ready', message: '2 whole GPUs' };
 const BUSY: PhaseStatus = { phase: 'Pending', reason: 'Busy', message: 'waits' };
 
-function configWith(status?: unknown, generation = 3) {
-  const config = parseNodeConfig({ metadata: { name: 'c', generation }, spec: { nodeName: 'a' }, status });
-  if (!config) throw new Error('this is no GPUNodeConfig');
-  return config;
-}
+const configWith = (status?: unknown, generation = 3) => nodeConfig({}, { generation }, status);
 
 function facts(more: Partial<StatusFacts> = {}): StatusFacts {
   const nothing = { rejection: undefined, gpuPods: [], recommendation: undefined };

@@ -14,20 +14,11 @@ import { reconcilerSettingsOf } from '#src/reconciler/settings.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
 import { waitFor } from '../../cluster/wait.ts';
 import { eventRecorder } from '../../objects/events.ts';
+import { nodeConfigObject } from '../../objects/node-configs.ts';
+import { storedPod } from '../../objects/pods.ts';
 import { quietState } from '../../objects/records.ts';
 import { FakeApi } from './fake-api.ts';
-import {
-  GPU,
-  MPS,
-  type NodeParts,
-  nodeObject,
-  PARTITION,
-  PLUGIN,
-  pluginName,
-  shown,
-  TRANSITION,
-  WHOLE,
-} from './make.ts';
+import { MPS, type NodeParts, nodeObject, PARTITION, PLUGIN, pluginName, shown, TRANSITION, WHOLE } from './make.ts';
 
 const NODES = '/api/v1/nodes';
 const CONFIGS = '/apis/gpuautoscaler.io/v1alpha1/gpunodeconfigs';
@@ -105,11 +96,14 @@ async function setUp(t: Test, configuration: object = {}) {
       spec: object = { mpsEnabled: true, mpsMaxClients: 8 },
       more: object = {},
     ) =>
-      put('configs', {
-        metadata: { name, uid: name, generation: 1, creationTimestamp: '2026-01-01T00:00:00Z', ...more },
-        spec: { nodeName, ...spec },
-        status: api.get(path('configs', name))?.status,
-      } as { metadata: { name: string } }),
+      put(
+        'configs',
+        nodeConfigObject(
+          { nodeName, ...spec },
+          { name, uid: name, creationTimestamp: '2026-01-01T00:00:00Z', ...more },
+          api.get(path('configs', name))?.status,
+        ),
+      ),
     remove: (kind: 'nodes' | 'configs', name: string) => {
       const object = api.get(path(kind, name));
       api.objects.delete(path(kind, name));
@@ -144,16 +138,13 @@ const until = (what: string, holds: () => boolean) => waitFor(what, holds, { eve
 const aWhile = () => sleep(60);
 
 /** One that holds a GPU, and may be evicted. */
-const pod = (uid: string, nodeName: string) => ({
-  metadata: {
-    name: uid,
-    namespace: 'team',
-    uid,
-    ownerReferences: [{ kind: 'ReplicaSet', name: 'r', controller: true }],
-  },
-  spec: { nodeName, containers: [{ resources: { limits: { [GPU]: '1' } } }] },
-  status: { phase: 'Running' },
-});
+const pod = (name: string, nodeName: string) =>
+  storedPod({
+    name,
+    nodeName,
+    gpus: 1,
+    metadata: { ownerReferences: [{ kind: 'ReplicaSet', name: 'r', controller: true }] },
+  });
 
 tap.test('from the wish to the node that is so', async (t) => {
   const is = await setUp(t);

@@ -11,9 +11,10 @@ import { GpuPods } from '#src/state/gpu-pods.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
 import { ManualClock } from '../../objects/clock.ts';
 import { eventRecorder } from '../../objects/events.ts';
+import { nodeConfig, nodeConfigObject } from '../../objects/node-configs.ts';
 import { quietState } from '../../objects/records.ts';
 import { FakeApi } from './fake-api.ts';
-import { nodeConfig, nodeObject } from './make.ts';
+import { nodeObject } from './make.ts';
 
 const PATH = '/apis/gpuautoscaler.io/v1alpha1/gpunodeconfigs/c';
 const CONFIG = nodeConfig();
@@ -25,9 +26,7 @@ function setUp() {
   const state = quietState();
   const metrics = reconcilerMetrics(new Registry(), () => ({ mpsClients: 0, virtualGpus: 0 }));
   state.nodes.update(nodeObject());
-  state.nodeConfigs.update(
-    api.put(PATH, { metadata: { name: 'c', uid: 'c', generation: 1 }, spec: { nodeName: 'a' } }),
-  );
+  state.nodeConfigs.update(api.put(PATH, nodeConfigObject()));
   const clock = new ManualClock();
   const reporter = new StatusReporter({
     client: api,

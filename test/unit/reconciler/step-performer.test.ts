@@ -11,9 +11,10 @@ import { reconcilerSettingsOf } from '#src/reconciler/settings.ts';
 import type { Action, NodePatch, PhaseStatus, StepOf } from '#src/reconciler/step.ts';
 import { StepPerformer } from '#src/reconciler/step-performer.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
+import { nodeConfig } from '../../objects/node-configs.ts';
 import { quietState } from '../../objects/records.ts';
 import { FakeApi } from './fake-api.ts';
-import { GPU, holder, MPS, mark, nodeConfig, nodeObject, PRODUCT, SEVEN, TIMES, TRANSITION } from './make.ts';
+import { GPU, holder, MPS, mark, nodeObject, PRODUCT, SEVEN, TIMES, TRANSITION } from './make.ts';
 
 const NODE = '/api/v1/nodes/a';
 const SETTLE_MS = 100;

@@ -3,8 +3,8 @@
 import tap from 'tap';
 import { admissionConfigurationOf } from '#src/api/admission-settings.ts';
 import { configurationSchema } from '#src/api/configuration.ts';
-import { mpsNode } from '../../cluster/gpu-nodes.ts';
 import { takeList } from '../../fakes/listing.ts';
+import { mpsNode } from '../../objects/nodes.ts';
 import { stateOf } from './evaluating.ts';
 
 const configured = (values: unknown) =>

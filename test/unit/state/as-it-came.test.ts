@@ -9,8 +9,8 @@ import { bestFit } from '#src/core/strategies/best-fit.ts';
 import { evaluateAdmission } from '#src/state/evaluate-admission.ts';
 import { gpuRequestOf } from '#src/state/gpu-request.ts';
 import { applyDecision } from '#src/webhook/mutate.ts';
-import { exclusiveNode, mpsNode } from '../../cluster/gpu-nodes.ts';
 import { ManualClock } from '../../objects/clock.ts';
+import { exclusiveNode, mpsNode } from '../../objects/nodes.ts';
 import { KEY, type PodParts, podOf, stateOf } from './evaluating.ts';
 
 const GPU = 'nvidia.com/gpu';

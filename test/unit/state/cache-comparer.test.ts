@@ -5,8 +5,8 @@ import { WHOLE_GPU } from '#src/core/resources.ts';
 import { KubeError } from '#src/kube/kube-client.ts';
 import { CacheComparer } from '#src/state/cache-comparer.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
-import { exclusiveNode, T4, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
 import { takeList } from '../../fakes/listing.ts';
+import { exclusiveNode, T4, timeSlicingNode } from '../../objects/nodes.ts';
 import { NODE, pod } from './state.ts';
 
 const HELD = `1 ${WHOLE_GPU} on ${NODE}`;

@@ -3,8 +3,8 @@
 import tap from 'tap';
 import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 import type { ClusterState } from '#src/state/cluster-state.ts';
-import { exclusiveNode, mpsNode } from '../../cluster/gpu-nodes.ts';
 import { takeList } from '../../fakes/listing.ts';
+import { exclusiveNode, mpsNode } from '../../objects/nodes.ts';
 import { NODE, pod, setUp } from './state.ts';
 
 /** Of these pods, those that are known. */
@@ -142,7 +142,7 @@ tap.test('heartbeats move no version', async (t) => {
   list(pod('a', { node: NODE }), pod('b'));
   const versions = () => [state.ledger.offersVersion, ledger.load(NODE)?.version];
   const before = versions();
-  const node = exclusiveNode({ name: NODE, gpus: 4 }) as { metadata: object; status: object };
+  const node = exclusiveNode({ name: NODE, gpus: 4 });
   const beat = (n: number) => ({
     metadata: { ...node.metadata, resourceVersion: String(n), annotations: { beat: String(n) } },
     status: { ...node.status, conditions: [{ type: 'Ready', lastHeartbeatTime: String(n) }] },

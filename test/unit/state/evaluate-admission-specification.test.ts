@@ -3,7 +3,7 @@
 import tap from 'tap';
 import { suitsMps } from '#src/core/admission/replicas.ts';
 import type { HistoryOf } from '#src/state/evaluate-admission.ts';
-import { migNode, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
+import { migNode, timeSlicingNode } from '../../objects/nodes.ts';
 import { judged, NODES, type PodParts, podOf, type World } from './evaluating.ts';
 
 const type = (name: string): PodParts => ({ labels: { 'workload-type': name } });
@@ -19,7 +19,7 @@ const policyOf = (workload: string, spec: object): Pick<World, 'policies'> => ({
     printed: { podSelector: { matchLabels: { 'gpu-autoscaler.io/workload-type': workload } }, ...spec },
   },
 });
-const WHOLE_INSTANCE = migNode({ name: 'm', gpus: 1, layout: { '7g.40gb': 1 }, profileMiB: { '7g.40gb': 40_192 } });
+const WHOLE_INSTANCE = migNode({ name: 'm', gpus: 1, layout: { '7g.40gb': 1 } });
 const SLICES = [2, 4, 8].map((replicas) => timeSlicingNode({ name: `r${replicas}`, gpus: 1, replicas }));
 
 const rows: readonly [row: string, pod: PodParts, world: World, becomes: string][] = [

@@ -2,7 +2,7 @@
 
 import tap from 'tap';
 import { evaluateAdmission } from '#src/state/evaluate-admission.ts';
-import { exclusiveNode, mpsNode, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
+import { exclusiveNode, mpsNode, timeSlicingNode } from '../../objects/nodes.ts';
 import { judged, KEY, type PodParts, podOf, stateOf, type World } from './evaluating.ts';
 
 const INFERENCE: PodParts = { labels: { 'workload-type': 'inference' } };

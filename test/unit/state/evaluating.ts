@@ -6,8 +6,8 @@ import type { Clock } from '#src/kube/clock.ts';
 import { AdmissionState } from '#src/state/admission-state.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
 import { evaluateAdmission, type HistoryOf } from '#src/state/evaluate-admission.ts';
-import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../../cluster/gpu-nodes.ts';
 import { takeList } from '../../fakes/listing.ts';
+import { exclusiveNode, migNode, mpsNode, timeSlicingNode } from '../../objects/nodes.ts';
 import { short } from '../core/admission/make.ts';
 
 export const KEY = 'gpu-autoscaler.io/';
@@ -21,7 +21,6 @@ export const NODES: readonly object[] = [
     name: 'mig',
     gpus: 1,
     layout: { '1g.5gb': 2, '2g.10gb': 1, '3g.20gb': 1 },
-    profileMiB: { '1g.5gb': 4864, '2g.10gb': 9856, '3g.20gb': 19968 },
   }),
 ];
 

@@ -3,36 +3,23 @@
 import tap from 'tap';
 import { GpuPods } from '#src/state/gpu-pods.ts';
 import { takeList } from '../../fakes/listing.ts';
+import { storedPod } from '../../objects/pods.ts';
 import { quietState } from '../../objects/records.ts';
 
 const GPU = 'nvidia.com/gpu';
 
 interface Parts {
-  readonly uid?: string | undefined;
+  readonly uid?: string;
   readonly metadata?: object;
-  readonly node?: string | undefined;
+  readonly node?: string;
   readonly phase?: string;
   readonly limits?: Record<string, string>;
   readonly init?: Record<string, string>;
 }
 
-function pod({
-  uid = 'u',
-  metadata,
-  node = 'a',
-  phase = 'Running',
-  limits = { [GPU]: '2' },
-  init,
-}: Parts = {}): object {
-  return {
-    metadata: { name: 'p', namespace: 'team', uid, ...metadata },
-    spec: {
-      nodeName: node,
-      containers: [{ name: 'c', resources: { limits } }],
-      ...(init && { initContainers: [{ name: 'i', resources: { limits: init } }] }),
-    },
-    status: { phase },
-  };
+function pod({ uid = 'u', node = 'a', limits = { [GPU]: '2' }, init, ...more }: Parts = {}): object {
+  const spec = init && { initContainers: [{ name: 'i', resources: { limits: init } }] };
+  return storedPod({ name: 'p', uid, nodeName: node, resources: limits, spec, ...more });
 }
 
 const owned = (kind: string, controller = true) => ({ ownerReferences: [{ kind, name: 'o', controller }] });

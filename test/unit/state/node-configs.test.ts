@@ -3,6 +3,7 @@
 import tap from 'tap';
 import { NodeConfigs } from '#src/state/node-configs.ts';
 import { takeList } from '../../fakes/listing.ts';
+import { nodeConfigObject } from '../../objects/node-configs.ts';
 import { quietState } from '../../objects/records.ts';
 
 interface ConfigParts {
@@ -11,12 +12,9 @@ interface ConfigParts {
   readonly generation?: number;
 }
 
-function config(
-  name: string,
-  nodeName: string,
-  { created = '2026-01-01T00:00:00Z', spec = { nodeName }, generation = 1 }: ConfigParts = {},
-) {
-  return { metadata: { name, uid: name, generation, creationTimestamp: created }, spec };
+function config(name: string, nodeName: string, { spec = { nodeName }, ...parts }: ConfigParts = {}) {
+  const { created: creationTimestamp = '2026-01-01T00:00:00Z', generation = 1 } = parts;
+  return { ...nodeConfigObject({}, { name, uid: name, generation, creationTimestamp }), spec };
 }
 
 function configs() {

@@ -3,21 +3,15 @@
 import fc from 'fast-check';
 import tap from 'tap';
 import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
+import { DISCOVERED } from '../../objects/nodes.ts';
 import { inventoryIn, nodeRecord, quietState } from '../../objects/records.ts';
 
 const GPU = 'nvidia.com/gpu';
 const MIG_1G = 'nvidia.com/mig-1g.5gb';
 
-const LABELS = {
-  'nvidia.com/gpu.product': 'NVIDIA-A100-SXM4-40GB',
-  'nvidia.com/gpu.count': '2',
-  'nvidia.com/gpu.memory': '40960',
-  'nvidia.com/gpu.replicas': '1',
-  'nvidia.com/gpu.sharing-strategy': 'none',
-};
 const node = (allocatable: Record<string, string> | null, labels: Record<string, string> = {}, rest = {}) =>
   inventoryIn({
-    metadata: { name: 'gpu-node-01', labels: { ...LABELS, ...labels }, ...rest },
+    metadata: { name: 'gpu-node-01', labels: { ...DISCOVERED, ...labels }, ...rest },
     status: { allocatable },
   });
 
@@ -130,7 +124,7 @@ tap.test('a creation time that cannot be read is the oldest', async (t) => {
 tap.test('whatever its labels and quantities say, a node is read without an error', async () => {
   const text = fc.oneof(fc.string(), fc.constantFrom('1', '8', '-1', '0.5', 'mps', '1e400', '4'));
   const resource = fc.constantFrom(GPU, SHARED_GPU, MIG_1G, 'cpu', '__proto__', 'nvidia.com/mig-1g.5gb.me');
-  const labels = fc.dictionary(fc.constantFrom(...Object.keys(LABELS), 'nvidia.com/mig-1g.5gb.memory'), text);
+  const labels = fc.dictionary(fc.constantFrom(...Object.keys(DISCOVERED), 'nvidia.com/mig-1g.5gb.memory'), text);
   fc.assert(
     fc.property(labels, fc.dictionary(resource, text), (labels, allocatable) => {
       nodeRecord({ metadata: { name: 'any', labels, creationTimestamp: 'any' }, status: { allocatable } });
@@ -141,7 +135,7 @@ tap.test('whatever its labels and quantities say, a node is read without an erro
 
 tap.test('the product is the same everywhere, without what a device plugin adds to its name', async (t) => {
   for (const suffix of ['', '-SHARED']) {
-    const labels = { ...LABELS, 'nvidia.com/gpu.product': `NVIDIA-A100-SXM4-40GB${suffix}` };
+    const labels = { ...DISCOVERED, 'nvidia.com/gpu.product': `NVIDIA-A100-SXM4-40GB${suffix}` };
     const record = nodeRecord({ metadata: { name: 'n', labels }, status: { allocatable: { [GPU]: '2' } } });
     t.equal(record?.inventory?.product, 'NVIDIA-A100-SXM4-40GB');
     t.equal(record?.observed.gpus?.product, 'NVIDIA-A100-SXM4-40GB');
@@ -151,7 +145,7 @@ tap.test('the product is the same everywhere, without what a device plugin adds 
 tap.test('a heartbeat makes no new record', async (t) => {
   const { nodes } = quietState();
   const beat = (n: number) => ({
-    metadata: { name: 'n', resourceVersion: String(n), labels: LABELS, annotations: { beat: String(n) } },
+    metadata: { name: 'n', resourceVersion: String(n), labels: DISCOVERED, annotations: { beat: String(n) } },
     status: {
       allocatable: { [GPU]: '2' },
       conditions: [{ type: 'Ready', status: 'True', lastHeartbeatTime: String(n) }],
@@ -165,7 +159,7 @@ tap.test('a heartbeat makes no new record', async (t) => {
 });
 
 tap.test('oversubscribe: each time-slice has the memory of the whole GPU, also on nodes that are known', async (t) => {
-  const labels = { ...LABELS, 'nvidia.com/gpu.sharing-strategy': 'time-slicing', 'nvidia.com/gpu.replicas': '4' };
+  const labels = { ...DISCOVERED, 'nvidia.com/gpu.sharing-strategy': 'time-slicing', 'nvidia.com/gpu.replicas': '4' };
   const object = { metadata: { name: 'n', labels }, status: { allocatable: { [SHARED_GPU]: '8' } } };
   const slotMiB = (options = {}) => inventoryIn(object, options)?.pools[0]?.slotMiB;
   t.equal(slotMiB(), 10_240);

@@ -2,6 +2,7 @@
 
 import tap from 'tap';
 import { takeList } from '../../fakes/listing.ts';
+import { storedPod } from '../../objects/pods.ts';
 import { quietState } from '../../objects/records.ts';
 
 const READY = [{ type: 'Ready', status: 'True' }];
@@ -10,11 +11,8 @@ const node = (name: string, more: { spec?: object; status?: object; labels?: Rec
   spec: more.spec ?? {},
   status: { allocatable: { cpu: '8', memory: '16Gi', pods: '10' }, conditions: READY, ...more.status },
 });
-const pod = (uid: string, nodeName: string | undefined, requests: Record<string, string>, phase = 'Running') => ({
-  metadata: { uid, name: uid, namespace: 'team' },
-  spec: { ...(nodeName && { nodeName }), containers: [{ name: 'c', resources: { requests } }] },
-  status: { phase },
-});
+const pod = (name: string, nodeName: string | undefined, resources: Record<string, string>, phase = 'Running') =>
+  storedPod({ name, nodeName, resources, phase });
 const SMALL = { cpu: 1_000, memory: 1_024, pods: 1 };
 
 const ROOMS: readonly [sentence: string, node: object, pods: object[], size: typeof SMALL, room: number][] = [

@@ -4,9 +4,9 @@ import tap from 'tap';
 import type { Partition } from '#src/core/partitioning/partition.ts';
 import { nextStep } from '#src/reconciler/next-step.ts';
 import { agreement, currentPartition, offers, parseTransition, UNREADABLE } from '#src/state/observed-node.ts';
+import { DISCOVERED } from '../../objects/nodes.ts';
 import { observe } from '../../objects/records.ts';
 import {
-  DISCOVERED,
   GPU,
   HALVES,
   MIG,

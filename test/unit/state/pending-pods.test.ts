@@ -2,40 +2,12 @@
 
 import tap from 'tap';
 import { PendingPods } from '#src/state/pending-pods.ts';
+import { type WaitingPodOptions, waitingPod } from '../../objects/pods.ts';
 import { quietState } from '../../objects/records.ts';
 
-const WANT = '0/3 nodes are available: 3 Insufficient nvidia.com/gpu.shared.';
-interface Made {
-  readonly metadata?: object;
-  readonly spec?: object;
-  readonly status?: object;
-  readonly message?: string;
-  readonly reason?: string;
-  readonly resource?: string;
-}
-function pod(
-  uid: string,
-  { metadata, spec, status, message = WANT, reason = 'Unschedulable', resource }: Made = {},
-): object {
-  const requests = { [resource ?? 'nvidia.com/gpu.shared']: '1' };
-  return {
-    metadata: { uid, name: uid, namespace: 'team', creationTimestamp: '2026-01-01T00:00:00Z', ...metadata },
-    spec: { containers: [{ name: 'c', resources: { requests, limits: requests } }], ...spec },
-    status: {
-      phase: 'Pending',
-      conditions: [{ type: 'PodScheduled', status: 'False', reason, message }],
-      ...status,
-    },
-  };
-}
-
-const CASES: readonly [sentence: string, answered: boolean, made: Made][] = [
+const CASES: readonly [sentence: string, answered: boolean, made: WaitingPodOptions][] = [
   ['kube-scheduler counts too few slots', true, {}],
-  [
-    'it has whole GPUs in mind',
-    true,
-    { resource: 'nvidia.com/gpu', message: '0/1 nodes are available: 1 Insufficient nvidia.com/gpu.' },
-  ],
+  ['it has whole GPUs in mind', true, { resources: { 'nvidia.com/gpu': 1 } }],
   [
     'our extender has refused the mode of every node',
     true,
@@ -65,13 +37,17 @@ const CASES: readonly [sentence: string, answered: boolean, made: Made][] = [
   ['it is placed', false, { spec: { nodeName: 'n' } }],
   ['it is over', false, { status: { phase: 'Failed' } }],
   ['it is on its way out', false, { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } }],
-  ['it asks for no GPU', false, { resource: 'cpu' }],
+  [
+    'it asks for no GPU',
+    false,
+    { resources: { cpu: 1 }, message: '0/3 nodes are available: 3 Insufficient nvidia.com/gpu.' },
+  ],
 ];
 for (const [sentence, answered, made] of CASES) {
   tap.test(`${answered ? 'answered' : 'left alone'}: ${sentence}`, async (t) => {
     const { pods } = quietState();
     const pending = new PendingPods(pods, () => {});
-    pods.update(pod('a', made));
+    pods.update(waitingPod('a', made));
     t.equal(pending.size, answered ? 1 : 0);
   });
 }
@@ -80,10 +56,10 @@ tap.test('in the order of priority, then age, then name', async (t) => {
   const { pods } = quietState();
   const pending = new PendingPods(pods, () => {});
   const at = (creationTimestamp: string) => ({ metadata: { creationTimestamp } });
-  pods.update(pod('young', at('2026-01-03T00:00:00Z')));
-  pods.update(pod('b', at('2026-01-01T00:00:00Z')));
-  pods.update(pod('a', at('2026-01-01T00:00:00Z')));
-  pods.update(pod('urgent', { ...at('2026-01-04T00:00:00Z'), spec: { priority: 10 } }));
+  pods.update(waitingPod('young', at('2026-01-03T00:00:00Z')));
+  pods.update(waitingPod('b', at('2026-01-01T00:00:00Z')));
+  pods.update(waitingPod('a', at('2026-01-01T00:00:00Z')));
+  pods.update(waitingPod('urgent', { ...at('2026-01-04T00:00:00Z'), spec: { priority: 10 } }));
   t.strictSame(
     pending.inOrder().map(({ name }) => name),
     ['urgent', 'a', 'b', 'young'],
@@ -96,10 +72,10 @@ tap.test('another try in vain is no change, and wakes nobody', async (t) => {
   const pending = new PendingPods(pods, () => {
     changes += 1;
   });
-  pods.update(pod('a'));
-  pods.update(pod('a', { message: '0/4 nodes are available: 4 Insufficient nvidia.com/gpu.shared.' }));
+  pods.update(waitingPod('a'));
+  pods.update(waitingPod('a', { message: '0/4 nodes are available: 4 Insufficient nvidia.com/gpu.shared.' }));
   t.equal(changes, 1);
-  pods.update(pod('a', { spec: { nodeName: 'n' } }));
+  pods.update(waitingPod('a', { spec: { nodeName: 'n' } }));
   t.equal(changes, 2);
   t.equal(pending.size, 0);
 });

@@ -1,28 +1,17 @@
 /** A pod as it is read from its API object. */
 
 import tap from 'tap';
+import { type StoredPodOptions, storedPod } from '../../objects/pods.ts';
 import { podRecord } from '../../objects/records.ts';
 
 const GPU = 'nvidia.com/gpu';
 const SHARED = 'nvidia.com/gpu.shared';
 
-interface Parts {
-  readonly metadata?: object;
-  readonly spec?: object;
-  readonly phase?: string;
-  readonly requests?: Record<string, string>;
-}
-
-function pod({ metadata, spec, phase, requests = { [GPU]: '1' } }: Parts = {}): object {
-  return {
-    metadata: { name: 'job', namespace: 'team', uid: 'uid-1', ...metadata },
-    spec: { containers: [{ name: 'main', resources: { requests } }], ...spec },
-    ...(phase !== undefined && { status: { phase } }),
-  };
-}
+const pod = ({ resources = { [GPU]: 1 }, ...more }: Partial<StoredPodOptions> = {}) =>
+  storedPod({ name: 'job', uid: 'uid-1', resources, ...more });
 
 tap.test('a pod is its identity, its node, and what it asks for', async (t) => {
-  t.match(podRecord(pod({ spec: { nodeName: 'n' }, phase: 'Running', requests: { [SHARED]: '1', cpu: '2' } })), {
+  t.match(podRecord(pod({ spec: { nodeName: 'n' }, phase: 'Running', resources: { [SHARED]: '1', cpu: '2' } })), {
     uid: 'uid-1',
     namespace: 'team',
     name: 'job',
@@ -63,14 +52,14 @@ tap.test('the allocation record is read; a broken one is none', async (t) => {
 });
 
 tap.test('a pod that asks for no GPU has its cpu and memory alone', async (t) => {
-  t.match(podRecord(pod({ requests: { cpu: '1', memory: '1Gi' } })), {
+  t.match(podRecord(pod({ resources: { cpu: '1', memory: '1Gi' } })), {
     resources: { cpu: 1_000, memory: 1_024 },
     gpu: undefined,
   });
 });
 
 tap.test('a GPU quantity that cannot be read: the pod asks for something that is not known', async (t) => {
-  const record = podRecord(pod({ requests: { [GPU]: 'two' } }));
+  const record = podRecord(pod({ resources: { [GPU]: 'two' } }));
   t.ok(record?.gpu);
   t.equal(record?.gpu?.request, undefined);
 });

@@ -2,9 +2,9 @@
 
 import { WHOLE_GPU } from '#src/core/resources.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
-import { exclusiveNode } from '../../cluster/gpu-nodes.ts';
-import { gpuPod } from '../../cluster/pods.ts';
 import { takeList } from '../../fakes/listing.ts';
+import { exclusiveNode } from '../../objects/nodes.ts';
+import { storedPod } from '../../objects/pods.ts';
 
 export const NODE = 'gpu-node-01';
 
@@ -23,18 +23,11 @@ export function pod(uid: string, options: PodOptions = {}): object {
   const { node, phase = node ? 'Running' : 'Pending', count = 1, gpu, recordedNode = node, terminating } = options;
   const record = { v: 1, node: recordedNode, strategy: 'bestfit', mode: 'exclusive', resource: WHOLE_GPU, count: 1 };
   const text = gpu === undefined ? undefined : JSON.stringify({ ...record, milliGpu: 1000, gpus: [gpu] });
-  const { metadata, spec } = gpuPod({ name: uid, resources: { [WHOLE_GPU]: count } }) as Record<string, object>;
-  return {
-    metadata: {
-      ...metadata,
-      uid,
-      namespace: 'team',
-      ...(text && { annotations: { 'gpu-autoscaler.io/allocation': text } }),
-      ...(terminating && { deletionTimestamp: '2026-01-01T00:00:00Z' }),
-    },
-    spec: { ...spec, ...(node && { nodeName: node }) },
-    status: { phase },
+  const metadata = {
+    ...(text && { annotations: { 'gpu-autoscaler.io/allocation': text } }),
+    ...(terminating && { deletionTimestamp: '2026-01-01T00:00:00Z' }),
   };
+  return storedPod({ name: uid, resources: { [WHOLE_GPU]: count }, nodeName: node, phase, metadata });
 }
 
 /** A state of one node with four whole GPUs. */

@@ -2,8 +2,8 @@
 
 import { applyPatch, type Operation } from 'rfc6902';
 import tap from 'tap';
-import { gpuPod } from '../../cluster/pods.ts';
 import { cpuMs } from '../../objects/cpu-time.ts';
+import { gpuPod } from '../../objects/pods.ts';
 import { makeWebhook, NOW, reviewOf } from './make.ts';
 
 const URL = '/mutate-v1-pod';

@@ -2,22 +2,17 @@
 
 import tap from 'tap';
 import { readSnapshot } from '#src/cli/simulate/snapshot.ts';
-import { exclusiveNode, migNode, timeSlicingNode } from '../../../cluster/gpu-nodes.ts';
-import { gpuPod } from '../../../cluster/pods.ts';
-import { livePod } from '../../../fakes/extender.ts';
+import { exclusiveNode, migNode, type NodeManifest, timeSlicingNode } from '../../../objects/nodes.ts';
+import { gpuPod, livePod } from '../../../objects/pods.ts';
 
 const list = (...items: object[]) => ({
   name: 'cluster.json',
   text: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
 });
-const born = (node: object, second: number) => {
-  const { metadata } = node as { metadata: object };
-  return {
-    kind: 'Node',
-    ...node,
-    metadata: { ...metadata, creationTimestamp: new Date(second * 1_000).toISOString() },
-  };
-};
+const born = (node: NodeManifest, second: number) => ({
+  ...node,
+  metadata: { ...node.metadata, creationTimestamp: new Date(second * 1_000).toISOString() },
+});
 const CPU_NODE = { kind: 'Node', metadata: { name: 'cpu' }, status: { allocatable: { cpu: '8' } } };
 
 tap.test('GPU nodes with their slots, the oldest first; pods by what they ask for', async (t) => {
@@ -25,7 +20,7 @@ tap.test('GPU nodes with their slots, the oldest first; pods by what they ask fo
     list(
       born(exclusiveNode({ name: 'young', gpus: 2 }), 200),
       born(timeSlicingNode({ name: 'old', gpus: 1, replicas: 4 }), 100),
-      born(migNode({ name: 'mig', gpus: 1, layout: { '3g.20gb': 2 }, profileMiB: { '3g.20gb': 19_968 } }), 300),
+      born(migNode({ name: 'mig', gpus: 1, layout: { '3g.20gb': 2 } }), 300),
       CPU_NODE,
       gpuPod({ name: 'whole', gpus: 2 }),
       gpuPod({ name: 'slice', resources: { 'nvidia.com/gpu.shared': 1 } }),

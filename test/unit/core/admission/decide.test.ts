@@ -1,14 +1,35 @@
-/** The sharing decision: its rules in order of precedence, with their reasons and warnings. */
+/** The sharing decision: its rules in order of precedence, whom it leaves alone, and what bounds it whatever it finds. */
 
 import fc from 'fast-check';
 import tap from 'tap';
 import { decide } from '#src/core/admission/decide.ts';
 import type { PodFacts } from '#src/core/admission/decision-input.ts';
-import type { WorkloadType } from '#src/core/admission/workload-type.ts';
 import { parseMigProfile } from '#src/core/mig/profile.ts';
 import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 import type { SharedMode } from '#src/core/sharing-mode.ts';
-import { admission, EVERY_KIND, gpus, instance, off, short, slot, wishes } from './make.ts';
+import {
+  admission,
+  type Circumstances,
+  decides,
+  type End,
+  EVERY_KIND,
+  GIB,
+  gpus,
+  INFERENCE,
+  inferredAs,
+  inPools,
+  NOTHING,
+  offered,
+  part,
+  policy,
+  shares,
+  short,
+  slot,
+  used,
+  wishes,
+} from './make.ts';
+
+const byMps = shares('mps', part(8, '5Gi'), 'inference');
 
 /** Every rule, alone and in its place: the facts that make it speak, and what it says. */
 const rules: readonly [says: string, pod: Partial<PodFacts>, decision: string, reason: string][] = [
@@ -23,13 +44,13 @@ const rules: readonly [says: string, pod: Partial<PodFacts>, decision: string, r
     'sharing-mode, named',
     { explicitMode: 'timeslicing' },
     'timeslicing gpu.shared',
-    'sharing-mode: timeslicing was asked for: a slot of 1/4 GPU (10Gi), offered by 3 nodes',
+    `sharing-mode: timeslicing was asked for: ${part(4, '10Gi', 3)}`,
   ],
   [
     'mig-profile, named',
     wishes('3g.20gb'),
     'mig mig-3g.20gb',
-    'MIG profile 3g.20gb was asked for: 3g.20gb, offered by 2 nodes',
+    `MIG profile 3g.20gb was asked for: ${offered('3g.20gb', 2)}`,
   ],
   ['training', { workloadType: 'training' }, 'exclusive', 'training keeps a whole GPU'],
   [
@@ -53,6 +74,55 @@ for (const [i, [says, pod, decision, reason]] of rules.entries()) {
   });
 }
 
+/** What stands above policies, in order of precedence, with the last word of each. */
+const ABOVE: readonly [says: string, pod: Partial<PodFacts>, becomes: string, because: string][] = [
+  ['no GPU', { requested: new Map() }, 'leave', 'the pod asks for no GPU'],
+  ['an earlier decision', { alreadyDecided: true }, 'leave', 'the pod carries a decision already'],
+  ['an exempt namespace', { namespace: 'kube-system' }, 'leave', 'namespace kube-system is exempt'],
+  ['optimize: "false"', { optimize: false }, 'leave', 'the pod opted out (optimize: "false")'],
+  ['another scheduler', { schedulerName: 'volcano' }, 'leave', 'the pod chose scheduler volcano'],
+  ['a node of its own', { pinned: true }, 'leave', 'the pod is made for one node'],
+  [
+    'slots by name',
+    { requested: new Map([[SHARED_GPU, 1]]) },
+    'schedule',
+    'the pod asks for nvidia.com/gpu.shared by name',
+  ],
+  ['sharing: disabled', { sharingDisabled: true }, 'exclusive', 'sharing: disabled'],
+  ['several GPUs', gpus(8), 'exclusive', 'the pod asks for 8 GPUs, and only single-GPU pods share'],
+  ['sharing-mode: exclusive', { explicitMode: 'exclusive' }, 'exclusive', 'sharing-mode: exclusive'],
+  [
+    'sharing-mode: timeslicing',
+    { explicitMode: 'timeslicing' },
+    'timeslicing gpu.shared',
+    `sharing-mode: timeslicing was asked for: ${part(4, '10Gi', 3)}`,
+  ],
+  ['mig-profile', wishes('7g.40gb'), 'mig mig-7g.40gb', `MIG profile 7g.40gb was asked for: ${offered('7g.40gb')}`],
+  ['the label training', { workloadType: 'training' }, 'exclusive', 'training keeps a whole GPU'],
+];
+
+const BELOW: readonly [says: string, circumstances: Circumstances][] = [
+  ['a policy by MIG', { policies: [policy('mig', { priority: 1_000_000 })] }],
+  ['a policy by MPS', { policies: [policy('mps', { priority: 1_000_000 })] }],
+  ['a policy by time-slicing', { policies: [policy('timeslicing', { priority: 1_000_000 })] }],
+  ['an exclusive policy', { policies: [policy('exclusive', { priority: 1_000_000 })] }],
+  ['a policy that leaves it to the flow', { policies: [policy('auto', { priority: 1_000_000 })] }],
+  ['an idle past', used(0.01, { p95: 0.9 })],
+  ['a busy past', used(0.9)],
+  ['looking like inference', inferredAs('inference')],
+  ['looking like training', inferredAs('training')],
+];
+
+for (const [above, pod, becomes, because] of ABOVE) {
+  for (const [below, circumstances] of BELOW) {
+    tap.test(`${above} outweighs ${below}`, async (t) => {
+      const decision = decide(admission(pod, EVERY_KIND, circumstances));
+      t.equal(short(decision), becomes);
+      t.strictSame(decision.reasons, [because]);
+    });
+  }
+}
+
 tap.test('slots asked for by name are placed, not decided', async (t) => {
   const requested = new Map([
     [SHARED_GPU, 1],
@@ -62,6 +132,7 @@ tap.test('slots asked for by name are placed, not decided', async (t) => {
   t.strictSame(decide(admission({ requested, workloadType: 'inference', sharingDisabled: true })), {
     action: 'schedule',
     decided: false,
+    wholeGpu: 'preferred',
     nodeSelector: {},
     reasons: ['the pod asks for nvidia.com/gpu.shared, nvidia.com/mig-1g.5gb by name'],
     warnings: [],
@@ -70,172 +141,105 @@ tap.test('slots asked for by name are placed, not decided', async (t) => {
 });
 
 tap.test('our own scheduler, already named, is no other scheduler', async (t) => {
-  t.equal(
-    short(decide(admission({ schedulerName: 'gpu-autoscaler-scheduler', workloadType: 'inference' }))),
-    'mps gpu.shared',
-  );
+  t.equal(short(decide(admission({ schedulerName: 'gpu-autoscaler-scheduler', ...INFERENCE }))), 'mps gpu.shared');
 });
 
-const GIB = 1_024;
-/** The flow of the specification, 5: training, then small memory, then inference, then development and batch. */
-const flow: readonly [says: string, type: WorkloadType | undefined, memoryMiB: number | undefined, decision: string][] =
+/** Several GPUs, and none. */
+const several = (count: number): End => ['exclusive', `the pod asks for ${count} GPUs, and only single-GPU pods share`];
+decides([
+  ['two GPUs of inference', { ...gpus(2), ...INFERENCE }, {}, ...several(2)],
+  ['eight small GPUs', { ...gpus(8), memoryMiB: GIB }, {}, ...several(8)],
+  ['two GPUs of a policy', gpus(2), { policies: [policy('mps')] }, ...several(2)],
+  ['two GPUs and sharing: disabled', { ...gpus(2), sharingDisabled: true }, {}, 'exclusive', 'sharing: disabled'],
+  ['a count of none', { requested: new Map() }, {}, 'leave', 'the pod asks for no GPU'],
+]);
+
+/** LimitRanges and ResourceQuotas of a namespace: what an administrator has set for whole GPUs is not got around. */
+const LIMITED = { guards: { limited: true, counted: new Set<string>() } };
+const counted = (...resources: string[]) => ({ guards: { limited: false, counted: new Set(resources) } });
+const limited =
+  'a LimitRange of the namespace speaks of nvidia.com/gpu, and would apply to a slot as well: it keeps a whole GPU';
+const uncounted = 'a ResourceQuota of the namespace counts nvidia.com/gpu, and no slots: it keeps a whole GPU';
+decides([
+  ['a LimitRange for whole GPUs: no slots', INFERENCE, LIMITED, 'exclusive', limited],
+  ['whatever a policy says', INFERENCE, { ...LIMITED, policies: [policy('mps')] }, 'exclusive', limited],
   [
-    ['inference shares by MPS', 'inference', undefined, 'mps gpu.shared'],
-    ['development shares by time-slicing', 'development', undefined, 'timeslicing gpu.shared'],
-    ['batch of unknown memory shares by time-slicing', 'batch', undefined, 'timeslicing gpu.shared'],
-    ['nothing known: a whole GPU', undefined, undefined, 'exclusive'],
-    ['training keeps a whole GPU, however small', 'training', 1 * GIB, 'exclusive'],
-    ['small memory comes before the type', 'inference', 4 * GIB, 'mig mig-1g.5gb'],
-    ['small memory needs no type', undefined, 4 * GIB, 'mig mig-1g.5gb'],
-    ['the smallest profile that holds the pod', 'development', 5 * GIB, 'mig mig-3g.20gb'],
-    ['just under 20 GiB is small', undefined, 20 * GIB - 1, 'mig mig-7g.40gb'],
-    ['20 GiB is not small', undefined, 20 * GIB, 'exclusive'],
-    ['20 GiB of inference: no slot of MPS holds it', 'inference', 20 * GIB, 'exclusive'],
-    ['batch takes MIG of any size', 'batch', 20 * GIB, 'mig mig-7g.40gb'],
-    ['batch above every profile: no slot of time holds it', 'batch', 60 * GIB, 'exclusive'],
-  ];
+    'whatever the pod asks for, and its author is told',
+    { explicitMode: 'mps' },
+    LIMITED,
+    'exclusive',
+    limited,
+    limited,
+  ],
+  ['a quota for whole GPUs alone: no slots', INFERENCE, counted(WHOLE_GPU), 'exclusive', uncounted],
+  ['a quota for whole GPUs and shared ones: shared ones', INFERENCE, counted(WHOLE_GPU, SHARED_GPU), ...byMps],
+  ['and no MIG, which it does not count', { ...INFERENCE, memoryMiB: 4_096 }, counted(WHOLE_GPU, SHARED_GPU), ...byMps],
+  ['a quota for shared ones alone bounds nobody here: the API server counts', INFERENCE, counted(SHARED_GPU), ...byMps],
+]);
 
-for (const [says, workloadType, memoryMiB, decision] of flow) {
-  tap.test(says, async (t) => t.equal(short(decide(admission({ workloadType, memoryMiB }))), decision));
-}
-
-tap.test('the trail says what was tried before', async (t) => {
-  t.strictSame(decide(admission({ workloadType: 'inference' })).reasons, [
-    'skipped MIG: no GPU memory is declared',
-    'considered MPS: inference takes a slot of 1/8 GPU (5Gi), offered by 1 node',
-  ]);
-  t.strictSame(decide(admission({ workloadType: 'inference', memoryMiB: 20 * GIB })).reasons, [
-    'skipped MIG: declared 20Gi is not under 20Gi',
-    'considered MPS: inference, but no node offers a slot that holds the pod',
-    'no rule shares this pod: it keeps a whole GPU',
-  ]);
-  t.strictSame(decide(admission({ workloadType: 'batch', memoryMiB: 60 * GIB })).reasons, [
-    'skipped MIG: declared 60Gi is not under 20Gi',
-    'considered MIG: batch, declared 60Gi, but no node offers a slot that holds the pod',
-    'considered time-slicing: batch, but no node offers a slot that holds the pod',
-    'no rule shares this pod: it keeps a whole GPU',
-  ]);
-});
-
-tap.test('a strategy switched off lets the next one speak', async (t) => {
-  const small = { workloadType: 'inference', memoryMiB: 4 * GIB } as const;
-  t.equal(short(decide(admission({ ...small, ...off('mig') }))), 'mps gpu.shared');
-  t.equal(
-    decide(admission({ ...small, ...off('mig') })).reasons[0],
-    'considered MIG: the pod switched it off (mig-enabled: "false")',
-  );
-  t.equal(short(decide(admission({ ...small, ...off('mig', 'mps') }))), 'exclusive');
-  t.equal(
-    short(
-      decide(
-        admission({ workloadType: 'batch', memoryMiB: 30 * GIB, ...off('mig') }, [
-          instance('7g.40gb', 40_192, 1_000),
-          slot('timeslicing', 40_960, 500),
-        ]),
-      ),
-    ),
-    'timeslicing gpu.shared',
-  );
-  const settings = { enabledModes: new Set<SharedMode>(['mps']), autoDetectWorkloadType: false };
-  const decision = decide(admission(small, EVERY_KIND, { settings }));
-  t.equal(short(decision), 'mps gpu.shared');
-  t.equal(decision.reasons[0], 'considered MIG: MIG is switched off by the configuration');
-  t.equal(short(decide(admission({ workloadType: 'development' }, EVERY_KIND, { settings }))), 'exclusive');
-});
-
-tap.test('a declared share of a GPU needs a slot of that share', async (t) => {
-  const shared = (fractionMilli: number) => decide(admission({ workloadType: 'inference', fractionMilli }));
-  t.equal(short(shared(250)), 'mps gpu.shared');
-  t.equal(short(shared(251)), 'exclusive');
-  t.equal(short(decide(admission({ memoryMiB: 1 * GIB, fractionMilli: 300 }))), 'mig mig-3g.20gb');
-});
-
-tap.test('a slot of just the declared memory holds the pod', async (t) => {
-  t.equal(short(decide(admission({ memoryMiB: 4_864 }))), 'mig mig-1g.5gb');
-  t.equal(short(decide(admission({ memoryMiB: 4_865 }))), 'mig mig-3g.20gb');
-});
-
-tap.test('a slot of unknown memory holds a pod that declares none, and no other', async (t) => {
-  const decided = (pod: Partial<PodFacts>) =>
-    short(decide(admission({ workloadType: 'inference', ...pod }, [slot('mps', undefined, 250)])));
-  t.equal(decided({}), 'mps gpu.shared');
-  t.not(decided({ memoryMiB: 1 }), 'mps gpu.shared');
-});
-
-/** Explicit wishes that cannot be kept: the pod gets a whole GPU and its author a warning. */
-const refused: readonly [says: string, pod: Partial<PodFacts>, why: string][] = [
+/** rewriteRequests: false: whole GPUs for all, and the trail says what there would have been. */
+const asked = { settings: { rewriteRequests: false } };
+const kept = 'rewriteRequests is off: it keeps a whole GPU';
+decides([
+  ['inference', INFERENCE, asked, 'exclusive', kept],
+  ['a wish', { explicitMode: 'mps' }, asked, 'exclusive', kept],
+  ['a named profile', wishes('1g.5gb'), asked, 'exclusive', kept],
+  ['a policy is named all the same', {}, { ...asked, policies: [policy('mps')] }, 'exclusive by by-mps', kept],
   [
-    'the pod itself',
-    { explicitMode: 'mps', ...off('mps') },
-    'sharing-mode: mps was asked for, but the pod switched it off (mps-enabled: "false")',
+    'a policy’s nodes have whole GPUs only by chance',
+    {},
+    {
+      ...asked,
+      policies: [policy('mps', { nodeSelector: { pool: 'a' } })],
+      ...inPools({ a: [slot('mps', 5_120, 125)] }),
+    },
+    'exclusive by by-mps',
+    kept,
+  ],
+  ['training would not share anyway', { workloadType: 'training' }, asked, 'exclusive', 'training keeps a whole GPU'],
+  ['nobody knows the type', {}, asked, ...NOTHING],
+]);
+
+/** binPacking off: another scheduler places, and what is decided must do without ours. */
+const elsewhere = {
+  settings: {
+    schedulerName: 'default-scheduler',
+    modeSelectors: { mig: {}, mps: { sharing: 'mps' }, timeslicing: { sharing: 'time-slicing' } },
+  },
+  offersOn: (selector: object) =>
+    EVERY_KIND.filter(({ mode }) => {
+      const nodes = { sharing: mode === 'timeslicing' ? 'time-slicing' : mode === 'mps' ? 'mps' : 'none' };
+      return Object.entries(selector).every(([key, value]) => key === 'sharing' && value === nodes.sharing);
+    }),
+};
+decides([
+  [
+    'MPS: on nodes that share so, as slots of both kinds bear one name',
+    INFERENCE,
+    elsewhere,
+    ...shares('mps', part(8, '5Gi'), 'inference', ' on sharing=mps'),
   ],
   [
-    'too small slots',
-    { explicitMode: 'mps', memoryMiB: 30 * GIB },
-    'sharing-mode: mps was asked for, but no node offers a slot that holds the pod',
+    'time-slicing: likewise',
+    { workloadType: 'development' },
+    elsewhere,
+    ...shares('timeslicing', part(4, '10Gi', 3), 'development', ' on sharing=time-slicing'),
   ],
   [
-    'no such profile here',
-    wishes('2g.10gb'),
-    'MIG profile 2g.10gb was asked for, but no node offers a slot that holds the pod',
+    'MIG: its resources tell it already',
+    { memoryMiB: GIB },
+    elsewhere,
+    ...shares('mig', offered('1g.5gb'), 'declared 1Gi'),
   ],
+  ['a whole GPU', { workloadType: 'training' }, elsewhere, 'exclusive', 'training keeps a whole GPU'],
   [
-    'too small a profile',
-    { ...wishes('1g.5gb'), memoryMiB: 8 * GIB },
-    'MIG profile 1g.5gb was asked for, but no node offers a slot that holds the pod',
+    'our scheduler, which is not there, is another one',
+    { schedulerName: 'gpu-autoscaler-scheduler', ...INFERENCE },
+    elsewhere,
+    'leave',
+    'the pod chose scheduler gpu-autoscaler-scheduler',
   ],
-];
-
-for (const [says, pod, why] of refused) {
-  tap.test(`an explicit wish is never answered by another way of sharing: ${says}`, async (t) => {
-    const sentence = `${why}: it keeps a whole GPU`;
-    const decision = decide(admission({ workloadType: 'development', ...pod }));
-    t.strictSame(decision, {
-      action: 'schedule',
-      decided: true,
-      nodeSelector: {},
-      reasons: [sentence],
-      warnings: [sentence],
-    });
-  });
-}
-
-tap.test('several GPUs make an explicit wish void, and its author is told', async (t) => {
-  const ignored = 'is ignored: the pod asks for 2 GPUs, and only single-GPU pods share';
-  const warnings = (pod: Partial<PodFacts>) => decide(admission({ ...gpus(2), ...pod })).warnings;
-  t.strictSame(warnings({ explicitMode: 'mps' }), [`sharing-mode ${ignored}`]);
-  t.strictSame(warnings(wishes('1g.5gb')), [`mig-profile ${ignored}`]);
-  t.strictSame(warnings({ explicitMode: 'mig', ...wishes('1g.5gb') }), [`sharing-mode ${ignored}`]);
-  t.strictSame(warnings({ explicitMode: 'exclusive' }), [], 'several whole GPUs are what was asked for');
-});
-
-tap.test('of two wishes that contradict, sharing-mode counts, and the author is told', async (t) => {
-  for (const [explicitMode, kept] of [
-    ['mps', 'mps gpu.shared'],
-    ['timeslicing', 'timeslicing gpu.shared'],
-    ['exclusive', 'exclusive'],
-  ] as const) {
-    const decision = decide(admission({ explicitMode, ...wishes('1g.5gb') }));
-    t.equal(short(decision), kept);
-    t.strictSame(decision.warnings, [`mig-profile is ignored: sharing-mode is ${explicitMode}`]);
-  }
-});
-
-tap.test('sharing-mode: exclusive is a wish like any other', async (t) => {
-  const decision = decide(admission({ explicitMode: 'exclusive', workloadType: 'inference', memoryMiB: 1 * GIB }));
-  t.strictSame(decision, {
-    action: 'schedule',
-    decided: true,
-    nodeSelector: {},
-    reasons: ['sharing-mode: exclusive'],
-    warnings: [],
-  });
-});
-
-tap.test('sharing-mode: mig takes the smallest profile, unless mig-profile names one', async (t) => {
-  t.equal(short(decide(admission({ explicitMode: 'mig' }))), 'mig mig-1g.5gb');
-  t.equal(short(decide(admission({ explicitMode: 'mig', ...wishes('7g.40gb') }))), 'mig mig-7g.40gb');
-});
+]);
 
 const anyPod: fc.Arbitrary<Partial<PodFacts>> = fc.record({
   namespace: fc.constantFrom('team', 'kube-system'),

@@ -1,5 +1,7 @@
-/** Facts for decisions: a pod that asks for one GPU, and a cluster that offers every kind of slot. */
+/** Facts for decisions: a pod that asks for one GPU, and a cluster that offers every kind of slot; and tables of decisions. */
 
+import tap from 'tap';
+import { decide } from '#src/core/admission/decide.ts';
 import type {
   AdmissionFacts,
   AdmissionSettings,
@@ -38,6 +40,20 @@ export const EVERY_KIND: readonly SlotOffer[] = [
   slot('mps', 10_240, 250),
   slot('timeslicing', 10_240, 250, 3),
 ];
+
+/** Halves to sixteenths of a GPU, both ways; smallest first. */
+export const EVERY_PART = {
+  offers: (['mps', 'timeslicing'] as const).flatMap((mode) =>
+    [16, 8, 4, 2].map((replicas) => slot(mode, 40_960 / replicas, Math.floor(1_000 / replicas))),
+  ),
+};
+
+export const FINE_AND_COARSE = { offers: [slot('timeslicing', 5_120, 125), slot('timeslicing', 20_480, 500)] };
+
+/** Every kind but this. */
+export function without(mode: SharedMode): { readonly offers: readonly SlotOffer[] } {
+  return { offers: EVERY_KIND.filter((offer) => offer.mode !== mode) };
+}
 
 const SETTINGS: AdmissionSettings = {
   schedulerName: 'gpu-autoscaler-scheduler',
@@ -106,6 +122,14 @@ export function policy(strategy: SharingPolicy['strategy'], more: Partial<Sharin
   };
 }
 
+/** The modes that the configuration allows. */
+export function modes(...enabled: SharedMode[]): Pick<Circumstances, 'settings'> {
+  return { settings: { enabledModes: new Set(enabled) } };
+}
+
+export const INFERENCE: Partial<PodFacts> = { workloadType: 'inference' };
+export const DEVELOPMENT: Partial<PodFacts> = { workloadType: 'development' };
+
 /** Whole GPUs, as many. */
 export function gpus(count: number): Pick<PodFacts, 'requested'> {
   return { requested: new Map([[WHOLE_GPU, count]]) };
@@ -125,7 +149,7 @@ export function used(mean: number, more: Partial<WorkloadHistory> = {}): Pick<Ad
   return { history: { mean, p95: mean, peakMiB: undefined, suitsMps: mean <= 0.5, ...more } };
 }
 
-export function looksLike(type: WorkloadType): { readonly inferred: InferredWorkloadType } {
+export function inferredAs(type: WorkloadType): { readonly inferred: InferredWorkloadType } {
   return { inferred: { type, confidence: 0.9, evidence: ['image something'] } };
 }
 
@@ -162,4 +186,49 @@ export function short(decision: Decision): string {
   const nodes = decision.action === 'leave' ? [] : Object.entries(decision.nodeSelector);
   if (nodes.length > 0) words.push('on', nodes.map((label) => label.join('=')).join());
   return words.join(' ');
+}
+
+export const GIB = 1_024;
+
+/** The end of a row: what the pod becomes, as `short` has it; the last word of the trail; what its author is told. */
+export type End = readonly [becomes: string, because: string, ...warnings: string[]];
+export type Row = readonly [
+  says: string,
+  pod: Partial<PodFacts>,
+  /** `offers`: everywhere; default: every kind. */
+  setting: Circumstances & { readonly offers?: readonly SlotOffer[] },
+  ...end: End,
+];
+
+/** A table of decisions: each row a test of its own. */
+export function decides(rows: readonly Row[]): void {
+  for (const [says, pod, { offers = EVERY_KIND, ...circumstances }, becomes, because, ...warnings] of rows) {
+    tap.test(says, async (t) => {
+      const decision = decide(admission(pod, offers, circumstances));
+      t.equal(short(decision), becomes);
+      t.equal(decision.reasons.at(-1), because, decision.reasons.join('; '));
+      t.strictSame(decision.warnings, warnings);
+    });
+  }
+}
+
+export const NOTHING: End = ['exclusive', 'no rule shares this pod: it keeps a whole GPU'];
+
+/** `1g.5gb, offered by 1 node` */
+export function offered(slot: string, nodes = 1): string {
+  return `${slot}, offered by ${nodes} ${nodes === 1 ? 'node' : 'nodes'}`;
+}
+
+/** `a slot of 1/8 GPU (5Gi), offered by 1 node` */
+export function part(replicas: number, memory: string, nodes?: number): string {
+  return offered(`a slot of 1/${replicas} GPU (${memory})`, nodes);
+}
+
+const TITLES = { mig: 'MIG', mps: 'MPS', timeslicing: 'time-slicing' };
+
+/** The end of a row whose pod shares: the slot that it takes, and `of` which pod that is said. */
+export function shares(mode: SharedMode, slot: string, of: string, by = ''): End {
+  const resource = mode === 'mig' ? `mig-${slot.split(',', 1)}` : 'gpu.shared';
+  const verb = mode === 'mig' && /declared|measured/.test(of) ? 'needs' : 'takes';
+  return [`${mode} ${resource}${by}`, `considered ${TITLES[mode]}: ${of} ${verb} ${slot}`];
 }

@@ -1,7 +1,7 @@
 /** Nodes and pending pods for tests of the planner: valid defaults, and what the test is about on top. */
 
 import { CandidateNode } from '#src/core/partitioning/candidate-node.ts';
-import { inOrder } from '#src/core/partitioning/demand-class.ts';
+import { type DemandClass, inOrder } from '#src/core/partitioning/demand-class.ts';
 import { GpuTypes } from '#src/core/partitioning/gpu-type.ts';
 import { classesOf } from '#src/core/partitioning/node-class.ts';
 import { inventoryWith, type Partition, wholeGpus } from '#src/core/partitioning/partition.ts';
@@ -58,6 +58,13 @@ export function demand(name: string, pods: number, resource: string, options: Pa
   };
 }
 
+/** The one class of such a demand; `on`: nodes that tell which GPUs there are. */
+export function demandClass(each: PodDemand, ...on: readonly PlanningNode[]): DemandClass {
+  const [found] = searchable(on, [each]).demandClasses;
+  if (!found) throw new Error('nobody asks for anything');
+  return found;
+}
+
 /** What a search works on: the nodes as no change has touched them, and the demands in their order. */
 export function searchable(nodes: readonly PlanningNode[], demands: readonly PodDemand[]) {
   const types = new GpuTypes();
@@ -65,5 +72,5 @@ export function searchable(nodes: readonly PlanningNode[], demands: readonly Pod
   const demandClasses = inOrder(demands, types.all());
   const remaining = demandClasses.map(({ demand: { pods } }) => pods.length);
   const ranks = Math.max(...demandClasses.map(({ rank }) => rank)) + 1;
-  return { demandClasses, remaining, ranks, classes: classesOf(candidates, demandClasses) };
+  return { candidates, demandClasses, remaining, ranks, classes: classesOf(candidates, demandClasses) };
 }

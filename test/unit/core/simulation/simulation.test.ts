@@ -1,7 +1,6 @@
 /** Arrivals, replays and what is seen of them. */
 
 import tap from 'tap';
-import { seededRandom, shuffled } from '#src/core/random.ts';
 import type { NodeSize, PackingDemand } from '#src/core/scoring/packing-node.ts';
 import { arrivals } from '#src/core/simulation/arrivals.ts';
 import { allocatedAt } from '#src/core/simulation/curve.ts';
@@ -27,17 +26,6 @@ const fleet = (...gpus: number[]): NodeSize[] =>
   }));
 const arrive = (...demands: PackingDemand[]) =>
   demands.map((each, pod) => ({ kind: 'arrive', pod, demand: each }) as const);
-
-tap.test('the generator gives the same numbers for the same seed, spread over [0, 1)', async (t) => {
-  const take = (seed: number) => Array.from({ length: 1_000 }, seededRandom(seed));
-  t.strictSame(take(42), take(42));
-  t.notSame(take(42), take(43));
-  const numbers = take(7);
-  t.ok(numbers.every((number) => number >= 0 && number < 1));
-  const mean = numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
-  t.ok(mean > 0.45 && mean < 0.55);
-  t.strictSame(shuffled([1, 2, 3, 4], seededRandom(1)).sort(), [1, 2, 3, 4]);
-});
 
 tap.test('arrivals: every pod once, then more until the next would pass the ratio', async (t) => {
   const pods = [...Array<PackingDemand>(5).fill(whole), ...Array<PackingDemand>(4).fill(half)];

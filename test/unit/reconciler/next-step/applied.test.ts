@@ -4,8 +4,8 @@ import tap from 'tap';
 import { tryAgain } from '#src/api/config-name.ts';
 import type { NodeSituation } from '#src/reconciler/step.ts';
 import type { ObservedNode, Repair } from '#src/state/observed-node.ts';
+import { DISCOVERED } from '../../../objects/nodes.ts';
 import {
-  DISCOVERED,
   GPU,
   MIXED,
   MPS,

@@ -3,6 +3,10 @@
  * done their work (`nvidia.com/gpu.*` labels; allocatable extended resources).
  */
 
+import type { Manifest } from '../fakes/object-store.ts';
+
+export type NodeManifest = Manifest & { readonly status: object };
+
 export interface GpuNodeOptions {
   readonly name: string;
   /** Physical GPUs. */
@@ -38,10 +42,19 @@ export const T4: GpuModel = {
   migCapable: false,
 };
 
+/** Labels of two A100-40 that nobody shares. */
+export const DISCOVERED = {
+  'nvidia.com/gpu.product': A100_40GB.product,
+  'nvidia.com/gpu.count': '2',
+  'nvidia.com/gpu.memory': String(A100_40GB.memoryMiB),
+  'nvidia.com/gpu.replicas': '1',
+  'nvidia.com/gpu.sharing-strategy': 'none',
+};
+
 export const CPU_NODE = 'cpu';
 
 /** A node without GPUs. */
-export function cpuNode(): object {
+export function cpuNode(): NodeManifest {
   const resources = { cpu: '96', memory: '768Gi', pods: '110' };
   return {
     apiVersion: 'v1',
@@ -52,22 +65,22 @@ export function cpuNode(): object {
 }
 
 /** Every GPU goes to one pod at a time. */
-export function exclusiveNode(options: GpuNodeOptions): object {
+export function exclusiveNode(options: GpuNodeOptions): NodeManifest {
   const { gpus, gpu = A100_40GB } = options;
   return node(options, { 'nvidia.com/gpu': gpus }, gfdLabels(options, gpu.product, 1, 'none'));
 }
 
 /** `sharing.mps` with `renameByDefault: true`. */
-export function mpsNode(options: GpuNodeOptions & { readonly replicas: number }): object {
+export function mpsNode(options: GpuNodeOptions & { readonly replicas: number }): NodeManifest {
   return sharedNode(options, 'mps');
 }
 
 /** `sharing.timeSlicing` with `renameByDefault: true`. */
-export function timeSlicingNode(options: GpuNodeOptions & { readonly replicas: number }): object {
+export function timeSlicingNode(options: GpuNodeOptions & { readonly replicas: number }): NodeManifest {
   return sharedNode(options, 'time-slicing');
 }
 
-function sharedNode(options: GpuNodeOptions & { readonly replicas: number }, strategy: string): object {
+function sharedNode(options: GpuNodeOptions & { readonly replicas: number }, strategy: string): NodeManifest {
   const { gpus, replicas, gpu = A100_40GB } = options;
   const extra: Record<string, string> = strategy === 'mps' ? { 'nvidia.com/mps.capable': 'true' } : {};
   // Renamed to gpu.shared, the product keeps its name: `-SHARED` marks shares under the plain name only.
@@ -78,13 +91,16 @@ function sharedNode(options: GpuNodeOptions & { readonly replicas: number }, str
 export interface MigNodeOptions extends GpuNodeOptions {
   /** Instances on each GPU: profile → count, such as `{'1g.5gb': 7}`; all GPUs alike. */
   readonly layout: Readonly<Record<string, number>>;
-  /** Memory of an instance in MiB, as GPU Feature Discovery labels it. */
-  readonly profileMiB: Readonly<Record<string, number>>;
+  /** Memory of an instance in MiB, as GPU Feature Discovery labels it; default: those of an A100 of 40 GB. */
+  readonly profileMiB?: Readonly<Record<string, number>>;
 }
 
+const A100_PROFILES_MIB = { '1g.5gb': 4_864, '2g.10gb': 9_856, '3g.20gb': 19_968, '7g.40gb': 40_192 };
+
 /** `mig.strategy: mixed`: each profile is a resource of its own. */
-export function migNode(options: MigNodeOptions): object {
-  const { gpus, layout, profileMiB, gpu = A100_40GB } = options;
+export function migNode(options: MigNodeOptions): NodeManifest {
+  const { gpus, layout, gpu = A100_40GB } = options;
+  const profileMiB: Readonly<Record<string, number>> = options.profileMiB ?? A100_PROFILES_MIB;
   const allocatable: Record<string, number> = { 'nvidia.com/gpu': 0 };
   const labels: Record<string, string> = {
     ...gfdLabels(options, gpu.product, 1, 'none'),
@@ -117,7 +133,11 @@ function gfdLabels({ gpus, gpu = A100_40GB }: GpuNodeOptions, product: string, r
   };
 }
 
-function node({ name, labels, maxPods = 110 }: GpuNodeOptions, gpus: Record<string, number>, gfd: object): object {
+function node(
+  { name, labels, maxPods = 110 }: GpuNodeOptions,
+  gpus: Record<string, number>,
+  gfd: object,
+): NodeManifest {
   const resources = {
     cpu: '96',
     memory: '768Gi',
