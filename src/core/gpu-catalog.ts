@@ -193,7 +193,7 @@ export function migProfiles(migClass: MigClass, gib: number): string[] {
   });
 }
 
-/** Every MIG profile of every known product, for the configuration of a scheduler. */
+/** Every MIG profile of every known product. */
 export function allMigProfiles(): string[] {
   const names = PRODUCTS.flatMap(({ migClass, gib }) => {
     if (!migClass) return [];

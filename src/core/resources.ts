@@ -25,6 +25,11 @@ export function unsharedName(resource: string): string {
   return resource.endsWith(SHARED_SUFFIX) ? resource.slice(0, -SHARED_SUFFIX.length) : resource;
 }
 
+/** The name under which the device plugin offers what it shares (`renameByDefault`). */
+export function sharedName(resource: string): string {
+  return resource + SHARED_SUFFIX;
+}
+
 /** True for every resource that stands for a GPU or a part of one. */
 export function isGpuResource(resource: string): boolean {
   return resource === WHOLE_GPU || resource === SHARED_GPU || migProfileOf(resource) !== undefined;

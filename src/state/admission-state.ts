@@ -57,7 +57,8 @@ export class AdmissionState {
     }
     if (offeredNow(after)) this.#away.delete(name);
     else if (!this.#away.has(name)) this.#away.set(name, this.#clock.monotonic() + AWAY_MS);
-    this.#slots.set({ inventory, labels: after.labels, taints: lastingTaintsOf(after) });
+    const isAway = offeredNow(after) === undefined;
+    this.#slots.set({ inventory, labels: after.labels, taints: lastingTaintsOf(after), isAway });
   }
 
   #forgetAway(): void {

@@ -196,7 +196,7 @@ tap.test('a Prometheus that nobody reaches: said at once, and decided without', 
     join(dir, 'config.yaml'),
   ]);
   t.equal(status, 0);
-  t.match(stderr, /^gpu-autoscaler decide: no history from Prometheus: /);
+  t.match(stderr, /^gpu-autoscaler: no history from Prometheus: /);
   t.match(stdout, /no history: Prometheus has not answered yet\n/);
   t.ok(performance.now() - started < 10_000);
 });

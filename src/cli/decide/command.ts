@@ -17,7 +17,7 @@ import { historyMetrics } from '../../telemetry/history/metrics.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { createRegistry } from '../../telemetry/registry.ts';
 import { applyDecision } from '../../webhook/mutate.ts';
-import { readText } from '../input.ts';
+import { readText, say, sayUnsized } from '../input.ts';
 import { InputError } from '../input-error.ts';
 import { installedConfiguration, listCluster, takeManifests } from './cluster.ts';
 import { type Manifest, readManifests } from './manifests.ts';
@@ -82,6 +82,7 @@ async function decide(flags: Flags, { kubeConfig, now }: DecideDependencies): Pr
     takeManifests(state, snapshots ?? []);
     // Policies before pods: the order of files does not matter.
     const rest = takeManifests(state, given);
+    sayUnsized([...state.nodes.values()].map(({ inventory }) => inventory));
     const history = await historyOf(configuration);
     const view = admission.view((workload) => history?.of(workload));
     const reports = rest.flatMap((manifest) => report(manifest, flags, view, now));
@@ -153,8 +154,4 @@ async function historyOf(configuration: Configuration) {
 
 function nameOf(file: string): string {
   return file === '-' ? 'standard input' : file;
-}
-
-function say(text: string): void {
-  process.stderr.write(`gpu-autoscaler decide: ${text}\n`);
 }

@@ -33,7 +33,12 @@ function outcome({ decision, requested }: Extract<AdmissionResult, { ok: true }>
   const scheduler = `    placed by ${schedulerName}`;
   if (decision.action === 'schedule') {
     const count = requested.get(WHOLE_GPU) ?? 0;
-    const whole = count === 1 ? 'a whole GPU' : `${count} whole GPUs`;
+    const hasWhole = decision.wholeGpu !== 'unavailable';
+    const whole = !hasWhole
+      ? `${WHOLE_GPU}: ${count}, as it came`
+      : count === 1
+        ? 'a whole GPU'
+        : `${count} whole GPUs`;
     return [`  → ${decision.decided ? whole : 'keeps what it asks for by name'}`, scheduler, ...selector];
   }
   return [

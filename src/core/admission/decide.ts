@@ -82,12 +82,12 @@ function asItCame(verdict: Scheduled, { facts, reasons, warnings }: DecisionCont
     .filter(({ resource, nodes }) => resource === WHOLE_GPU && nodes > 0);
   const slots = plain.filter(({ mode }) => mode !== 'exclusive');
   if (slots.length === 0) return verdict;
-  const hasWhole = slots.length < plain.length;
+  const hasWhole = plain.some((offer) => isWholeFor(facts, offer));
   if (verdict.wholeGpu === 'preferred') {
     const nodes = slots.reduce((sum, offer) => sum + offer.nodes, 0);
     const where = hasWhole ? 'goes there only where no whole GPU is free' : 'stays as it came';
     reasons.push(`${WHOLE_GPU} is a slot of a GPU on ${nodes} ${nodes === 1 ? 'node' : 'nodes'}: it ${where}`);
-    return verdict;
+    return hasWhole ? verdict : { ...verdict, wholeGpu: 'unavailable' };
   }
   if (hasWhole) return verdict;
   const why = `no node that it may go to offers a whole GPU, ${WHOLE_GPU} is a slot of one: it stays as it came`;
@@ -154,11 +154,17 @@ function byPolicy(policy: SharingPolicy, context: DecisionContext): Verdict | 'f
   return wholeGpuOn(context);
 }
 
+/** Whether a node offers such whole GPUs now, as many as the pod asks for and as large as it declares. */
+function isWholeFor({ pod }: AdmissionFacts, { mode, onOneNode, slotMiB = 0 }: SlotOffer): boolean {
+  if (mode !== 'exclusive' || slotMiB < (pod.memoryMiB ?? 0)) return false;
+  return onOneNode >= (pod.requested.get(WHOLE_GPU) ?? 0);
+}
+
 /** On the policy's nodes, if there are any with whole GPUs: else the pod would wait for nothing. */
 function wholeGpuOn({ facts, constraints, reasons }: DecisionContext): Scheduled {
   const { nodeSelector } = constraints;
   const selects = Object.keys(nodeSelector).length > 0;
-  if (selects && !facts.offersOn(nodeSelector).some(({ mode }) => mode === 'exclusive')) {
+  if (selects && !facts.offersOn(nodeSelector).some((offer) => isWholeFor(facts, offer))) {
     reasons.push('no node that its nodeSelector selects offers whole GPUs: any node will do');
     return EXCLUSIVE;
   }

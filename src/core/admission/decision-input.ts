@@ -116,8 +116,8 @@ interface Said {
 
 /**
  * How far a pod may count on a whole GPU where `nvidia.com/gpu` can be a slot of one: `promised`, by the word of its author or
- * a policy, so that it waits for one; `preferred`, so that it takes a slot rather than wait; `unavailable`: asked for, but no
- * node that it may go to has one, so that it stays as it came.
+ * a policy, so that it waits for one; `preferred`, so that it takes a slot rather than wait; `unavailable`: the nodes that
+ * it may go to have such slots alone, so that it stays as it came.
  */
 export type WholeGpu = 'promised' | 'preferred' | 'unavailable';
 

@@ -11,6 +11,8 @@ export interface OfferingNode {
   readonly labels: Labels;
   /** Those that keep pods off for longer than a moment. */
   readonly taints: readonly Taint[];
+  /** It offers nothing for the moment: the inventory is what is expected of it. */
+  readonly isAway?: boolean;
 }
 
 /** Nodes on which a mode is used; a mode that is missing is used on all. */
@@ -97,11 +99,11 @@ export class SlotIndex {
     return this.#answers.size;
   }
 
-  #kindOf({ inventory, labels }: OfferingNode): Kind {
+  #kindOf({ inventory, labels, isAway = false }: OfferingNode): Kind {
     const { onDemand, nodes } = this.#options;
-    const offers = [...offeredBy(inventory), ...possibleOn(inventory, onDemand)].filter(({ mode }) =>
-      matches(nodes[mode] ?? [], labels),
-    );
+    const offers = [...offeredBy(inventory), ...possibleOn(inventory, onDemand)]
+      .filter(({ mode }) => matches(nodes[mode] ?? [], labels))
+      .map((offer) => (isAway ? { ...offer, onOneNode: 0 } : offer));
     const key = JSON.stringify(offers);
     const known = this.#kinds.get(key);
     if (known) return known;

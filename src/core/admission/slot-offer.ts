@@ -17,6 +17,8 @@ export interface SlotOffer {
   readonly nodes: number;
   /** Number of nodes that could be configured to offer it. */
   readonly possible: number;
+  /** The most of it that one node offers now. */
+  readonly onOneNode: number;
 }
 
 /** What may be made of a node on demand; nothing where a mode is missing. */
@@ -31,8 +33,9 @@ export interface OnDemand {
 export function offeredBy({ pools }: NodeInventory): SlotOffer[] {
   return pools
     .filter(({ slotMilli }) => slotMilli > 0)
-    .map(({ resource, mode, slotMiB, slotMilli }) => {
-      return { mode, resource, profile: migProfileOf(resource), slotMiB, slotMilli, nodes: 1, possible: 0 };
+    .map(({ resource, mode, slots, slotMiB, slotMilli }) => {
+      const profile = migProfileOf(resource);
+      return { mode, resource, profile, slotMiB, slotMilli, nodes: 1, possible: 0, onOneNode: slots };
     });
 }
 
@@ -71,6 +74,7 @@ function possibleInstances({ product, gpuMiB, noMig }: NodeInventory): SlotOffer
         slotMilli,
         nodes: 0,
         possible: 1,
+        onOneNode: 0,
       },
     ];
   });
@@ -85,6 +89,7 @@ function possibleSlots(node: NodeInventory, mode: ReplicaMode, most: number): Sl
     slotMilli: Math.floor(1000 / replicas),
     nodes: 0,
     possible: 1,
+    onOneNode: 0,
   }));
 }
 
@@ -96,7 +101,14 @@ export function countOffers(offers: Iterable<SlotOffer>): SlotOffer[] {
     const known = kinds.get(key);
     kinds.set(
       key,
-      known ? { ...known, nodes: known.nodes + offer.nodes, possible: known.possible + offer.possible } : offer,
+      known
+        ? {
+            ...known,
+            nodes: known.nodes + offer.nodes,
+            possible: known.possible + offer.possible,
+            onOneNode: Math.max(known.onOneNode, offer.onOneNode),
+          }
+        : offer,
     );
   }
   return [...kinds.values()].sort(compareOffers);

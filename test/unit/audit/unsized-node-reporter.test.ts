@@ -17,14 +17,14 @@ const unlabelled = (labels: object = {}) => ({
 function setUp() {
   const state = quietState();
   const recorded: string[] = [];
-  let refuses = false;
+  const api = { refuses: false };
   const registry = new Registry();
   const clock = new ManualClock();
   const reporter = new UnsizedNodeReporter({
     state,
     events: {
       async recordOnce({ kind, name }, reason, message) {
-        if (refuses) throw new Error('refused');
+        if (api.refuses) throw new Error('refused');
         recorded.push(`${kind} ${name} ${reason}: ${message}`);
       },
     },
@@ -33,7 +33,7 @@ function setUp() {
     clock,
   });
   const figure = async () => (await registry.getSingleMetric('gpu_autoscaler_unsized_nodes')?.get())?.values[0]?.value;
-  return { state, recorded, reporter, clock, figure, refuse: (on: boolean) => void (refuses = on) };
+  return { state, recorded, reporter, clock, figure, api };
 }
 
 tap.test('it is reported with the reason, and counted while it stays so', async (t) => {
@@ -62,14 +62,14 @@ tap.test('it is reported with the reason, and counted while it stays so', async 
 });
 
 tap.test('where the event is refused, it is tried again', async (t) => {
-  const { state, recorded, reporter, clock, refuse } = setUp();
+  const { state, recorded, reporter, clock, api } = setUp();
   t.teardown(() => reporter.stop());
-  refuse(true);
+  api.refuses = true;
   state.nodes.update(unlabelled());
   reporter.begin();
   await clock.pass(10);
   t.strictSame(recorded, []);
-  refuse(false);
+  api.refuses = false;
   await clock.pass(10_000);
   t.equal(recorded.length, 1);
 });
