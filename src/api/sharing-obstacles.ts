@@ -1,12 +1,13 @@
 /** What of a pod stands in the way of sharing a GPU, whatever there is to share: docs/reference/admission.md. */
 
 import type { SharingObstacle } from '../core/admission/decision-input.ts';
-import type { AdmissionPod } from './admission-pod.ts';
+import { type AdmissionPod, controllerOf } from './admission-pod.ts';
 
 interface Signs {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly spec: AdmissionPod['spec'];
+  readonly owner: ReturnType<typeof controllerOf>;
   readonly resources: readonly string[];
   /** Commands and arguments, word by word. */
   readonly words: readonly string[];
@@ -38,6 +39,9 @@ const MEMBERS: readonly (readonly [label: string, of: string])[] = [
   ['training.kubeflow.org/job-name', 'training job'],
   ['jobset.sigs.k8s.io/jobset-name', 'JobSet'],
 ];
+/** Kinds of owners whose pods work on one thing together. */
+const GROUPS =
+  /^(LeaderWorkerSet|RayCluster|RayJob|RayService|JobSet|TrainJob|(TF|MPI|PyTorch|JAX|XGBoost|Paddle)Job)$/;
 /** Flags and variables of servers and launchers that count the GPUs or nodes of one model. */
 const PARALLEL_FLAG =
   /^--?(tp|pp|tp-size|pp-size|tensor-parallel-size|pipeline-parallel-size|nnodes|num-nodes|num_nodes)$/;
@@ -74,6 +78,11 @@ const RULES: readonly Rule[] = [
   {
     bars: 'sharing',
     why: ({ spec }) => ((spec.resourceClaims ?? []).length > 0 ? 'it claims devices by DRA beside the GPU' : undefined),
+  },
+  {
+    bars: 'flow',
+    why: ({ owner }) =>
+      owner && GROUPS.test(owner.kind) ? `it is a member of ${owner.kind} ${owner.name}` : undefined,
   },
   {
     bars: 'flow',
@@ -136,6 +145,7 @@ export function sharingObstacles({ metadata, spec }: AdmissionPod): SharingObsta
     labels: metadata.labels ?? {},
     annotations: metadata.annotations ?? {},
     spec,
+    owner: controllerOf(metadata),
     resources: containers.flatMap(({ resources }) => Object.keys({ ...resources?.limits, ...resources?.requests })),
     words: containers.flatMap(({ command, args }) => [...(command ?? []), ...(args ?? [])]),
     env: new Map(

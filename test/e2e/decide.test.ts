@@ -272,3 +272,28 @@ tap.test('a reader that has read enough closes the pipe: nothing is wrong', asyn
   t.equal(await text(child.stderr), '');
   t.strictSame(await exit, [0, null]);
 });
+
+tap.test('a folder; what has no pod in it is passed over, and said so', async (t) => {
+  const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { ports: [] } };
+  const dir = t.testdir({
+    'nodes.json': JSON.stringify(SNAPSHOT),
+    manifests: {
+      'a.yaml': stringify(pod('a', { labels: inference })),
+      'b.yml': stringify(service),
+      'notes.txt': 'not read',
+    },
+    empty: {},
+    'chart.yaml': 'replicas: {{ .Values.replicas }}\nname: [',
+  });
+  const snapshot = ['-s', join(dir, 'nodes.json')];
+  const { status, stdout, stderr } = decide(['-f', join(dir, 'manifests'), ...snapshot, '-o', 'json']);
+  t.equal(status, 0);
+  const { items, passedOver } = JSON.parse(stdout);
+  t.match(items, [{ object: 'Pod a', action: 'share' }]);
+  t.strictSame(passedOver, [{ file: join(dir, 'manifests', 'b.yml'), object: 'Service web' }]);
+  t.match(stderr, /b\.yml: Service web was passed over: there is no pod template in it/);
+  const none = decide(['-f', join(dir, 'empty'), ...snapshot]);
+  t.strictSame([none.status, /no \.yaml, \.yml or \.json in this folder/.test(none.stderr)], [2, true]);
+  const template = decide(['-f', join(dir, 'chart.yaml'), ...snapshot]);
+  t.strictSame([template.status, /this is a template: helm template/.test(template.stderr)], [2, true]);
+});

@@ -14,6 +14,12 @@ export interface Report {
   readonly schedulerName: string;
 }
 
+/** An object that makes no pods, as far as one can see. */
+export interface PassedOver {
+  readonly file: string;
+  readonly object: string;
+}
+
 export function asText({ file, object, judged, schedulerName }: Report): string {
   const lines = [`${object} (${file})`];
   if (!judged.ok) {
@@ -50,7 +56,7 @@ function outcome({ decision, requested }: Extract<AdmissionResult, { ok: true }>
 }
 
 /** Stable: fields are added, never changed; every item has all of them. */
-export function asJson(reports: readonly Report[]): string {
+export function asJson(reports: readonly Report[], passedOver: readonly PassedOver[]): string {
   const items = reports.map(({ file, object, judged, pod }) => {
     const decision = judged.ok ? judged.decision : undefined;
     return {
@@ -66,5 +72,5 @@ export function asJson(reports: readonly Report[]): string {
       pod: pod ?? null,
     };
   });
-  return `${JSON.stringify({ apiVersion: 'gpu-autoscaler.io/v1', kind: 'DecisionList', items }, null, 2)}\n`;
+  return `${JSON.stringify({ apiVersion: 'gpu-autoscaler.io/v1', kind: 'DecisionList', items, passedOver }, null, 2)}\n`;
 }
