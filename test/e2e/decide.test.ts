@@ -222,7 +222,7 @@ tap.test('faults: exit code 2, and the place', async (t) => {
     [['-f', join(dir, 'deployment.yaml'), ...nodes], /deployment\.yaml:6:3: Deployment web: spec\.template: /],
     [['-f', join(dir, 'service.yaml'), ...nodes], /there is no pod, and nothing that makes pods/],
     [['-f', join(dir, 'none.yaml'), ...nodes], /cannot read .*none\.yaml: ENOENT/],
-    [['-f', dir, ...nodes], /cannot read .*: EISDIR/],
+    [['-f', dir, ...nodes], /broken\.yaml:3:1: /],
     [['-f', '-', '-s', '-'], /standard input \(-\) can be read only once/],
     [['-f', join(dir, 'pod.yaml'), '-o', 'xml', ...nodes], /--output: "xml" is not text or json/],
     [['-f', join(dir, 'pod.yaml')], /cannot read the kubeconfig: .*\n.*--snapshot FILE/],
