@@ -49,7 +49,7 @@ export class AdmissionState {
 
   #follow(name: string, before: NodeRecord | undefined, after: NodeRecord | undefined): void {
     const offered = after && (offeredNow(after) ?? (before && offeredNow(before)) ?? this.#slots.get(name)?.inventory);
-    const inventory = offered ?? (after && expectedInventory(after));
+    const inventory = offered ?? (after && (expectedInventory(after) ?? after.inventory));
     if (!after || !inventory) {
       this.#slots.delete(name);
       this.#away.delete(name);

@@ -104,7 +104,7 @@ export function allocatableOf({ layouts, sharing }: Partition): ReadonlyMap<stri
 
 /** The node as it will be, once it is done with. */
 export function inventoryWith(node: NodeInventory, partition: Partition): NodeInventory {
-  const { name, createdAt, product, gpus, gpuMiB, oversubscribe = false } = node;
+  const { name, createdAt, product, gpus, gpuMiB, oversubscribe = false, noMig = false } = node;
   const after = inventoryOf({
     name,
     createdAt,
@@ -116,6 +116,7 @@ export function inventoryWith(node: NodeInventory, partition: Partition): NodeIn
     allocatable: allocatableOf(partition),
     migMiB: new Map(),
     oversubscribe,
+    noMig,
   });
   return after ?? { ...node, pools: [], inTransition: false };
 }

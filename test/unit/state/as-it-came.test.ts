@@ -153,6 +153,9 @@ tap.test('a webhook that starts meanwhile reads it from the labels', async (t) =
   t.equal(outcome([away], INFERENCE).strategy, 'mps');
   const bare = { ...MPS, status: { allocatable: {} } };
   t.equal(outcome([bare], INFERENCE).strategy, 'exclusive', 'where no name tells how they are offered, nothing is');
+  const { admission } = stateOf({ nodes: [bare], configuration: { sharing: { mps: { autoConfig: true } } } });
+  const offers = admission.view().offers([]);
+  t.ok(offers.some(({ mode, possible }) => mode === 'mps' && possible === 1), 'but it may be made to offer slots');
 });
 
 const OBSTACLES: readonly [what: string, parts: PodParts, strategy: string | undefined, warned: boolean][] = [
