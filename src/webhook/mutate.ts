@@ -95,6 +95,8 @@ function rewriteContainer(container: Json, decision: Mutation['decision']): void
 
 /** What the author has set stays. */
 function limitMps(container: Json, { mpsLimits }: Shared): void {
+  // What it takes from a ConfigMap or Secret cannot be read here, and a variable of ours would win over it.
+  if (((container.envFrom ?? []) as readonly Json[]).length > 0) return;
   const env = (container.env ?? []) as readonly Json[];
   const added = Object.entries(mpsLimits).filter(([name]) => !env.some((variable) => variable.name === name));
   if (added.length > 0) container.env = [...env, ...added.map(([name, value]) => ({ name, value }))];

@@ -119,7 +119,7 @@ function explicitChoice(context: DecisionContext): Verdict | undefined {
     reasons.push(`${wish} was asked for: ${describeSlot(offer)}`);
     return share(context, mode, offer);
   }
-  const why = `${wish} was asked for, but ${refused ?? 'no node offers a slot that holds the pod'}: it keeps a whole GPU`;
+  const why = `${wish} was asked for, but ${refused ?? noSlot({ ...context, constraints }, mode, profile?.name)}: it keeps a whole GPU`;
   reasons.push(why);
   warnings.push(why);
   return EXCLUSIVE;
@@ -261,13 +261,22 @@ function tryMode(context: DecisionContext, mode: SharedMode, why: string): Verdi
   }
   const offer = findSlot(facts, constraints, mode);
   if (!offer) {
-    reasons.push(`considered ${SHARING_MODES[mode].title}: ${why}, but no node offers a slot that holds the pod`);
+    reasons.push(`considered ${SHARING_MODES[mode].title}: ${why}, but ${noSlot(context, mode)}`);
     return undefined;
   }
   // A profile follows from the memory, where that is known.
   const verb = mode === 'mig' && memoryOf(facts, constraints, mode) ? 'needs' : 'takes';
   reasons.push(`considered ${SHARING_MODES[mode].title}: ${why} ${verb} ${describeSlot(offer)}`);
   return share(context, mode, offer);
+}
+
+/** Why there is no slot for the pod: there is none, or none where it may go. */
+function noSlot({ facts, constraints }: DecisionContext, mode: SharedMode, profile?: string): string {
+  const { offersAnywhere } = facts;
+  const elsewhere = offersAnywhere && findSlot({ ...facts, offersOn: offersAnywhere }, constraints, mode, profile);
+  return elsewhere
+    ? 'the nodes that offer a slot for it are ruled out by its nodeSelector, affinity or tolerations'
+    : 'no node offers a slot that holds the pod';
 }
 
 function share({ facts, constraints, reasons }: DecisionContext, mode: SharedMode, offer: SlotOffer): Shared {

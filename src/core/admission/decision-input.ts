@@ -97,6 +97,8 @@ export interface AdmissionFacts {
   readonly policies: readonly SharingPolicy[];
   /** What the nodes that the pod may go to, and that have these labels, offer or could offer; smallest first within a mode. */
   readonly offersOn: (nodeSelector: Labels) => readonly SlotOffer[];
+  /** The same of all nodes, wherever the pod may go. */
+  readonly offersAnywhere?: (nodeSelector: Labels) => readonly SlotOffer[];
   readonly history: WorkloadHistory | undefined;
   /** Why there is none, where there should be one. */
   readonly noHistory?: string;

@@ -1,7 +1,7 @@
 /** The rules that come first: whom we leave alone, and who keeps whole GPUs whatever there is to share. */
 
 import { type Labels, matches } from '../label-selector.ts';
-import { WHOLE_GPU } from '../resources.ts';
+import { SHARED_GPU, WHOLE_GPU } from '../resources.ts';
 import {
   type DecisionContext,
   EXCLUSIVE,
@@ -119,11 +119,15 @@ function asksToShare({ explicitMode = 'exclusive', explicitProfile }: PodFacts):
 /** Resources named in a reason: a pod may ask for thousands. */
 const NAMED = 5;
 
-function slotsByName({ facts: { pod }, reasons }: DecisionContext): Verdict | undefined {
+function slotsByName({ facts: { pod }, reasons, warnings }: DecisionContext): Verdict | undefined {
   const named = [...pod.requested.keys()].filter((resource) => resource !== WHOLE_GPU);
   if (named.length === 0) return undefined;
   const more = named.length > NAMED ? ` and ${named.length - NAMED} more` : '';
   reasons.push(`the pod asks for ${named.slice(0, NAMED).join(', ')}${more} by name`);
+  const slots = pod.requested.get(SHARED_GPU) ?? 0;
+  // They give no more of it than one does. Source: k8s-device-plugin, "Shared Access to GPUs".
+  if (slots > 1)
+    warnings.push(`${slots} slots of ${SHARED_GPU} may be of one GPU, and are then worth no more than one`);
   return { ...EXCLUSIVE, decided: false };
 }
 

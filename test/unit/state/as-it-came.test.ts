@@ -155,7 +155,19 @@ tap.test('a webhook that starts meanwhile reads it from the labels', async (t) =
   t.equal(outcome([bare], INFERENCE).strategy, 'exclusive', 'where no name tells how they are offered, nothing is');
   const { admission } = stateOf({ nodes: [bare], configuration: { sharing: { mps: { autoConfig: true } } } });
   const offers = admission.view().offers([]);
-  t.ok(offers.some(({ mode, possible }) => mode === 'mps' && possible === 1), 'but it may be made to offer slots');
+  t.ok(
+    offers.some(({ mode, possible }) => mode === 'mps' && possible === 1),
+    'but it may be made to offer slots',
+  );
+});
+
+tap.test('where slots are ruled out by the pod itself, the reason says so', async (t) => {
+  const spec = { containers: [container()], nodeSelector: { pool: 'none' } };
+  const { admission } = stateOf({ nodes: [MPS] });
+  const judged = evaluateAdmission(podOf({ ...INFERENCE, spec }), 'team', admission.view());
+  t.ok(judged.ok && judged.decision.reasons.some((reason) => /are ruled out by its nodeSelector/.test(reason)));
+  const policies = { only: { strategy: 'mig' } };
+  t.notMatch(outcome([MPS], INFERENCE, policies).reason, /ruled out/, 'and only then');
 });
 
 const OBSTACLES: readonly [what: string, parts: PodParts, strategy: string | undefined, warned: boolean][] = [

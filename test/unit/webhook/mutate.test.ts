@@ -132,3 +132,14 @@ tap.test('the scheduler is the one that is told', async (t) => {
   t.equal(mutated(shared(), {}).spec.schedulerName, 'ours');
   t.equal(mutated(whole({ decided: false }), {}).spec.schedulerName, 'ours');
 });
+
+tap.test('a container that takes variables from elsewhere keeps its own limits, whatever they are', async (t) => {
+  const limits = { CUDA_MPS_ACTIVE_THREAD_PERCENTAGE: '25' };
+  const resources = { limits: { [GPU]: '1' } };
+  const envFrom = [{ configMapRef: { name: 'limits' } }];
+  const { spec } = mutated(shared({ mpsLimits: limits }), { containers: [{ resources, envFrom }, { resources }] });
+  t.strictSame(
+    spec.containers.map(({ env }) => env),
+    [undefined, [{ name: 'CUDA_MPS_ACTIVE_THREAD_PERCENTAGE', value: '25' }]],
+  );
+});

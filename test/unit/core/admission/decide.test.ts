@@ -292,3 +292,9 @@ tap.test('whatever the facts, a decision has a reason, and a pod that shares get
     { numRuns: 1_000 },
   );
 });
+
+tap.test('several slots by name: their author hears that they may be of one GPU', async (t) => {
+  const asked = (count: number) => decide(admission({ requested: new Map([[SHARED_GPU, count]]) })).warnings;
+  t.strictSame(asked(1), []);
+  t.match(asked(2), [/^2 slots of nvidia\.com\/gpu\.shared may be of one GPU/]);
+});
