@@ -136,7 +136,9 @@ tap.test('the scheduler is the one that is told', async (t) => {
 tap.test('a container that takes variables from elsewhere keeps its own limits, whatever they are', async (t) => {
   const limits = { CUDA_MPS_ACTIVE_THREAD_PERCENTAGE: '25' };
   const envFrom = [{ configMapRef: { name: 'limits' } }];
-  const { spec } = mutated(shared({ mpsLimits: limits }), { containers: [{ resources: both(GPU), envFrom }, { resources: both(GPU) }] });
+  const { spec } = mutated(shared({ mpsLimits: limits }), {
+    containers: [{ resources: both(GPU), envFrom }, { resources: both(GPU) }],
+  });
   t.strictSame(
     spec.containers.map(({ env }) => env),
     [undefined, [{ name: 'CUDA_MPS_ACTIVE_THREAD_PERCENTAGE', value: '25' }]],
