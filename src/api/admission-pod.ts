@@ -64,6 +64,7 @@ export const admissionPodSchema = podSchema.extend({
     priority,
     affinity: requiredAffinity,
     runtimeClassName: z.string().nullish(),
+    schedulingGates: z.array(z.object({ name: z.string() })).nullish(),
   }),
 });
 export type AdmissionPod = z.infer<typeof admissionPodSchema>;

@@ -145,7 +145,8 @@ export function gpuModelOf(label: string): GpuModel | undefined {
  */
 export function profileOfProduct(label: string): MigProfile | 'unknown' | undefined {
   const name = /-MIG-(.+)$/.exec(label.replace(/-SHARED$/, ''))?.[1];
-  return name === undefined ? undefined : (parseMigProfile(name) ?? 'unknown');
+  // A label holds no `+`.
+  return name === undefined ? undefined : (parseMigProfile(name.replace(/\.(me|me\.all|gfx)$/, '+$1')) ?? 'unknown');
 }
 
 /** The GPUs behind so many instances of one profile, and the memory of each in MiB, by the name of the profile. */

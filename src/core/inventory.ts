@@ -133,8 +133,9 @@ function unpartitionedGpus(facts: NodeFacts): number {
 function partitionedGpus({ allocatable, product, migReplicas }: NodeFacts): number {
   let slices = 0;
   for (const [resource, slots] of allocatable) {
-    const instances = Math.ceil(slots / (migReplicas?.get(unsharedName(resource)) ?? 1));
-    slices += instances * (migProfileOf(resource)?.computeSlices ?? 0);
+    const replicas = migReplicas?.get(unsharedName(resource)) ?? (unsharedName(resource) === resource ? 1 : undefined);
+    if (replicas === undefined) continue;
+    slices += Math.ceil(slots / replicas) * (migProfileOf(resource)?.computeSlices ?? 0);
   }
   return Math.min(MAX_GPUS_PER_NODE, Math.ceil(slices / computeSlicesOf(product)));
 }
@@ -187,8 +188,10 @@ function poolOf(facts: KnownFacts, resource: string, slots: number): Pool {
 /** Instances under names of their own (MIG strategy `mixed`), perhaps shared in turn by time-slicing. */
 function instancePool(facts: KnownFacts, resource: string, slots: number, profile: MigProfile): Pool {
   const plain = unsharedName(resource);
-  const labelled = facts.migReplicas?.get(plain) ?? 1;
-  const replicas = plain === resource ? labelled : Math.max(2, labelled);
+  const replicas = facts.migReplicas?.get(plain) ?? (plain === resource ? 1 : undefined);
+  if (replicas === undefined) {
+    return { resource, mode: 'timeslicing', slots, slotsPerGpu: [], slotMilli: 0, slotMiB: undefined };
+  }
   const whole = facts.isSized ? unpartitionedGpus(facts) : 0;
   const slot = instanceSlot(facts, profile, replicas, facts.migMiB.get(plain));
   return { resource, slots, slotsPerGpu: spread(slots, facts.gpus, whole), ...slot };

@@ -138,12 +138,22 @@ export function expectedInventory({ inventory, facts, observed }: NodeRecord): N
 }
 
 /** Taints of which the kubelet and the node controller take care: they come and go with the state of the node. */
-const PASSING = 'node.kubernetes.io/';
+const PASSING: ReadonlySet<string> = new Set(
+  [
+    'not-ready',
+    'unreachable',
+    'memory-pressure',
+    'disk-pressure',
+    'pid-pressure',
+    'network-unavailable',
+    'unschedulable',
+  ].map((what) => `node.kubernetes.io/${what}`),
+);
 const CORDON: Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
 
 /** What keeps pods off the node for longer than a moment; a cordon of our own, for a change of partitions, does not. */
 export function lastingTaintsOf(record: NodeRecord): readonly Taint[] {
-  const taints = hardTaintsOf(record.taints).filter(({ key }) => !key.startsWith(PASSING));
+  const taints = hardTaintsOf(record.taints).filter(({ key }) => !PASSING.has(key));
   return isCordoned(record) ? [...taints, CORDON] : taints;
 }
 

@@ -91,9 +91,12 @@ function podsByShape(object: Manifest['object']): TemplatePod[] {
   const open: { readonly value: unknown; readonly path: readonly string[]; readonly parent: unknown }[] = [
     { value: object, path: [], parent: undefined },
   ];
+  // An anchor of YAML may lead back to where it stands.
+  const seen = new Set<unknown>();
   for (let i = 0; i < Math.min(open.length, MAX_PARTS); i += 1) {
     const { value, path, parent } = open[i] ?? { value: undefined, path: [], parent: undefined };
-    if (typeof value !== 'object' || value === null) continue;
+    if (typeof value !== 'object' || value === null || seen.has(value)) continue;
+    seen.add(value);
     const spec = podSpec.safeParse(value);
     if (!spec.success) {
       for (const [key, part] of Object.entries(value)) open.push({ value: part, path: [...path, key], parent: value });

@@ -11,7 +11,7 @@ import { SHARING_MODES } from '../sharing-mode.ts';
 import { formatMiB } from '../units.ts';
 import { type DecisionContext, EXCLUSIVE, EXCLUSIVE_BY_WORD, type Rule, type Verdict } from './decision-context.ts';
 import type { AdmissionFacts, Decision, Scheduled, Shared } from './decision-input.ts';
-import { constraintsOf, describeSlot, findSlot, memoryOf, selectorOf } from './find-slot.ts';
+import { constraintsOf, describeSlot, findSlot, isWholeFor, memoryOf, selectorOf } from './find-slot.ts';
 import { GATES, migObstacle, unsuited } from './gates.ts';
 import { mpsLimits } from './mps-limits.ts';
 import { effectivePolicy } from './policies.ts';
@@ -80,17 +80,18 @@ function asItCame(verdict: Scheduled, { facts, reasons, warnings }: DecisionCont
   const plain = facts
     .offersOn(verdict.nodeSelector)
     .filter(({ resource, nodes }) => resource === WHOLE_GPU && nodes > 0);
-  const slots = plain.filter(({ mode }) => mode !== 'exclusive');
+  const slots = plain.filter(({ mode, slotMilli }) => mode !== 'exclusive' || slotMilli === 0);
   if (slots.length === 0) return verdict;
   const hasWhole = plain.some((offer) => isWholeFor(facts, offer));
   if (verdict.wholeGpu === 'preferred') {
     const nodes = slots.reduce((sum, offer) => sum + offer.nodes, 0);
     const where = hasWhole ? 'goes there only where no whole GPU is free' : 'stays as it came';
-    reasons.push(`${WHOLE_GPU} is a slot of a GPU on ${nodes} ${nodes === 1 ? 'node' : 'nodes'}: it ${where}`);
+    const size = slots.some(({ slotMilli }) => slotMilli === 0) ? ', or of unknown size,' : '';
+    reasons.push(`${WHOLE_GPU} is a slot of a GPU${size} on ${nodes} ${nodes === 1 ? 'node' : 'nodes'}: it ${where}`);
     return hasWhole ? verdict : { ...verdict, wholeGpu: 'unavailable' };
   }
   if (hasWhole) return verdict;
-  const why = `no node that it may go to offers a whole GPU, ${WHOLE_GPU} is a slot of one: it stays as it came`;
+  const why = `no node that it may go to is known to offer a whole GPU, ${WHOLE_GPU} is a slot there: it stays as it came`;
   reasons.push(why);
   warnings.push(why);
   return { ...verdict, wholeGpu: 'unavailable' };
@@ -152,12 +153,6 @@ function byPolicy(policy: SharingPolicy, context: DecisionContext): Verdict | 'f
   if (verdict) return verdict;
   reasons.push(`policy ${name} cannot be carried out: it keeps a whole GPU`);
   return wholeGpuOn(context);
-}
-
-/** Whether a node offers such whole GPUs now, as many as the pod asks for and as large as it declares. */
-function isWholeFor({ pod }: AdmissionFacts, { mode, onOneNode, slotMiB = 0 }: SlotOffer): boolean {
-  if (mode !== 'exclusive' || slotMiB < (pod.memoryMiB ?? 0)) return false;
-  return onOneNode >= (pod.requested.get(WHOLE_GPU) ?? 0);
 }
 
 /** On the policy's nodes, if there are any with whole GPUs: else the pod would wait for nothing. */

@@ -29,14 +29,12 @@ export interface OnDemand {
   readonly timeslicing?: number;
 }
 
-/** What a node offers now; a slot whose size is not known is promised to no pod. */
+/** What a node offers now; `slotMilli` is 0 where the size of a slot is not known: it is promised to no pod. */
 export function offeredBy({ pools }: NodeInventory): SlotOffer[] {
-  return pools
-    .filter(({ slotMilli }) => slotMilli > 0)
-    .map(({ resource, mode, slots, slotMiB, slotMilli }) => {
-      const profile = migProfileOf(resource);
-      return { mode, resource, profile, slotMiB, slotMilli, nodes: 1, possible: 0, onOneNode: slots };
-    });
+  return pools.map(({ resource, mode, slots, slotMiB, slotMilli }) => {
+    const profile = migProfileOf(resource);
+    return { mode, resource, profile, slotMiB, slotMilli, nodes: 1, possible: 0, onOneNode: slots };
+  });
 }
 
 /**

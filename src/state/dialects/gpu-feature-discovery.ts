@@ -33,12 +33,26 @@ function read({ metadata }: StoredNode): GpuReading | undefined {
   const count = positive(labels[GFD.count], MAX_GPUS_PER_NODE);
   const miB = positive(labels[GFD.memory]);
   const inName = profileOfProduct(label);
-  if (inName === undefined) return { ...common, gpus: count, gpuMiB: miB, changeable: true };
+  if (inName === undefined) {
+    return {
+      ...common,
+      gpus: count,
+      gpuMiB: miB,
+      changeable: true,
+      unsized: count === undefined ? countFault(labels) : undefined,
+    };
+  }
   if (inName === 'unknown')
     return { ...common, unsized: `its MIG instances are not of one known profile: ${GFD.product}=${label}` };
   // Under the strategy `single` the labels count and measure instances, not GPUs.
   const { gpus, gpuMiB } = gpusWithInstances(common.product, inName, count);
   return { ...common, gpus, gpuMiB, instance: { profile: inName, miB } };
+}
+
+function countFault(labels: Readonly<Record<string, string>>): string {
+  const text = labels[GFD.count];
+  if (text === undefined) return `the label ${GFD.count} is missing`;
+  return `${GFD.count}=${text} is no number of GPUs from 1 to ${MAX_GPUS_PER_NODE}`;
 }
 
 /** Labels of instances under names of their own: the strategy `mixed`. */

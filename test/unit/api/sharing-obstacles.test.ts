@@ -36,6 +36,19 @@ const BARRED: readonly [what: string, parts: Parts, obstacle: RegExp][] = [
   ],
   ['a Ray cluster', { labels: { 'ray.io/cluster': 'x' } }, /^flow: it is a member of Ray cluster x/],
   ['a command that joins one', { args: ['export A=b; ray start --block'] }, /^flow: it joins a Ray cluster/],
+  ['Ray, word by word', { args: ['/opt/bin/ray', 'start', '--head'] }, /^flow: it joins a Ray cluster/],
+  [
+    'flags in a script',
+    { args: ['vllm serve m \\\n  --tensor-parallel-size "2"'] },
+    /^flow: --tensor-parallel-size 2: /,
+  ],
+  ['flags with underscores', { args: ['--tensor_parallel_size=2'] }, /^flow: --tensor-parallel-size 2: /],
+  ['a variable of the shell', { args: ['serve --tp $TP'] }, /^flow: --tp \$TP: /],
+  ['a range of nodes', { args: ['torchrun', '--nnodes=1:4'] }, /^flow: --nnodes 1:4: /],
+  ['a rank', { args: ['--node-rank', '0'] }, /^flow: --node-rank: it is one of several/],
+  ['processes of MPI', { args: ['mpirun -np 4 train'] }, /^flow: -np 4: /],
+  ["Kueue's gate", { spec: { schedulingGates: [{ name: 'kueue.x-k8s.io/admission' }] } }, /^sharing: .*Kueue counts/],
+  ['RDMA by any name', { limits: { 'openshift.io/mlxrdma': '1' } }, /^flow: .*over RDMA/],
   ['tensor parallel', { args: ['--tp', '2'] }, /^flow: --tp 2: one model over several GPUs/],
   ['tensor parallel, in one word', { args: ['--tensor-parallel-size=4'] }, /^flow: --tensor-parallel-size 4: /],
   [
@@ -48,7 +61,12 @@ const BARRED: readonly [what: string, parts: Parts, obstacle: RegExp][] = [
   ['RDMA', { limits: { 'rdma/hca_shared_devices_a': '1' } }, /^flow: .*over RDMA/],
   ['RDMA on AWS', { limits: { 'vpc.amazonaws.com/efa': '4' } }, /^flow: .*over RDMA/],
   ['a virtual machine', { spec: { runtimeClassName: 'kata-qemu-nvidia-gpu' } }, /^flow: .*virtual machine/],
-  ['every GPU by a variable', { env: { NVIDIA_VISIBLE_DEVICES: 'all' } }, /^seesAll: .*every GPU/],
+  [
+    'every GPU by a variable',
+    { env: { NVIDIA_VISIBLE_DEVICES: 'all' } },
+    /^seesAll: NVIDIA_VISIBLE_DEVICES=all: it sees/,
+  ],
+  ['GPUs that it names', { env: { NVIDIA_VISIBLE_DEVICES: '0,1' } }, /^seesAll: NVIDIA_VISIBLE_DEVICES=0,1: it sees/],
   ['privileges', { container: { securityContext: { privileged: true } } }, /^seesAll: it is privileged/],
   ['graphics', { env: { NVIDIA_DRIVER_CAPABILITIES: 'compute,graphics' } }, /^mig: .*MIG has no graphics/],
 ];
@@ -64,6 +82,13 @@ const FREE: readonly [what: string, parts: Parts][] = [
   ['nothing of all that', {}],
   ['one GPU of one', { args: ['--tensor-parallel-size=1', '--nnodes', '1'], env: { WORLD_SIZE: '1' } }],
   ['a flag without a value', { args: ['--tp'] }],
+  ['one process of one', { env: { WORLD_SIZE: '1', MASTER_ADDR: 'localhost' } }],
+  ['one process of its own', { env: { MASTER_ADDR: '127.0.0.1' } }],
+  ['gVisor, which is no virtual machine', { spec: { runtimeClassName: 'gvisor' } }],
+  [
+    'what an init container without a GPU sees',
+    { spec: { initContainers: [{ name: 'i', env: [{ name: 'NVIDIA_VISIBLE_DEVICES', value: 'all' }] }] } },
+  ],
   ['the runtime class of the GPU Operator', { spec: { runtimeClassName: 'nvidia' } }],
   [
     'devices that the plugin chooses',

@@ -69,9 +69,10 @@ function outcome(nodes: readonly object[], parts: PodParts, policies: Readonly<R
 
 tap.test('a pod that no rule shares runs where GPUs are shared under their own name, as before', async (t) => {
   for (const node of [SLICED, SINGLE, UNLABELLED]) {
-    const { goes, warnings } = outcome([node], {});
+    const { goes, warnings, strategy } = outcome([node], {});
     t.strictSame(goes, [node.metadata.name]);
     t.strictSame(warnings, []);
+    t.equal(strategy, undefined, 'no whole GPU is claimed');
   }
   const { reason } = outcome([SLICED], {});
   t.equal(reason, 'nvidia.com/gpu is a slot of a GPU on 1 node: it stays as it came');
@@ -81,7 +82,10 @@ tap.test('it takes a whole GPU first, where there is one', async (t) => {
   for (const labels of [{}, { 'workload-type': 'training' }]) {
     const { goes, reason } = outcome([UNLABELLED, SLICED, WHOLE], { labels });
     t.strictSame(goes, ['whole', 'sliced', 'unlabelled'], 'then a slot, and last what nobody knows the size of');
-    t.equal(reason, 'nvidia.com/gpu is a slot of a GPU on 1 node: it goes there only where no whole GPU is free');
+    t.equal(
+      reason,
+      'nvidia.com/gpu is a slot of a GPU, or of unknown size, on 2 nodes: it goes there only where no whole GPU is free',
+    );
   }
 });
 
@@ -91,7 +95,7 @@ tap.test('by the word of its author it waits for a whole GPU, unless there is no
     t.strictSame([kept.goes, kept.strategy], [['whole'], 'exclusive']);
     const none = outcome([SLICED], { annotations });
     t.strictSame([none.goes, none.strategy], [['sliced'], undefined]);
-    t.match(none.warnings, [/^no node that it may go to offers a whole GPU, .*: it stays as it came$/]);
+    t.match(none.warnings, [/^no node that it may go to is known to offer a whole GPU, .*: it stays as it came$/]);
   }
 });
 
@@ -146,6 +150,13 @@ tap.test('zero for a moment is not zero: what a node offered counts for ten minu
   t.strictSame(modes(), [], 'and not again, whatever else changes');
   state.nodes.update(MPS);
   t.strictSame(modes(), ['mps'], 'until it is back');
+});
+
+tap.test('but no pod waits for a node that is away where a whole GPU is at hand', async (t) => {
+  const away = { ...MPS, status: { allocatable: { 'nvidia.com/gpu.shared': '0' } } };
+  t.equal(outcome([away, WHOLE], INFERENCE).strategy, 'exclusive');
+  const gone = { ...MPS, spec: { taints: [{ key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' }] } };
+  t.equal(outcome([gone], INFERENCE).strategy, 'exclusive', 'nor for one that is out of service');
 });
 
 tap.test('a webhook that starts meanwhile reads it from the labels', async (t) => {

@@ -133,6 +133,20 @@ const ROWS: readonly Row[] = [
     false,
   ],
   [
+    'MIG single of a profile with media engines',
+    { labels: gfd('NVIDIA-A100-SXM4-40GB-MIG-1g.5gb.me', 8, 4_864, { more: SINGLE }), allocatable: { gpu: 8 } },
+    8,
+    ['gpu: 8 × mig of 142m, 4864 MiB'],
+    false,
+  ],
+  [
+    'instances that are shared, by nobody knows how many',
+    { labels: {}, allocatable: { 'mig-1g.5gb.shared': 28 } },
+    0,
+    ['mig-1g.5gb.shared: 28 × timeslicing of ?'],
+    false,
+  ],
+  [
     'MIG single of another profile',
     { labels: gfd('NVIDIA-H100-NVL-MIG-3g.47gb', 4, 47_360, { more: SINGLE }), allocatable: { gpu: 4 } },
     2,

@@ -99,12 +99,16 @@ conformance(gpuFeatureDiscovery, [
   {
     says: 'a product alone',
     labels: { 'nvidia.com/gpu.product': 'Tesla-T4' },
-    reading: { product: 'Tesla-T4', changeable: true },
+    reading: { product: 'Tesla-T4', changeable: true, unsized: 'the label nvidia.com/gpu.count is missing' },
   },
   {
     says: 'numbers that cannot be read',
     labels: { ...WHOLE, 'nvidia.com/gpu.count': '2.5', 'nvidia.com/gpu.memory': 'much' },
-    reading: { product: KNOWN.product, changeable: true },
+    reading: {
+      product: KNOWN.product,
+      changeable: true,
+      unsized: 'nvidia.com/gpu.count=2.5 is no number of GPUs from 1 to 1024',
+    },
   },
 ]);
 
