@@ -12,8 +12,11 @@ import { z } from 'zod';
 import { configurationSchema } from '#src/api/configuration.ts';
 import { definitionOf, NODE_CONFIGS, SHARING_POLICIES } from '#src/api/custom-resources.ts';
 import { documentedFlags } from '#src/app/commands.ts';
+import { allMigProfiles } from '#src/core/gpu-catalog.ts';
+import { migResource, SHARED_GPU, sharedName, WHOLE_GPU } from '#src/core/resources.ts';
 
 const CLI = 'docs/reference/cli.md';
+const SCHEDULER = 'scheduler-config/kube-scheduler-config.yaml';
 
 /** Text of each generated file, by its path in the project. */
 export function generatedFiles(): Map<string, string> {
@@ -31,6 +34,7 @@ export function generatedFiles(): Map<string, string> {
     ...definitions,
     ['charts/gpu-autoscaler/values.schema.json', `${JSON.stringify(values, null, 2)}\n`],
     [CLI, withFlags(readFileSync(join(ROOT, CLI), 'utf8'))],
+    [SCHEDULER, withResources(readFileSync(join(ROOT, SCHEDULER), 'utf8'))],
   ]);
 }
 
@@ -50,6 +54,14 @@ function withFlags(page: string): string {
   const [before = '', rest = ''] = page.split(BEGIN);
   const [, after = ''] = rest.split(END);
   return `${before}${BEGIN}\n${table}\n${END}${after}`;
+}
+
+/** The scheduler's configuration with every resource that the device plugin may expose: of others it does not ask us. */
+function withResources(config: string): string {
+  const instances = allMigProfiles().map(migResource);
+  const names = [WHOLE_GPU, SHARED_GPU, ...instances, ...instances.map(sharedName)];
+  const list = names.map((name) => `      - { name: ${name} }\n`).join('');
+  return config.replace(/(\n {4}managedResources:\n)(?: {6}- .*\n)+/, `$1${list}`);
 }
 
 const SOURCE = 'Written by `npm run generate` from src/api: change it there.';

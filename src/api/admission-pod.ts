@@ -14,7 +14,8 @@ const container = containerSchema.extend({
   command: strings,
   args: strings,
   ports: z.array(z.object({ containerPort: z.number() })).nullish(),
-  env: z.array(z.object({ name: z.string() })).nullish(),
+  env: z.array(z.object({ name: z.string(), value: z.string().nullish() })).nullish(),
+  securityContext: z.object({ privileged: z.boolean().nullish() }).nullish(),
 });
 
 const requirement = z.object({
@@ -62,6 +63,8 @@ export const admissionPodSchema = podSchema.extend({
     nodeSelector,
     priority,
     affinity: requiredAffinity,
+    runtimeClassName: z.string().nullish(),
+    schedulingGates: z.array(z.object({ name: z.string() })).nullish(),
   }),
 });
 export type AdmissionPod = z.infer<typeof admissionPodSchema>;

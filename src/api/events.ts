@@ -5,7 +5,7 @@ import { API_GROUP, API_VERSION } from './keys.ts';
 export interface EventInfo {
   readonly type: 'Normal' | 'Warning';
   /** The kind of object that the event is on. */
-  readonly on: 'Pod' | 'GPUNodeConfig';
+  readonly on: 'Pod' | 'Node' | 'GPUNodeConfig';
   /** When it is written, in a sentence for the reference. */
   readonly when: string;
 }
@@ -87,6 +87,11 @@ export const EVENTS = {
     on: 'Pod',
     when: 'The pod slipped past the webhook and holds a whole GPU that it could share; the message has the command that repairs it.',
   },
+  SlotSizeUnknown: {
+    type: 'Warning',
+    on: 'Node',
+    when: 'Neither labels nor names tell how large the GPU slots of the node are; the message says why.',
+  },
   NotUnderstood: {
     type: 'Warning',
     on: 'Pod',
@@ -115,6 +120,11 @@ export function podSubject({ namespace, name, uid }: Identity & { readonly names
 
 export function nodeConfigSubject({ name, uid }: Identity): EventSubject {
   return { apiVersion: `${API_GROUP}/${API_VERSION}`, kind: 'GPUNodeConfig', name, uid };
+}
+
+/** The kubelet's own events name a node so. */
+export function nodeSubject(name: string): EventSubject {
+  return { apiVersion: 'v1', kind: 'Node', name, uid: name };
 }
 
 export type EventReason = keyof typeof EVENTS;

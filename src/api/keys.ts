@@ -50,6 +50,25 @@ export const GFD = {
   /** mig-manager's: pending, rebooting, success or failed. */
   migConfigState: 'nvidia.com/mig.config.state',
   migStrategy: 'nvidia.com/mig.strategy',
+  /** "false" where MIG cannot be switched on, as in the guest of a vGPU. */
+  migCapable: 'nvidia.com/mig.capable',
+} as const;
+
+/** Labels of GKE. Source: Google's documentation of GPUs in node pools. */
+export const GKE = {
+  accelerator: 'cloud.google.com/gke-accelerator',
+  count: 'cloud.google.com/gke-accelerator-count',
+  sharingStrategy: 'cloud.google.com/gke-gpu-sharing-strategy',
+  clientsPerGpu: 'cloud.google.com/gke-max-shared-clients-per-gpu',
+  partitionSize: 'cloud.google.com/gke-gpu-partition-size',
+} as const;
+
+/** Labels of Karpenter's provider for AWS. Source: its documentation of instance types. */
+export const KARPENTER_AWS = {
+  name: 'karpenter.k8s.aws/instance-gpu-name',
+  manufacturer: 'karpenter.k8s.aws/instance-gpu-manufacturer',
+  count: 'karpenter.k8s.aws/instance-gpu-count',
+  memory: 'karpenter.k8s.aws/instance-gpu-memory',
 } as const;
 
 /** Labels that configure NVIDIA's components. */

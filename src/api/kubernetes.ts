@@ -48,10 +48,8 @@ export const tolerationSchema = z.object({
   value: z.string().nullish(),
   effect: z.string().nullish(),
 });
-export type Toleration = z.infer<typeof tolerationSchema>;
 
 export const taintSchema = z.object({ key: z.string(), value: z.string().nullish(), effect: z.string() });
-export type Taint = z.infer<typeof taintSchema>;
 
 export const podSchema = z.object({
   metadata,

@@ -64,10 +64,13 @@ export function parseSlotOptions(labels: Strings, annotations: Strings): SlotOpt
 
 function slotOptions(labels: Strings, annotations: Strings, fault: (text: string) => void): SlotOptions {
   const labelled = take(labels, LABELS.memoryRequirement, gpuMemory, fault);
+  const strategy = take(annotations, WRITTEN.strategy, MODE, fault);
+  const isWord = annotations?.[READ.sharingMode] === 'exclusive' || annotations?.[READ.sharing] === 'disabled';
   return {
     memoryMiB: take(annotations, READ.gpuMemory, gpuMemory, fault) ?? labelled,
     fractionMilli: take(annotations, READ.gpuFraction, parseGpuFraction, fault),
-    promisedMode: take(annotations, WRITTEN.strategy, MODE, fault),
+    // A whole GPU is promised by somebody's word alone: else a pod would wait for one where there are only slots.
+    promisedMode: strategy === 'exclusive' && !isWord ? undefined : strategy,
   };
 }
 

@@ -6,6 +6,7 @@ import { AuditReporter } from '../audit/audit-reporter.ts';
 import { Auditor } from '../audit/auditor.ts';
 import { auditMetrics } from '../audit/metrics.ts';
 import { PolicyStatusWriter } from '../audit/policy-status-writer.ts';
+import { UnsizedNodeReporter } from '../audit/unsized-node-reporter.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
@@ -65,7 +66,8 @@ export function controllerLoops(options: ControllerLoopsOptions): ControllerLoop
   const statuses = new PolicyStatusWriter({ ...options, metrics, settleMs });
   const reporter = new AuditReporter({ events, log, metrics });
   const auditor = new Auditor({ ...options, historyKnown, reporter, settleMs });
-  const loops = [reconciler, planner, statuses, auditor];
+  const unsized = new UnsizedNodeReporter({ ...options, metrics });
+  const loops = [reconciler, planner, statuses, auditor, unsized];
   return {
     begin() {
       for (const loop of loops) loop.begin();

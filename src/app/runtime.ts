@@ -95,7 +95,7 @@ export class Runtime {
 
   /** The cluster in the eyes of admission. */
   get admission(): AdmissionState {
-    this.#admission ??= new AdmissionState(this.state, this.#admissionConfiguration());
+    this.#admission ??= new AdmissionState(this.state, this.#admissionConfiguration(), this.clock);
     return this.#admission;
   }
 

@@ -10,6 +10,11 @@ export function auditMetrics(registry: Registry) {
       labelNames: ['strategy'] as const,
       registers: [registry],
     }),
+    unsizedNodes: new Gauge({
+      name: 'gpu_autoscaler_unsized_nodes',
+      help: 'Nodes that offer GPU slots of a size that neither labels nor names tell.',
+      registers: [registry],
+    }),
     statusWrites: new Counter({
       name: 'gpu_autoscaler_policy_status_writes_total',
       help: 'Writes of the status of a GPUSharingPolicy: only when it changes.',

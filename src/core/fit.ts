@@ -61,7 +61,12 @@ function refuse(pool: Pool, free: number, part: ResourceRequest, request: GpuReq
     const message = 'a container may hold only one slot of a GPU shared by MPS';
     return misfit('SharedCountTooLarge', message, { asked: part.largestContainer }, false);
   }
-  if (request.slotMiB !== undefined && (pool.slotMiB ?? Number.POSITIVE_INFINITY) < request.slotMiB) {
+  const declares = request.slotMiB !== undefined || request.slotMilli !== undefined;
+  if (declares && (pool.slotMilli === 0 || (request.slotMiB !== undefined && pool.slotMiB === undefined))) {
+    const message = `the size of a slot of ${part.resource} is not known, and the pod declares what it needs`;
+    return misfit('SlotTooSmall', message, {}, false);
+  }
+  if (request.slotMiB !== undefined && (pool.slotMiB ?? 0) < request.slotMiB) {
     const message = `a slot of ${part.resource} has less GPU memory than the pod declares`;
     return misfit('SlotTooSmall', message, { slotMiB: pool.slotMiB ?? 0, askedMiB: request.slotMiB }, false);
   }

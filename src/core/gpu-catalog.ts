@@ -3,6 +3,8 @@
  * derived by NVIDIA's rules (MIG user guide), not listed.
  */
 
+import { type MigProfile, PROFILE_ATTRIBUTES, parseMigProfile } from './mig/profile.ts';
+
 /** A kind of MIG instance. */
 export interface InstanceKind {
   readonly compute: number;
@@ -19,9 +21,11 @@ export interface MigClass {
   /** Memory slices of a whole GPU. */
   readonly memorySlices: number;
   readonly instances: readonly InstanceKind[];
+  /** Its instances come with every attribute too: we make none of those, but may meet them. */
+  readonly hasGraphics?: true;
 }
 
-/** A100, H100, H200, GH200, H20, B200, GB200. */
+/** A100, A800, H100, H800, H200, GH200, H20, B200, GB200, B300, GB300. */
 const SEVEN_SLICE: MigClass = {
   computeSlices: 7,
   memorySlices: 8,
@@ -46,6 +50,16 @@ const A30: MigClass = {
     { compute: 4, memory: 4, starts: [0] },
   ],
 };
+/** RTX PRO 5000 and 4500: two halves. */
+const TWO_SLICE: MigClass = {
+  computeSlices: 2,
+  memorySlices: 2,
+  instances: [
+    { compute: 1, memory: 1, starts: [0, 1] },
+    { compute: 2, memory: 2, starts: [0] },
+  ],
+  hasGraphics: true,
+};
 const RTX_PRO_6000: MigClass = {
   computeSlices: 4,
   memorySlices: 4,
@@ -54,6 +68,7 @@ const RTX_PRO_6000: MigClass = {
     { compute: 2, memory: 2, starts: [0, 2] },
     { compute: 4, memory: 4, starts: [0] },
   ],
+  hasGraphics: true,
 };
 
 interface Product {
@@ -68,14 +83,20 @@ export type ComputeCapability = readonly [major: number, minor: number];
 
 /** By the name in GPU Feature Discovery's label. Source: NVIDIA's data sheets and its table of CUDA GPUs. */
 const PRODUCTS: readonly Product[] = [
-  { pattern: named('A100'), gib: [40, 80], compute: [8, 0], migClass: SEVEN_SLICE },
-  { pattern: named('GH200'), gib: [96, 141], compute: [9, 0], migClass: SEVEN_SLICE },
-  { pattern: named('H100'), gib: [80, 94], compute: [9, 0], migClass: SEVEN_SLICE },
+  { pattern: named('A100'), gib: [40, 80, 64], compute: [8, 0], migClass: SEVEN_SLICE },
+  { pattern: named('A800'), gib: [80, 40], compute: [8, 0], migClass: SEVEN_SLICE },
+  { pattern: named('GH200'), gib: [96, 141, 144], compute: [9, 0], migClass: SEVEN_SLICE },
+  { pattern: named('H[18]00'), gib: [80, 94, 96], compute: [9, 0], migClass: SEVEN_SLICE },
   { pattern: named('H200'), gib: [141], compute: [9, 0], migClass: SEVEN_SLICE },
-  { pattern: named('H20'), gib: [96], compute: [9, 0], migClass: SEVEN_SLICE },
-  { pattern: named('G?B200'), gib: [180], compute: [10, 0], migClass: SEVEN_SLICE },
+  { pattern: named('H20'), gib: [96, 141], compute: [9, 0], migClass: SEVEN_SLICE },
+  { pattern: named('B200'), gib: [180, 192], compute: [10, 0], migClass: SEVEN_SLICE },
+  { pattern: named('GB200'), gib: [186, 192], compute: [10, 0], migClass: SEVEN_SLICE },
+  { pattern: named('B300'), gib: [269], compute: [10, 3], migClass: SEVEN_SLICE },
+  { pattern: named('GB300'), gib: [278], compute: [10, 3], migClass: SEVEN_SLICE },
   { pattern: named('A30'), gib: [24], compute: [8, 0], migClass: A30 },
   { pattern: /RTX-PRO-6000/, gib: [96], compute: [12, 0], migClass: RTX_PRO_6000 },
+  { pattern: /RTX-PRO-5000/, gib: [48, 72], compute: [12, 0], migClass: TWO_SLICE },
+  { pattern: /RTX-PRO-4500/, gib: [32], compute: [12, 0], migClass: TWO_SLICE },
   { pattern: named('L40S?'), gib: [48], compute: [8, 9] },
   { pattern: named('L4'), gib: [24], compute: [8, 9] },
   { pattern: named('A40'), gib: [48], compute: [8, 6] },
@@ -110,11 +131,44 @@ export function productOf(label: string): string {
  */
 export function gpuModelOf(label: string): GpuModel | undefined {
   const name = productOf(label);
-  const product = PRODUCTS.find(({ pattern }) => pattern.test(name));
+  // The guest of a vGPU has a part of the GPU whose name it bears: `GRID-A100-10C`.
+  const product = name.startsWith('GRID-') ? undefined : PRODUCTS.find(({ pattern }) => pattern.test(name));
   if (!product) return undefined;
-  const stated = Number(/(?:^|-)(\d+)GB(?:-|$)/.exec(name)?.[1]);
+  const stated = Number(/(?:^|-)(\d+)GB?(?:-|$)/.exec(name)?.[1]);
   const gib = product.gib.includes(stated) ? stated : (product.gib[0] ?? 0);
   return { memoryMiB: gib * 1024, compute: product.compute, migClass: product.migClass };
+}
+
+/**
+ * The profile in a product label under the MIG strategy `single`: `NVIDIA-A100-SXM4-40GB-MIG-1g.5gb`; undefined without
+ * MIG; `unknown` for what is no profile (`…-MIG-INVALID`).
+ */
+export function profileOfProduct(label: string): MigProfile | 'unknown' | undefined {
+  const name = /-MIG-(.+)$/.exec(label.replace(/-SHARED$/, ''))?.[1];
+  // A label holds no `+`.
+  return name === undefined ? undefined : (parseMigProfile(name.replace(/\.(me|me\.all|gfx)$/, '+$1')) ?? 'unknown');
+}
+
+/** The GPUs behind so many instances of one profile, and the memory of each in MiB, by the name of the profile. */
+export function gpusWithInstances(
+  product: string,
+  profile: MigProfile,
+  instances: number | undefined,
+): { readonly gpus: number | undefined; readonly gpuMiB: number | undefined } {
+  const entry = PRODUCTS.find(({ pattern }) => pattern.test(product));
+  const migClass = entry?.migClass;
+  const gib = migClass && entry.gib.find((size) => migProfiles(migClass, size).includes(profile.name));
+  const kind = migClass && gib ? migClass.instances[migProfiles(migClass, gib).indexOf(profile.name)] : undefined;
+  const perGpu = kind ? maxInstances(kind, migClass?.computeSlices ?? 7) : Math.floor(7 / profile.computeSlices);
+  return {
+    gpus: instances === undefined ? undefined : Math.ceil(instances / Math.max(1, perGpu)),
+    gpuMiB: gib === undefined ? undefined : gib * 1024,
+  };
+}
+
+/** The most instances of a kind on one GPU. */
+function maxInstances({ compute, me, starts }: InstanceKind, computeSlices: number): number {
+  return me ? 1 : Math.min(starts.length, Math.floor(computeSlices / compute));
 }
 
 /** MIG class of a product label such as `NVIDIA-A100-SXM4-40GB`; undefined if it has no MIG or is unknown. */
@@ -140,10 +194,14 @@ export function migProfiles(migClass: MigClass, gib: number): string[] {
   });
 }
 
-/** Every MIG profile of every known product, for the configuration of a scheduler. */
+/** Every MIG profile of every known product. */
 export function allMigProfiles(): string[] {
-  const names = PRODUCTS.flatMap(({ migClass, gib }) =>
-    migClass ? gib.flatMap((size) => migProfiles(migClass, size)) : [],
-  );
+  const names = PRODUCTS.flatMap(({ migClass, gib }) => {
+    if (!migClass) return [];
+    const attributes = migClass.hasGraphics ? ['', ...PROFILE_ATTRIBUTES] : [''];
+    return gib.flatMap((size) =>
+      migProfiles(migClass, size).flatMap((name) => attributes.map((attribute) => name + attribute)),
+    );
+  });
   return [...new Set(names)].sort();
 }

@@ -5,16 +5,29 @@ import { type MigProfile, parseMigProfile } from './mig/profile.ts';
 export const WHOLE_GPU = 'nvidia.com/gpu';
 export const SHARED_GPU = 'nvidia.com/gpu.shared';
 const MIG_PREFIX = 'nvidia.com/mig-';
+/** What the device plugin adds to the name of what it shares (`renameByDefault`). */
+const SHARED_SUFFIX = '.shared';
 
 /** `1g.5gb+me` → `nvidia.com/mig-1g.5gb.me` (a resource name cannot hold `+`). */
 export function migResource(profile: string): string {
   return MIG_PREFIX + profile.replace('+', '.');
 }
 
-/** `nvidia.com/mig-1g.5gb.me` → the profile; undefined for any other resource. */
+/** `nvidia.com/mig-1g.5gb.me`, `nvidia.com/mig-1g.5gb.shared` → the profile; undefined for any other resource. */
 export function migProfileOf(resource: string): MigProfile | undefined {
   if (!resource.startsWith(MIG_PREFIX) || resource.includes('+')) return undefined;
-  return parseMigProfile(resource.slice(MIG_PREFIX.length).replace(/\.me$/, '+me'));
+  const name = unsharedName(resource).slice(MIG_PREFIX.length);
+  return parseMigProfile(name.replace(/\.(me|me\.all|gfx)$/, '+$1'));
+}
+
+/** `nvidia.com/mig-1g.5gb.shared` → `nvidia.com/mig-1g.5gb`: the name before the device plugin shared and renamed it. */
+export function unsharedName(resource: string): string {
+  return resource.endsWith(SHARED_SUFFIX) ? resource.slice(0, -SHARED_SUFFIX.length) : resource;
+}
+
+/** The name under which the device plugin offers what it shares (`renameByDefault`). */
+export function sharedName(resource: string): string {
+  return resource + SHARED_SUFFIX;
 }
 
 /** True for every resource that stands for a GPU or a part of one. */

@@ -1,12 +1,12 @@
 /** Pending pods → demands: pods that ask for the same as one, and how finely their GPUs may be shared. */
 
-import type { Toleration } from '../api/kubernetes.ts';
 import { optimalReplicas } from '../core/admission/replicas.ts';
 import type { NodeConstraints } from '../core/admission/slot-index.ts';
 import { type Labels, matches } from '../core/label-selector.ts';
 import type { PlanRefusal, PodDemand } from '../core/partitioning/plan-input.ts';
 import { classOf } from '../core/request.ts';
 import { SHARED_GPU } from '../core/resources.ts';
+import type { Toleration } from '../core/taints.ts';
 import type { AdmissionView } from '../state/evaluate-admission.ts';
 import type { PendingPod } from '../state/pending-pods.ts';
 import type { Resources } from '../state/resources.ts';

@@ -60,15 +60,22 @@ function wantedBy(config: NodeConfig | undefined, { gpus }: ObservedNode, { shar
 }
 
 /** Of GPUs without MIG all but that: where they will do, they are taken before GPUs that could be cut. */
-function modesOn({ product }: NodeInventory, labels: Labels, { sharing }: Configuration): ReadonlySet<SharingMode> {
+function modesOn(
+  { product, noMig }: NodeInventory,
+  labels: Labels,
+  { sharing }: Configuration,
+): ReadonlySet<SharingMode> {
   const modes = new Set<SharingMode>(['exclusive']);
   for (const mode of SHARED_MODES) {
     const { enabled, nodeSelector } = sharing[SHARING_MODES[mode].key];
-    if (mode === 'mig' && !migClassOf(product)) continue;
+    if (mode === 'mig' && (noMig || !migClassOf(product))) continue;
     if (enabled && matches(equalTo(nodeSelector), labels)) modes.add(mode);
   }
   return modes;
 }
+
+/** What the GPU Operator gives a node that has none; it asks for nothing. */
+const MIG_DEFAULT = 'all-disabled';
 
 function whyOnlyRecommended(
   mode: SharingMode,
@@ -79,9 +86,12 @@ function whyOnlyRecommended(
   if (config && !isPlanned(config)) {
     return `GPUNodeConfig ${config.name} was written by hand`;
   }
-  const { plugin, lastApplied } = observed;
+  const { plugin, mig, lastApplied } = observed;
   if (plugin !== undefined && !isOurs(plugin) && lastApplied === undefined) {
-    return `another client has configured the node's device plugin (${plugin})`;
+    return `the node's device plugin has a configuration that is not ours (${plugin})`;
+  }
+  if (mig !== undefined && mig !== MIG_DEFAULT && !isOurs(mig) && lastApplied === undefined) {
+    return `mig-manager has a configuration of the node that is not ours (${mig})`;
   }
   if (mode === 'exclusive') return undefined;
   const { key } = SHARING_MODES[mode];

@@ -4,33 +4,72 @@ import type { AdmissionConfiguration } from '../api/admission-settings.ts';
 import { byPrecedence } from '../core/admission/policies.ts';
 import type { SharingPolicy } from '../core/admission/policy.ts';
 import { SlotIndex } from '../core/admission/slot-index.ts';
+import type { NodeInventory } from '../core/inventory.ts';
+import { type Clock, systemClock } from '../kube/clock.ts';
 import type { ClusterState, NamespacedRecord } from './cluster-state.ts';
 import type { AdmissionView, HistoryOf } from './evaluate-admission.ts';
-import { sameOffer } from './node-record.ts';
+import { expectedInventory, lastingTaintsOf, type NodeRecord, sameOffer } from './node-record.ts';
 import type { Store } from './store.ts';
+
+/**
+ * ms for which a node that offers nothing counts as what it offered: the time of a reboot, or of a new device plugin. The
+ * pods that its workloads' controllers make again meanwhile share as before.
+ */
+const AWAY_MS = 600_000;
 
 export class AdmissionState {
   readonly #cluster: ClusterState;
   readonly #slots: SlotIndex;
   readonly #limitRanges: (namespace: string) => readonly boolean[];
   readonly #quotas: (namespace: string) => readonly (readonly string[])[];
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  /** Nodes that offer nothing for the moment, and until when what they offered counts; ms of the clock. */
+  readonly #away = new Map<string, number>();
   #configuration: AdmissionConfiguration;
   #inOrder: readonly SharingPolicy[] | undefined;
 
-  constructor(cluster: ClusterState, configuration: AdmissionConfiguration) {
+  constructor(
+    cluster: ClusterState,
+    configuration: AdmissionConfiguration,
+    clock: Pick<Clock, 'monotonic'> = systemClock,
+  ) {
     this.#cluster = cluster;
     this.#configuration = configuration;
+    this.#clock = clock;
     this.#slots = new SlotIndex(configuration.offers);
     cluster.nodes.follow(({ key, before, after }) => {
-      if (sameOffer(before, after)) return;
-      if (after?.inventory) this.#slots.set({ inventory: after.inventory, labels: after.labels });
-      else this.#slots.delete(key);
+      if (!sameOffer(before, after)) this.#follow(key, before, after);
     });
     cluster.policies.subscribe(() => {
       this.#inOrder = undefined;
     });
     this.#limitRanges = byNamespace(cluster.limitRanges);
     this.#quotas = byNamespace(cluster.quotas);
+  }
+
+  #follow(name: string, before: NodeRecord | undefined, after: NodeRecord | undefined): void {
+    const offered = after && (offeredNow(after) ?? (before && offeredNow(before)) ?? this.#slots.get(name)?.inventory);
+    const inventory = offered ?? (after && (expectedInventory(after) ?? after.inventory));
+    if (!after || !inventory) {
+      this.#slots.delete(name);
+      this.#away.delete(name);
+      return;
+    }
+    if (offeredNow(after)) this.#away.delete(name);
+    else if (!this.#away.has(name)) this.#away.set(name, this.#clock.monotonic() + AWAY_MS);
+    const isAway = offeredNow(after) === undefined;
+    this.#slots.set({ inventory, labels: after.labels, taints: lastingTaintsOf(after), isAway });
+  }
+
+  #forgetAway(): void {
+    if (this.#away.size === 0) return;
+    const now = this.#clock.monotonic();
+    for (const [name, until] of this.#away) {
+      const record = until <= now ? this.#cluster.nodes.get(name) : undefined;
+      if (!record?.inventory) continue;
+      this.#away.set(name, Number.POSITIVE_INFINITY);
+      this.#slots.set({ inventory: record.inventory, labels: record.labels, taints: lastingTaintsOf(record) });
+    }
   }
 
   /** Takes another configuration from now on. */
@@ -42,9 +81,10 @@ export class AdmissionState {
   /** What a decision is made from, as of now. */
   view(historyOf: HistoryOf = () => undefined): AdmissionView {
     this.#inOrder ??= byPrecedence(this.#readable());
+    this.#forgetAway();
     return {
       settings: this.#configuration.settings,
-      offers: (constraints) => this.#slots.offers(constraints),
+      offers: (constraints, tolerations) => this.#slots.offers(constraints, tolerations),
       policies: this.#inOrder,
       guardsOf: (namespace) => ({
         limited: this.#limitRanges(namespace).some(Boolean),
@@ -58,6 +98,10 @@ export class AdmissionState {
   *#readable(): Iterable<SharingPolicy> {
     for (const { parsed } of this.#cluster.policies.values()) if (parsed.ok) yield parsed.value;
   }
+}
+
+function offeredNow({ inventory }: NodeRecord): NodeInventory | undefined {
+  return inventory && inventory.pools.length > 0 ? inventory : undefined;
 }
 
 /** What the objects of each namespace say. */

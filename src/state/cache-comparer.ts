@@ -37,6 +37,7 @@ export interface CacheComparerOptions {
 
 /** Nodes looked at in one turn of the event loop. */
 const NODES_PER_TURN = 250;
+const PODS_PER_TURN = 2_000;
 
 export class CacheComparer {
   readonly #options: CacheComparerOptions;
@@ -130,7 +131,10 @@ export class CacheComparer {
       await turn();
     }
     // A reservation ends with its Binding, which is not over yet: it is no leftover.
+    let looks = 0;
     for (const { uid, pod: name, state, node, holdings } of ledger.allocations()) {
+      looks += 1;
+      if (looks % PODS_PER_TURN === 0) await turn();
       if (state === 'reserved' || seen.has(uid)) continue;
       note({ kind: 'leftover', object: 'pod', name, truth: NOTHING, ledger: describe(node, holdings) });
     }

@@ -4,14 +4,13 @@
  */
 
 import { z } from 'zod';
-import type { Taint } from '../api/kubernetes.ts';
 import { parseLimitRange, parseQuota } from '../api/namespace-guards.ts';
 import { type NodeConfig, parseNodeConfig } from '../api/node-config.ts';
-import { softTaintsOf } from '../api/pod-preferences.ts';
 import { namedSchema, podIdentitySchema } from '../api/stored-objects.ts';
 import type { Labels } from '../core/label-selector.ts';
 import type { Ledger } from '../core/ledger.ts';
 import type { GpuRequest } from '../core/request.ts';
+import { softTaintsOf, type Taint } from '../core/taints.ts';
 import { ledgerOf } from './ledger-view.ts';
 import { type NodeReadingOptions, type NodeRecord, readNode, withReadingOptions } from './node-record.ts';
 import { NodeResourceUsage } from './node-resource-usage.ts';

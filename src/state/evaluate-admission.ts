@@ -13,6 +13,7 @@ import {
 import { toApiError } from '../api/errors.ts';
 import { formatIssues } from '../api/kubernetes.ts';
 import { parsePodOptions } from '../api/pod-options.ts';
+import { sharingObstacles } from '../api/sharing-obstacles.ts';
 import { type Workload, workloadOf } from '../api/workload.ts';
 import { decide } from '../core/admission/decide.ts';
 import type {
@@ -27,12 +28,14 @@ import type { NodeConstraints } from '../core/admission/slot-index.ts';
 import type { SlotOffer } from '../core/admission/slot-offer.ts';
 import { inferWorkloadType } from '../core/admission/workload-type.ts';
 import { equalTo, type Labels } from '../core/label-selector.ts';
+import type { Toleration } from '../core/taints.ts';
 import { requestOf } from './gpu-request.ts';
 
 /** What a decision is made from besides the pod, as of now. */
 export interface AdmissionView {
   readonly settings: AdmissionSettings;
-  readonly offers: (placement: NodeConstraints) => readonly SlotOffer[];
+  /** @param tolerations of the pod; undefined: taints do not matter */
+  readonly offers: (placement: NodeConstraints, tolerations?: readonly Toleration[]) => readonly SlotOffer[];
   /** In order of precedence. */
   readonly policies: readonly SharingPolicy[];
   readonly namespaceLabels: (namespace: string) => Labels | undefined;
@@ -106,11 +109,13 @@ export function evaluatePod(parsed: AdmissionPod, namespace: string | undefined,
       schedulerName: spec.schedulerName || 'default-scheduler',
       pinned: isPinned(parsed),
       priority: spec.priority ?? 0,
+      obstacles: sharingObstacles(parsed),
     },
     namespaceLabels,
     guards: view.guardsOf(home),
     policies: view.policies,
-    offersOn: (nodeSelector) => view.offers(confine(constraints, nodeSelector)),
+    offersOn: (nodeSelector) => view.offers(confine(constraints, nodeSelector), spec.tolerations ?? []),
+    offersAnywhere: (nodeSelector) => view.offers(confine([], nodeSelector)),
     history: past?.known ? past.history : undefined,
     ...(past && !past.known && { noHistory: past.why }),
     inferred: inferWorkloadType(workloadSignals(parsed)),

@@ -1,12 +1,14 @@
 /** A GPU node, read once from its API object: what it offers, how it is partitioned, and what keeps pods off. */
 
 import { GFD, NODE, PAUSED, TRIGGERS } from '../api/keys.ts';
-import { formatIssues, type Taint } from '../api/kubernetes.ts';
+import { formatIssues } from '../api/kubernetes.ts';
 import { namedSchema, type StoredNode, storedNodeSchema } from '../api/stored-objects.ts';
 import { gpuModelOf } from '../core/gpu-catalog.ts';
 import { inventoryOf, type NodeFacts, type NodeInventory } from '../core/inventory.ts';
 import type { Labels } from '../core/label-selector.ts';
-import { isGpuResource } from '../core/resources.ts';
+import { inventoryWith } from '../core/partitioning/partition.ts';
+import { isGpuResource, SHARED_GPU, WHOLE_GPU } from '../core/resources.ts';
+import { hardTaintsOf, type Taint } from '../core/taints.ts';
 import { parseCount } from '../core/units.ts';
 import type { GpuReading } from './dialects/dialect.ts';
 import { readGpus } from './dialects/registry.ts';
@@ -90,7 +92,7 @@ function recordOf(
   return {
     name,
     labels: before && sameData(before.labels, labels) ? before.labels : labels,
-    taints,
+    taints: before && sameData(before.taints, taints) ? before.taints : taints,
     allocatable: allocatableResources(allocatable),
     ready,
     facts,
@@ -115,7 +117,48 @@ function sourcesOf({ metadata, spec, status }: StoredNode): Sources {
 
 /** Whether a node offers the same slots as before, to the same selectors. */
 export function sameOffer(before: NodeRecord | undefined, after: NodeRecord | undefined): boolean {
-  return before?.inventory === after?.inventory && before?.labels === after?.labels;
+  if (before?.inventory !== after?.inventory || before?.labels !== after?.labels) return false;
+  return !before || !after || (before.taints === after.taints && isCordoned(before) === isCordoned(after));
+}
+
+/**
+ * What a node that offers nothing now will offer once its device plugin is back, by our own annotation or by its labels, and
+ * by the resources that are there with a count of 0; undefined if they do not tell.
+ */
+export function expectedInventory({ inventory, facts, observed }: NodeRecord): NodeInventory | undefined {
+  if (!inventory) return undefined;
+  const applied = observed.transition?.partition ?? observed.lastApplied?.partition;
+  if (applied && applied.layouts.length === inventory.gpus) return inventoryWith(inventory, applied);
+  const { gpus = 0, replicas, sharing, instance } = facts;
+  if (instance || gpus === 0) return undefined;
+  const expected = new Map(Object.entries(observed.migCounts).filter(([, count]) => count > 0));
+  const name = facts.allocatable.has(SHARED_GPU) ? SHARED_GPU : WHOLE_GPU;
+  if (expected.size === 0 && facts.allocatable.has(name)) expected.set(name, sharing ? gpus * replicas : gpus);
+  return expected.size === 0 ? undefined : inventoryOf({ ...facts, allocatable: expected });
+}
+
+/** Taints of which the kubelet and the node controller take care: they come and go with the state of the node. */
+const PASSING: ReadonlySet<string> = new Set(
+  [
+    'not-ready',
+    'unreachable',
+    'memory-pressure',
+    'disk-pressure',
+    'pid-pressure',
+    'network-unavailable',
+    'unschedulable',
+  ].map((what) => `node.kubernetes.io/${what}`),
+);
+const CORDON: Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
+
+/** What keeps pods off the node for longer than a moment; a cordon of our own, for a change of partitions, does not. */
+export function lastingTaintsOf(record: NodeRecord): readonly Taint[] {
+  const taints = hardTaintsOf(record.taints).filter(({ key }) => !PASSING.has(key));
+  return isCordoned(record) ? [...taints, CORDON] : taints;
+}
+
+function isCordoned({ observed }: NodeRecord): boolean {
+  return observed.cordoned && !observed.transition;
 }
 
 /** The record as it is read under other settings. */
@@ -141,20 +184,16 @@ const IN_TRANSITION: ReadonlySet<string> = new Set(['pending', 'rebooting']);
 function factsOf(
   name: string,
   { labels, transition, createdAt }: Sources,
-  { product, gpus, gpuMiB, replicas, sharing, migMiB }: GpuReading,
+  reading: GpuReading,
   allocatable: ReadonlyMap<string, number>,
   { oversubscribe }: NodeReadingOptions,
 ): NodeFacts {
+  const { migCounts: _, changeable: __, ...gpus } = reading;
   return {
+    ...gpus,
     name,
     createdAt: Date.parse(createdAt) || 0,
-    product,
-    gpus,
-    gpuMiB,
-    replicas,
-    sharing,
     allocatable,
-    migMiB,
     oversubscribe,
     // By our annotation, which comes before anything is changed, or by mig-manager's word.
     inTransition: transition !== undefined || IN_TRANSITION.has(labels[GFD.migConfigState] ?? ''),
@@ -164,7 +203,7 @@ function factsOf(
 function observedOf(
   name: string,
   { labels, cordoned, transition, partition }: Sources,
-  { product, gpus, gpuMiB, replicas, sharing, migCounts }: GpuReading,
+  { product, gpus, gpuMiB, replicas, sharing, migCounts, changeable }: GpuReading,
   counts: ReadonlyMap<string, number>,
 ): ObservedNode {
   const memoryMiB = gpuMiB ?? gpuModelOf(product)?.memoryMiB ?? 0;
@@ -172,7 +211,7 @@ function observedOf(
   for (const key in labels) if (labels[key] === PAUSED.value && key.startsWith(PAUSED.prefix)) paused.push(key);
   return {
     name,
-    gpus: product && gpus !== undefined ? { product, gpus, memoryMiB } : undefined,
+    gpus: changeable && product && gpus !== undefined ? { product, gpus, memoryMiB } : undefined,
     plugin: labels[TRIGGERS.plugin],
     mig: labels[TRIGGERS.mig],
     migState: labels[GFD.migConfigState],

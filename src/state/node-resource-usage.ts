@@ -1,8 +1,7 @@
 /** Besides GPUs, what decides whether a pod can go to a node: labels, taints, cpu, memory, number of pods. */
 
-import type { Toleration } from '../api/kubernetes.ts';
-import { hardTaintsOf, tolerates } from '../api/pod-preferences.ts';
 import type { Labels } from '../core/label-selector.ts';
+import { hardTaintsOf, type Toleration, tolerates } from '../core/taints.ts';
 import type { NodeRecord } from './node-record.ts';
 import type { PodRecord } from './pod-record.ts';
 import { NO_RESOURCES, type Resources } from './resources.ts';

@@ -11,8 +11,10 @@ import {
 } from '../api/admission-pod.ts';
 import { type AllocationRecord, parseAllocationRecord } from '../api/allocation-record.ts';
 import { toApiError } from '../api/errors.ts';
+
 import { PREFIX, WRITTEN } from '../api/keys.ts';
-import { formatIssues, hasFinished, type Toleration } from '../api/kubernetes.ts';
+import { formatIssues, hasFinished } from '../api/kubernetes.ts';
+
 import { parsePodOptions, parseSlotOptions } from '../api/pod-options.ts';
 import { type StoredPod, storedPodSchema } from '../api/stored-objects.ts';
 import { type Workload, workloadOf } from '../api/workload.ts';
@@ -20,6 +22,7 @@ import type { NodeConstraints } from '../core/admission/slot-index.ts';
 import { FIT_CODES } from '../core/fit.ts';
 import { classOf, type GpuRequest, type ResourceRequest } from '../core/request.ts';
 import { WHOLE_GPU } from '../core/resources.ts';
+import type { Toleration } from '../core/taints.ts';
 import { gpuRequest, requestOf } from './gpu-request.ts';
 import { type Resources, requestedResources } from './resources.ts';
 import type { OnInvalidObject, Reading } from './store.ts';

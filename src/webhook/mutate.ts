@@ -54,7 +54,7 @@ export function mutate({ pod, decision, schedulerName, originalRequest, now }: M
       ...(metadata.annotations as Json | undefined),
       [WRITTEN.originalGpuRequest]: String(originalRequest),
       [WRITTEN.optimized]: 'true',
-      [WRITTEN.strategy]: decision.action === 'share' ? decision.mode : 'exclusive',
+      ...strategyOf(decision),
       [WRITTEN.timestamp]: now.toISOString(),
       [WRITTEN.reason]: decision.reasons.join('; '),
       ...(decision.policy !== undefined && { [WRITTEN.policy]: decision.policy }),
@@ -63,6 +63,14 @@ export function mutate({ pod, decision, schedulerName, originalRequest, now }: M
     };
   }
   return copy;
+}
+
+/** What the scheduler must hold to: a whole GPU by the word of a policy is written as the pod's own. */
+function strategyOf(decision: Mutation['decision']): Readonly<Record<string, string>> {
+  if (decision.action === 'share') return { [WRITTEN.strategy]: decision.mode };
+  if (decision.wholeGpu === 'unavailable') return {};
+  const word = decision.wholeGpu === 'promised' && { [READ.sharingMode]: 'exclusive' };
+  return { [WRITTEN.strategy]: 'exclusive', ...word };
 }
 
 /** Extended resources must have request = limit; people write only one of them. */
@@ -87,6 +95,8 @@ function rewriteContainer(container: Json, decision: Mutation['decision']): void
 
 /** What the author has set stays. */
 function limitMps(container: Json, { mpsLimits }: Shared): void {
+  // What it takes from a ConfigMap or Secret cannot be read here, and a variable of ours would win over it.
+  if (((container.envFrom ?? []) as readonly Json[]).length > 0) return;
   const env = (container.env ?? []) as readonly Json[];
   const added = Object.entries(mpsLimits).filter(([name]) => !env.some((variable) => variable.name === name));
   if (added.length > 0) container.env = [...env, ...added.map(([name, value]) => ({ name, value }))];

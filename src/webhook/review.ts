@@ -64,7 +64,8 @@ export function admitUndecided({ uid }: AdmissionRequest, why: string): Admissio
 /** How the pod shares, in a word. */
 export function strategyOf(decision: Decision): ReviewedStrategy {
   if (decision.action === 'share') return decision.mode;
-  return decision.action === 'schedule' && decision.decided ? 'exclusive' : 'none';
+  const isWhole = decision.action === 'schedule' && decision.decided && decision.wholeGpu !== 'unavailable';
+  return isWhole ? 'exclusive' : 'none';
 }
 
 function admit(

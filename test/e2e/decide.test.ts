@@ -196,7 +196,7 @@ tap.test('a Prometheus that nobody reaches: said at once, and decided without', 
     join(dir, 'config.yaml'),
   ]);
   t.equal(status, 0);
-  t.match(stderr, /^gpu-autoscaler decide: no history from Prometheus: /);
+  t.match(stderr, /^gpu-autoscaler: no history from Prometheus: /);
   t.match(stdout, /no history: Prometheus has not answered yet\n/);
   t.ok(performance.now() - started < 10_000);
 });
@@ -222,7 +222,7 @@ tap.test('faults: exit code 2, and the place', async (t) => {
     [['-f', join(dir, 'deployment.yaml'), ...nodes], /deployment\.yaml:6:3: Deployment web: spec\.template: /],
     [['-f', join(dir, 'service.yaml'), ...nodes], /there is no pod, and nothing that makes pods/],
     [['-f', join(dir, 'none.yaml'), ...nodes], /cannot read .*none\.yaml: ENOENT/],
-    [['-f', dir, ...nodes], /cannot read .*: EISDIR/],
+    [['-f', dir, ...nodes], /broken\.yaml:3:1: /],
     [['-f', '-', '-s', '-'], /standard input \(-\) can be read only once/],
     [['-f', join(dir, 'pod.yaml'), '-o', 'xml', ...nodes], /--output: "xml" is not text or json/],
     [['-f', join(dir, 'pod.yaml')], /cannot read the kubeconfig: .*\n.*--snapshot FILE/],
@@ -271,4 +271,29 @@ tap.test('a reader that has read enough closes the pipe: nothing is wrong', asyn
   child.stdout.destroy();
   t.equal(await text(child.stderr), '');
   t.strictSame(await exit, [0, null]);
+});
+
+tap.test('a folder; what has no pod in it is passed over, and said so', async (t) => {
+  const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { ports: [] } };
+  const dir = t.testdir({
+    'nodes.json': JSON.stringify(SNAPSHOT),
+    manifests: {
+      'a.yaml': stringify(pod('a', { labels: inference })),
+      'b.yml': stringify(service),
+      'notes.txt': 'not read',
+    },
+    empty: {},
+    'chart.yaml': 'replicas: {{ .Values.replicas }}\nname: [',
+  });
+  const snapshot = ['-s', join(dir, 'nodes.json')];
+  const { status, stdout, stderr } = decide(['-f', join(dir, 'manifests'), ...snapshot, '-o', 'json']);
+  t.equal(status, 0);
+  const { items, passedOver } = JSON.parse(stdout);
+  t.match(items, [{ object: 'Pod a', action: 'share' }]);
+  t.strictSame(passedOver, [{ file: join(dir, 'manifests', 'b.yml'), object: 'Service web' }]);
+  t.match(stderr, /b\.yml: Service web was passed over: there is no pod template in it/);
+  const none = decide(['-f', join(dir, 'empty'), ...snapshot]);
+  t.strictSame([none.status, /no \.yaml, \.yml or \.json in this folder/.test(none.stderr)], [2, true]);
+  const template = decide(['-f', join(dir, 'chart.yaml'), ...snapshot]);
+  t.strictSame([template.status, /this is a template: helm template/.test(template.stderr)], [2, true]);
 });

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import tap from 'tap';
 import { allMigProfiles } from '#src/core/gpu-catalog.ts';
-import { migResource } from '#src/core/resources.ts';
+import { migResource, SHARED_GPU, sharedName, WHOLE_GPU } from '#src/core/resources.ts';
 import { stackFor } from '../cluster/for-test.ts';
 import { createPod, nodeOf, refusalOf } from '../cluster/pods.ts';
 import { requests } from '../cluster/requests.ts';
@@ -13,7 +13,8 @@ import { gpuPod } from '../objects/pods.ts';
 
 tap.test('the configuration sends us pods of every resource that the device plugin may expose', async (t) => {
   const names = shippedConfig().extenders[0].managedResources.map(({ name }) => name);
-  t.same(names, ['nvidia.com/gpu', 'nvidia.com/gpu.shared', ...allMigProfiles().map(migResource)]);
+  const instances = allMigProfiles().map(migResource);
+  t.same(names, [WHOLE_GPU, SHARED_GPU, ...instances, ...instances.map(sharedName)]);
 });
 
 tap.test('on a real kube-scheduler', async (t) => {

@@ -13,6 +13,7 @@ const SUITES: Readonly<Record<string, string>> = {
   'core/admission/decision-input.ts': '',
   'core/admission/gates.ts': 'core/admission/decide.test.ts',
   'core/admission/policy.ts': '',
+  'core/taints.ts': 'api/pod-preferences.test.ts',
   'core/mig/layouts.ts': 'core/mig/geometry.test.ts',
   'core/partitioning/baseline-placement.ts': 'core/partitioning/plan.test.ts',
   'core/partitioning/candidate-changes.ts': 'core/partitioning/plan.test.ts',
@@ -26,7 +27,7 @@ const SUITES: Readonly<Record<string, string>> = {
   'planner/metrics.ts': 'planner/planner.test.ts',
   'reconciler/next-step/steps.ts': 'reconciler/next-step/at-rest.test.ts',
   'reconciler/step.ts': '',
-  'state/dialects/dialect.ts': '',
+  'state/dialects/dialect.ts': 'state/dialects/gpu-feature-discovery.test.ts',
   'state/dialects/registry.ts': 'state/dialects/gpu-feature-discovery.test.ts',
   'state/ledger-view.ts': 'state/cluster-state.test.ts',
 };

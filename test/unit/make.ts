@@ -14,7 +14,7 @@ export function nodeFacts(facts: Partial<NodeFacts> = {}): NodeFacts {
     gpuMiB: 40_960,
     replicas: 1,
     sharing: undefined,
-    allocatable: new Map([[WHOLE_GPU, 8]]),
+    allocatable: new Map([[WHOLE_GPU, facts.gpus ?? 8]]),
     migMiB: new Map(),
     ...facts,
   };

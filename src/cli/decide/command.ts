@@ -17,12 +17,12 @@ import { historyMetrics } from '../../telemetry/history/metrics.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { createRegistry } from '../../telemetry/registry.ts';
 import { applyDecision } from '../../webhook/mutate.ts';
-import { readText } from '../input.ts';
+import { readText, say, sayUnsized, sourcesOf } from '../input.ts';
 import { InputError } from '../input-error.ts';
 import { installedConfiguration, listCluster, takeManifests } from './cluster.ts';
 import { type Manifest, readManifests } from './manifests.ts';
-import { asJson, asText, type Report } from './report.ts';
-import { podOf } from './templates.ts';
+import { asJson, asText, type PassedOver, type Report } from './report.ts';
+import { podsOf } from './templates.ts';
 
 interface Flags {
   readonly filename: readonly string[];
@@ -48,7 +48,7 @@ export function addDecide(program: Command, dependencies: DecideDependencies): v
     .description('Shows what the webhook would do with a pod, and why.')
     .requiredOption(
       '-f, --filename <file>',
-      'a Pod, or a Deployment, StatefulSet, Job, … that makes pods; policies beside them count as if they were applied; - for standard input; may be repeated',
+      'a Pod, or whatever has the template of one (Deployment, RayCluster, …): a file, a folder, a URL, or - for standard input; policies beside them count as if they were applied; may be repeated',
       collect,
     )
     .option(
@@ -68,9 +68,10 @@ async function decide(flags: Flags, { kubeConfig, now }: DecideDependencies): Pr
   const inputs = [...flags.filename, ...(flags.snapshot ?? [])];
   if (inputs.filter((file) => file === '-').length > 1)
     throw new InputError('standard input (-) can be read only once');
-  const read = (file: string) => readManifests(nameOf(file), readText(file));
-  const given = flags.filename.flatMap(read);
-  const snapshots = flags.snapshot?.flatMap(read);
+  const read = async (files: readonly string[]) =>
+    (await Promise.all(files.map(sourcesOf))).flat().flatMap(({ name, text }) => readManifests(name, text));
+  const given = await read(flags.filename);
+  const snapshots = flags.snapshot && (await read(flags.snapshot));
   const client = snapshots ? undefined : await clientOf(flags, kubeConfig);
   try {
     const configuration = await configurationOf(flags, client);
@@ -82,15 +83,27 @@ async function decide(flags: Flags, { kubeConfig, now }: DecideDependencies): Pr
     takeManifests(state, snapshots ?? []);
     // Policies before pods: the order of files does not matter.
     const rest = takeManifests(state, given);
+    sayUnsized([...state.nodes.values()].map(({ inventory }) => inventory));
     const history = await historyOf(configuration);
     const view = admission.view((workload) => history?.of(workload));
     const reports = rest.flatMap((manifest) => report(manifest, flags, view, now));
+    const passedOver = rest.filter((manifest) => podsOf(manifest).length === 0).map(passedOverOf);
+    for (const { file, object } of passedOver) say(`${file}: ${object} was passed over: ${NO_TEMPLATE}`);
     if (reports.length === 0)
       throw new InputError('there is no pod, and nothing that makes pods, in what was given by -f');
-    process.stdout.write(flags.output === 'json' ? asJson(reports) : `${reports.map(asText).join('\n\n')}\n`);
+    process.stdout.write(
+      flags.output === 'json' ? asJson(reports, passedOver) : `${reports.map(asText).join('\n\n')}\n`,
+    );
   } finally {
     client?.close();
   }
+}
+
+const NO_TEMPLATE =
+  'there is no pod template in it. For what makes pods by itself, ask for the pods: kubectl get pods -l … -o json';
+
+function passedOverOf(manifest: Manifest): PassedOver {
+  return { file: manifest.file, object: nameOfObject(manifest) };
 }
 
 /** Nothing was said of a cluster: most likely there is none at hand. */
@@ -104,13 +117,18 @@ async function clientOf({ kubeconfig }: Flags, kubeConfig: DecideDependencies['k
 }
 
 function report(manifest: Manifest, flags: Flags, view: AdmissionView, now: () => Date): Report[] {
-  const pod = podOf(manifest);
-  if (!pod) return [];
   const { file, object: given } = manifest;
-  const judged = evaluateAdmission(pod, given.metadata?.namespace ?? flags.namespace, view);
-  const object = `${given.kind} ${given.metadata?.name ?? given.metadata?.generateName ?? ''}`.trim();
   const { schedulerName } = view.settings;
-  return [{ file, object, judged, pod: applyDecision(pod, judged, view, now()), schedulerName }];
+  return podsOf(manifest).map(({ pod, place }) => {
+    const judged = evaluateAdmission(pod, given.metadata?.namespace ?? flags.namespace, view);
+    const object = place ? `${nameOfObject(manifest)}: ${place}` : nameOfObject(manifest);
+    return { file, object, judged, pod: applyDecision(pod, judged, view, now()), schedulerName };
+  });
+}
+
+/** `Deployment web` */
+function nameOfObject({ object: { kind, metadata } }: Manifest): string {
+  return `${kind} ${metadata?.name ?? metadata?.generateName ?? ''}`.trim();
 }
 
 async function configurationOf(
@@ -149,12 +167,4 @@ async function historyOf(configuration: Configuration) {
   if (failure !== undefined) say(`no history from Prometheus: ${failure}`);
   await current.stop();
   return history;
-}
-
-function nameOf(file: string): string {
-  return file === '-' ? 'standard input' : file;
-}
-
-function say(text: string): void {
-  process.stderr.write(`gpu-autoscaler decide: ${text}\n`);
 }

@@ -65,6 +65,8 @@ function documentsOf(file: string, text: string): Placed[] {
   };
   return parseAllDocuments(text, { lineCounter: lines, prettyErrors: false }).flatMap((document) => {
     const [error] = document.errors;
+    if (error && text.includes('{{'))
+      throw new InputError(`${at(error.pos[0])}: this is a template: helm template … | gpu-autoscaler decide -f -`);
     if (error) throw new InputError(`${at(error.pos[0])}: ${error.message}`);
     const value = toValue(document, at(offsetOf(document, [])));
     return value === null ? [] : [{ value, at: (path) => at(offsetOf(document, path)) }];

@@ -14,6 +14,12 @@ export interface Report {
   readonly schedulerName: string;
 }
 
+/** An object that makes no pods, as far as one can see. */
+export interface PassedOver {
+  readonly file: string;
+  readonly object: string;
+}
+
 export function asText({ file, object, judged, schedulerName }: Report): string {
   const lines = [`${object} (${file})`];
   if (!judged.ok) {
@@ -33,7 +39,12 @@ function outcome({ decision, requested }: Extract<AdmissionResult, { ok: true }>
   const scheduler = `    placed by ${schedulerName}`;
   if (decision.action === 'schedule') {
     const count = requested.get(WHOLE_GPU) ?? 0;
-    const whole = count === 1 ? 'a whole GPU' : `${count} whole GPUs`;
+    const hasWhole = decision.wholeGpu !== 'unavailable';
+    const whole = !hasWhole
+      ? `${WHOLE_GPU}: ${count}, as it came`
+      : count === 1
+        ? 'a whole GPU'
+        : `${count} whole GPUs`;
     return [`  → ${decision.decided ? whole : 'keeps what it asks for by name'}`, scheduler, ...selector];
   }
   return [
@@ -45,7 +56,7 @@ function outcome({ decision, requested }: Extract<AdmissionResult, { ok: true }>
 }
 
 /** Stable: fields are added, never changed; every item has all of them. */
-export function asJson(reports: readonly Report[]): string {
+export function asJson(reports: readonly Report[], passedOver: readonly PassedOver[]): string {
   const items = reports.map(({ file, object, judged, pod }) => {
     const decision = judged.ok ? judged.decision : undefined;
     return {
@@ -61,5 +72,5 @@ export function asJson(reports: readonly Report[]): string {
       pod: pod ?? null,
     };
   });
-  return `${JSON.stringify({ apiVersion: 'gpu-autoscaler.io/v1', kind: 'DecisionList', items }, null, 2)}\n`;
+  return `${JSON.stringify({ apiVersion: 'gpu-autoscaler.io/v1', kind: 'DecisionList', items, passedOver }, null, 2)}\n`;
 }

@@ -10,7 +10,7 @@ import type { SlotWorkload } from '../../core/simulation/slot-replay.ts';
 import { syntheticWorkload, type Workload } from '../../core/simulation/synthetic.ts';
 import { strategyByName, strategyNames } from '../../core/strategies/registry.ts';
 import { columns, slotGrid } from '../gpu-grid.ts';
-import { readText } from '../input.ts';
+import { readText, sayUnsized } from '../input.ts';
 import { InputError } from '../input-error.ts';
 import { type Job, runJobs, type SharedInput } from './jobs.ts';
 import { readNodes, readPods, readTimedPods } from './openb.ts';
@@ -148,6 +148,7 @@ function traceInput(workload: Workload, name: string, timed?: readonly TimedPod[
 
 function slotInput(workload: SlotWorkload, name: string): Input {
   const { nodes, pods } = workload;
+  sayUnsized(nodes.map(({ inventory }) => inventory));
   const gpus = nodes.reduce((sum, { inventory }) => sum + inventory.gpus, 0);
   return {
     shared: (ratio) => ({ kind: 'slots', workload, ratio }),

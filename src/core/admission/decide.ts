@@ -5,13 +5,14 @@
  * matter, or adds a reason to the trail and lets the next one speak.
  */
 
+import { WHOLE_GPU } from '../resources.ts';
 import type { SharedMode } from '../sharing-mode.ts';
 import { SHARING_MODES } from '../sharing-mode.ts';
 import { formatMiB } from '../units.ts';
-import { type DecisionContext, EXCLUSIVE, type Rule, type Verdict } from './decision-context.ts';
-import type { AdmissionFacts, Decision, Shared } from './decision-input.ts';
-import { constraintsOf, describeSlot, findSlot, memoryOf, selectorOf } from './find-slot.ts';
-import { GATES } from './gates.ts';
+import { type DecisionContext, EXCLUSIVE, EXCLUSIVE_BY_WORD, type Rule, type Verdict } from './decision-context.ts';
+import type { AdmissionFacts, Decision, Scheduled, Shared } from './decision-input.ts';
+import { constraintsOf, describeSlot, findSlot, isWholeFor, memoryOf, selectorOf } from './find-slot.ts';
+import { GATES, migObstacle, unsuited } from './gates.ts';
 import { mpsLimits } from './mps-limits.ts';
 import { effectivePolicy } from './policies.ts';
 import type { SharingPolicy } from './policy.ts';
@@ -24,7 +25,7 @@ const SMALL_MIB = 20 * 1024;
 
 const BEFORE_POLICIES: readonly Rule[] = [...GATES, explicitChoice, training];
 /** The specification's decision flow. */
-const FLOW: readonly Rule[] = [inferredType, busy, smallMemory, inference, batch, development];
+const FLOW: readonly Rule[] = [unsuited, inferredType, busy, smallMemory, inference, batch, development];
 
 export function decide(facts: AdmissionFacts): Decision {
   const reasons: string[] = [];
@@ -64,12 +65,36 @@ function none({ facts, reasons }: DecisionContext): Verdict {
   return EXCLUSIVE;
 }
 
-function conclude(verdict: Verdict, { facts, reasons, warnings }: DecisionContext): Decision {
+function conclude(verdict: Verdict, context: DecisionContext): Decision {
+  const { facts, reasons, warnings } = context;
   if (verdict.action === 'share' && !facts.settings.rewriteRequests) {
     reasons.push('rewriteRequests is off: it keeps a whole GPU');
-    return { ...EXCLUSIVE, reasons, warnings };
+    return { ...asItCame(EXCLUSIVE, context), reasons, warnings };
   }
+  if (verdict.action === 'schedule' && verdict.decided) return { ...asItCame(verdict, context), reasons, warnings };
   return { ...verdict, reasons, warnings };
+}
+
+/** Where the name of a GPU stands for slots, a pod that keeps it must not wait for more than it would have got without us. */
+function asItCame(verdict: Scheduled, { facts, reasons, warnings }: DecisionContext): Scheduled {
+  const plain = facts
+    .offersOn(verdict.nodeSelector)
+    .filter(({ resource, nodes }) => resource === WHOLE_GPU && nodes > 0);
+  const slots = plain.filter(({ mode, slotMilli }) => mode !== 'exclusive' || slotMilli === 0);
+  if (slots.length === 0) return verdict;
+  const hasWhole = plain.some((offer) => isWholeFor(facts, offer));
+  if (verdict.wholeGpu === 'preferred') {
+    const nodes = slots.reduce((sum, offer) => sum + offer.nodes, 0);
+    const where = hasWhole ? 'goes there only where no whole GPU is free' : 'stays as it came';
+    const size = slots.some(({ slotMilli }) => slotMilli === 0) ? ', or of unknown size,' : '';
+    reasons.push(`${WHOLE_GPU} is a slot of a GPU${size} on ${nodes} ${nodes === 1 ? 'node' : 'nodes'}: it ${where}`);
+    return hasWhole ? verdict : { ...verdict, wholeGpu: 'unavailable' };
+  }
+  if (hasWhole) return verdict;
+  const why = `no node that it may go to is known to offer a whole GPU, ${WHOLE_GPU} is a slot there: it stays as it came`;
+  reasons.push(why);
+  warnings.push(why);
+  return { ...verdict, wholeGpu: 'unavailable' };
 }
 
 /**
@@ -86,7 +111,7 @@ function explicitChoice(context: DecisionContext): Verdict | undefined {
   if (explicitProfile && !profile) warnings.push(`mig-profile is ignored: sharing-mode is ${mode}`);
   if (mode === 'exclusive') {
     reasons.push('sharing-mode: exclusive');
-    return EXCLUSIVE;
+    return EXCLUSIVE_BY_WORD;
   }
   const wish = profile ? `MIG profile ${profile.name}` : `sharing-mode: ${mode}`;
   const refused = refusal(facts, mode);
@@ -95,7 +120,7 @@ function explicitChoice(context: DecisionContext): Verdict | undefined {
     reasons.push(`${wish} was asked for: ${describeSlot(offer)}`);
     return share(context, mode, offer);
   }
-  const why = `${wish} was asked for, but ${refused ?? 'no node offers a slot that holds the pod'}: it keeps a whole GPU`;
+  const why = `${wish} was asked for, but ${refused ?? noSlot({ ...context, constraints }, mode, profile?.name)}: it keeps a whole GPU`;
   reasons.push(why);
   warnings.push(why);
   return EXCLUSIVE;
@@ -120,7 +145,7 @@ function byPolicy(policy: SharingPolicy, context: DecisionContext): Verdict | 'f
   }
   reasons.push(`policy ${name} (priority ${priority}) applied`);
   if (strategy === 'auto') return 'flow';
-  if (strategy === 'exclusive') return wholeGpuOn(context);
+  if (strategy === 'exclusive') return { ...wholeGpuOn(context), wholeGpu: 'promised' };
   // Where the policy does not say how many may share, the past does.
   if (strategy !== 'mig' && constraints.usedMilli > 0 && busy(context)) return wholeGpuOn(context);
   const why = memoryOf(facts, constraints, strategy)?.words ?? 'a pod of unknown GPU memory';
@@ -131,10 +156,10 @@ function byPolicy(policy: SharingPolicy, context: DecisionContext): Verdict | 'f
 }
 
 /** On the policy's nodes, if there are any with whole GPUs: else the pod would wait for nothing. */
-function wholeGpuOn({ facts, constraints, reasons }: DecisionContext): Verdict {
+function wholeGpuOn({ facts, constraints, reasons }: DecisionContext): Scheduled {
   const { nodeSelector } = constraints;
   const selects = Object.keys(nodeSelector).length > 0;
-  if (selects && !facts.offersOn(nodeSelector).some(({ mode }) => mode === 'exclusive')) {
+  if (selects && !facts.offersOn(nodeSelector).some((offer) => isWholeFor(facts, offer))) {
     reasons.push('no node that its nodeSelector selects offers whole GPUs: any node will do');
     return EXCLUSIVE;
   }
@@ -180,6 +205,11 @@ function smallMemory(context: DecisionContext): Verdict | undefined {
     reasons.push('skipped MIG: no GPU memory is declared');
     return undefined;
   }
+  const barred = migObstacle(facts);
+  if (barred !== undefined) {
+    reasons.push(`skipped MIG: ${barred}`);
+    return undefined;
+  }
   if (memory.mib >= SMALL_MIB) {
     reasons.push(`skipped MIG: ${memory.words} is not under ${formatMiB(SMALL_MIB)}`);
     return undefined;
@@ -190,6 +220,11 @@ function smallMemory(context: DecisionContext): Verdict | undefined {
 function inference(context: DecisionContext): Verdict | undefined {
   const { facts, reasons } = context;
   if (typeOf(facts) !== 'inference') return undefined;
+  // A server without a declared size takes all the memory that it sees: a guess is not a wish.
+  if (facts.pod.workloadType === undefined && memoryOf(facts, context.constraints, 'mps') === undefined) {
+    reasons.push('skipped MPS: it only looks like inference, and its GPU memory is not known');
+    return undefined;
+  }
   if (facts.history?.suitsMps === false) {
     reasons.push('skipped MPS: history says that it keeps a GPU too busy for that');
     return undefined;
@@ -202,7 +237,8 @@ function batch(context: DecisionContext): Verdict | undefined {
   const { facts, constraints } = context;
   if (typeOf(facts) !== 'batch') return undefined;
   const memory = memoryOf(facts, constraints, 'mig');
-  const mig = memory !== undefined && memory.mib >= SMALL_MIB && tryMode(context, 'mig', `batch, ${memory.words}`);
+  const isLarge = memory !== undefined && memory.mib >= SMALL_MIB && migObstacle(facts) === undefined;
+  const mig = isLarge && tryMode(context, 'mig', `batch, ${memory.words}`);
   return mig || tryMode(context, 'timeslicing', 'batch');
 }
 
@@ -220,13 +256,22 @@ function tryMode(context: DecisionContext, mode: SharedMode, why: string): Verdi
   }
   const offer = findSlot(facts, constraints, mode);
   if (!offer) {
-    reasons.push(`considered ${SHARING_MODES[mode].title}: ${why}, but no node offers a slot that holds the pod`);
+    reasons.push(`considered ${SHARING_MODES[mode].title}: ${why}, but ${noSlot(context, mode)}`);
     return undefined;
   }
   // A profile follows from the memory, where that is known.
   const verb = mode === 'mig' && memoryOf(facts, constraints, mode) ? 'needs' : 'takes';
   reasons.push(`considered ${SHARING_MODES[mode].title}: ${why} ${verb} ${describeSlot(offer)}`);
   return share(context, mode, offer);
+}
+
+/** Why there is no slot for the pod: there is none, or none where it may go. */
+function noSlot({ facts, constraints }: DecisionContext, mode: SharedMode, profile?: string): string {
+  const { offersAnywhere } = facts;
+  const elsewhere = offersAnywhere && findSlot({ ...facts, offersOn: offersAnywhere }, constraints, mode, profile);
+  return elsewhere
+    ? 'the nodes that offer a slot for it are ruled out by its nodeSelector, affinity or tolerations'
+    : 'no node offers a slot that holds the pod';
 }
 
 function share({ facts, constraints, reasons }: DecisionContext, mode: SharedMode, offer: SlotOffer): Shared {

@@ -13,4 +13,6 @@ export type Verdict = { readonly action: 'leave' } | Scheduled | Shared;
 export type Rule = (context: DecisionContext) => Verdict | undefined;
 
 export const LEAVE: Verdict = { action: 'leave' };
-export const EXCLUSIVE: Scheduled = { action: 'schedule', decided: true, nodeSelector: {} };
+export const EXCLUSIVE: Scheduled = { action: 'schedule', decided: true, wholeGpu: 'preferred', nodeSelector: {} };
+/** The same by the word of its author or a policy. */
+export const EXCLUSIVE_BY_WORD: Scheduled = { ...EXCLUSIVE, wholeGpu: 'promised' };

@@ -8,6 +8,16 @@ import type { MpsConfig, SharingPolicy, TimeSlicingConfig } from './policy.ts';
 import type { SlotOffer } from './slot-offer.ts';
 import type { InferredWorkloadType, WorkloadType } from './workload-type.ts';
 
+/**
+ * Something of a pod that stands in the way of sharing. It bars `all`: the pod is left as it is; `sharing`: it keeps whole
+ * GPUs; `flow`: it shares only if its author or a policy says so; `seesAll`: the same, and its author is warned, since no
+ * slot confines it; `mig`: it takes no MIG instance by the flow.
+ */
+export interface SharingObstacle {
+  readonly bars: 'all' | 'sharing' | 'flow' | 'seesAll' | 'mig';
+  readonly why: string;
+}
+
 export interface PodFacts {
   readonly namespace: string;
   readonly labels: Labels;
@@ -34,6 +44,7 @@ export interface PodFacts {
   readonly memoryMiB: number | undefined;
   /** Declared share of one GPU. */
   readonly fractionMilli: number | undefined;
+  readonly obstacles?: readonly SharingObstacle[];
 }
 
 /** How a workload used its GPUs before, over all of its pods. */
@@ -86,6 +97,8 @@ export interface AdmissionFacts {
   readonly policies: readonly SharingPolicy[];
   /** What the nodes that the pod may go to, and that have these labels, offer or could offer; smallest first within a mode. */
   readonly offersOn: (nodeSelector: Labels) => readonly SlotOffer[];
+  /** The same of all nodes, wherever the pod may go. */
+  readonly offersAnywhere?: (nodeSelector: Labels) => readonly SlotOffer[];
   readonly history: WorkloadHistory | undefined;
   /** Why there is none, where there should be one. */
   readonly noHistory?: string;
@@ -103,11 +116,19 @@ interface Said {
   readonly policy?: string;
 }
 
+/**
+ * How far a pod may count on a whole GPU where `nvidia.com/gpu` can be a slot of one: `promised`, by the word of its author or
+ * a policy, so that it waits for one; `preferred`, so that it takes a slot rather than wait; `unavailable`: the nodes that
+ * it may go to have such slots alone, so that it stays as it came.
+ */
+export type WholeGpu = 'promised' | 'preferred' | 'unavailable';
+
 /** A whole GPU: our scheduler places the pod, and the request stays. */
 export interface Scheduled {
   readonly action: 'schedule';
   /** False for pods that ask for slots by name: they are placed, but nothing was decided for them. */
   readonly decided: boolean;
+  readonly wholeGpu: WholeGpu;
   /** To be added to the pod's own. */
   readonly nodeSelector: Labels;
 }

@@ -36,7 +36,9 @@ function unavailable(
     return [{ reason: 'ModeDisabled', message }];
   }
   // As for pods: where another scheduler places them, only slots that a label distinguishes.
-  const offers = offersOn({ ...nodeSelector, ...settings.modeSelectors[mode] }).filter((offer) => offer.mode === mode);
+  const offers = offersOn({ ...nodeSelector, ...settings.modeSelectors[mode] }).filter(
+    (offer) => offer.mode === mode && offer.slotMilli > 0,
+  );
   if (offers.length === 0) {
     const where = Object.keys(nodeSelector).length > 0 ? 'no node that its nodeSelector selects' : 'no node';
     return [{ reason: 'NoNodeOffers', message: `${where} offers slots by ${mode}: pods keep whole GPUs` }];

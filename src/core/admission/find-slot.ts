@@ -90,18 +90,29 @@ export function findSlot(
   const memory = memoryOf(facts, constraints, mode);
   const share = pod.fractionMilli ?? (mode === 'mig' ? 0 : constraints.usedMilli);
   const leastMilli = Math.max(share, constraints.leastMilli[mode]);
-  const holding = facts.offersOn(selectorOf(facts, constraints, mode)).filter(
-    (offer) =>
-      offer.mode === mode &&
-      (!guards.counted.has(WHOLE_GPU) || guards.counted.has(offer.resource)) &&
-      // A node that does not report its memory is given the benefit of the doubt by `fit` as well.
-      (offer.slotMiB ?? Number.POSITIVE_INFINITY) >= (memory?.mib ?? 0) &&
-      offer.slotMilli >= leastMilli,
-  );
+  const all = facts
+    .offersOn(selectorOf(facts, constraints, mode))
+    .filter(
+      (offer) =>
+        offer.mode === mode &&
+        (!guards.counted.has(WHOLE_GPU) || guards.counted.has(offer.resource)) &&
+        (memory === undefined || (offer.slotMiB ?? 0) >= memory.mib) &&
+        offer.slotMilli > 0 &&
+        offer.slotMilli >= leastMilli,
+    );
+  const present = all.filter(({ onOneNode, possible }) => onOneNode > 0 || possible > 0);
+  // A node that is away may never return: rather than wait for it, a pod takes the whole GPU that is there.
+  const holding = present.length > 0 || facts.offersOn({}).some((offer) => isWholeFor(facts, offer)) ? present : all;
   if (mode === 'mig') return findInstance(facts, constraints, holding, profile, memory !== undefined);
   return mode === 'timeslicing' && constraints.fairness === 'priority' && pod.priority > 0
     ? holding.at(-1)
     : holding[0];
+}
+
+/** Whether a node offers such whole GPUs now, as many as the pod asks for and as large as it declares. */
+export function isWholeFor({ pod }: AdmissionFacts, { mode, onOneNode, slotMilli, slotMiB = 0 }: SlotOffer): boolean {
+  if (mode !== 'exclusive' || slotMilli === 0 || slotMiB < (pod.memoryMiB ?? 0)) return false;
+  return onOneNode >= (pod.requested.get(WHOLE_GPU) ?? 0);
 }
 
 /** The nodes on which a slot counts, and the pod is placed. */
@@ -128,12 +139,14 @@ function findInstance(
 }
 
 /** `1g.10gb, offered by 3 nodes`; `a slot of 1/8 GPU (5Gi), which 2 nodes could offer` */
-export function describeSlot({ profile, slotMilli, slotMiB, nodes, possible }: SlotOffer): string {
+export function describeSlot({ mode, profile, slotMilli, slotMiB, nodes, possible, onOneNode }: SlotOffer): string {
   const memory = slotMiB === undefined ? '' : ` (${formatMiB(slotMiB)})`;
-  const slot = profile?.name ?? `a slot of ${describeShare(slotMilli)} GPU${memory}`;
+  const whole = mode === 'mig' ? profile?.name : profile && `a time-slice of ${profile.name}${memory}`;
+  const slot = whole ?? `a slot of ${describeShare(slotMilli)} GPU${memory}`;
   const count = nodes || possible;
   const people = `${count} ${count === 1 ? 'node' : 'nodes'}`;
-  return nodes > 0 ? `${slot}, offered by ${people}` : `${slot}, which ${people} could be configured to offer`;
+  if (nodes === 0) return `${slot}, which ${people} could be configured to offer`;
+  return onOneNode > 0 ? `${slot}, offered by ${people}` : `${slot}, which ${people} offered until a moment ago`;
 }
 
 /** `1/8`, where the share is that of one number of slots alone; of so many that it is not, `20m`. */

@@ -1,9 +1,16 @@
 /** The rules that come first: whom we leave alone, and who keeps whole GPUs whatever there is to share. */
 
 import { type Labels, matches } from '../label-selector.ts';
-import { WHOLE_GPU } from '../resources.ts';
-import { type DecisionContext, EXCLUSIVE, LEAVE, type Rule, type Verdict } from './decision-context.ts';
-import type { AdmissionSettings } from './decision-input.ts';
+import { SHARED_GPU, WHOLE_GPU } from '../resources.ts';
+import {
+  type DecisionContext,
+  EXCLUSIVE,
+  EXCLUSIVE_BY_WORD,
+  LEAVE,
+  type Rule,
+  type Verdict,
+} from './decision-context.ts';
+import type { AdmissionFacts, AdmissionSettings, PodFacts, SharingObstacle } from './decision-input.ts';
 
 export const GATES: readonly Rule[] = [
   noGpu,
@@ -12,10 +19,12 @@ export const GATES: readonly Rule[] = [
   optedOut,
   otherScheduler,
   pinned,
+  barredAltogether,
   slotsByName,
   sharingDisabled,
   severalGpus,
   quotaGuard,
+  barredFromSharing,
 ];
 
 function noGpu({ facts: { pod }, reasons }: DecisionContext): Verdict | undefined {
@@ -67,29 +76,74 @@ function pinned({ facts: { pod }, reasons }: DecisionContext): Verdict | undefin
   return LEAVE;
 }
 
+function obstacle({ facts: { pod } }: DecisionContext, ...bars: readonly SharingObstacle['bars'][]) {
+  return pod.obstacles?.find((each) => bars.includes(each.bars));
+}
+
+function barredAltogether(context: DecisionContext): Verdict | undefined {
+  const found = obstacle(context, 'all');
+  if (!found) return undefined;
+  context.reasons.push(found.why);
+  return LEAVE;
+}
+
+function barredFromSharing(context: DecisionContext): Verdict | undefined {
+  const found = obstacle(context, 'sharing');
+  if (!found) return undefined;
+  const { facts, reasons, warnings } = context;
+  const why = `${found.why}: it keeps a whole GPU`;
+  reasons.push(why);
+  if (asksToShare(facts.pod)) warnings.push(why);
+  return EXCLUSIVE;
+}
+
+/** Pods that the decision flow does not share: only the word of their author or a policy does. */
+export function unsuited(context: DecisionContext): Verdict | undefined {
+  const found = obstacle(context, 'flow', 'seesAll');
+  if (!found) return undefined;
+  const why = `${found.why}: it shares only if its author or a policy says so`;
+  context.reasons.push(why);
+  if (found.bars === 'seesAll') context.warnings.push(why);
+  return EXCLUSIVE;
+}
+
+/** Why the flow gives the pod no MIG instance; undefined: it may. */
+export function migObstacle({ pod }: AdmissionFacts): string | undefined {
+  return pod.obstacles?.find(({ bars }) => bars === 'mig')?.why;
+}
+
+function asksToShare({ explicitMode = 'exclusive', explicitProfile }: PodFacts): boolean {
+  return explicitProfile !== undefined || explicitMode !== 'exclusive';
+}
+
 /** Resources named in a reason: a pod may ask for thousands. */
 const NAMED = 5;
 
-function slotsByName({ facts: { pod }, reasons }: DecisionContext): Verdict | undefined {
+function slotsByName({ facts: { pod }, reasons, warnings }: DecisionContext): Verdict | undefined {
   const named = [...pod.requested.keys()].filter((resource) => resource !== WHOLE_GPU);
   if (named.length === 0) return undefined;
   const more = named.length > NAMED ? ` and ${named.length - NAMED} more` : '';
   reasons.push(`the pod asks for ${named.slice(0, NAMED).join(', ')}${more} by name`);
-  return { action: 'schedule', decided: false, nodeSelector: {} };
+  const slots = pod.requested.get(SHARED_GPU) ?? 0;
+  // They give no more of it than one does. Source: k8s-device-plugin, "Shared Access to GPUs".
+  if (slots > 1)
+    warnings.push(`${slots} slots of ${SHARED_GPU} may be of one GPU, and are then worth no more than one`);
+  return { ...EXCLUSIVE, decided: false };
 }
 
 function sharingDisabled({ facts: { pod }, reasons }: DecisionContext): Verdict | undefined {
   if (!pod.sharingDisabled) return undefined;
   reasons.push('sharing: disabled');
-  return EXCLUSIVE;
+  return EXCLUSIVE_BY_WORD;
 }
 
 function severalGpus({ facts: { pod }, reasons, warnings }: DecisionContext): Verdict | undefined {
   const count = pod.requested.get(WHOLE_GPU) ?? 0;
   if (count === 1) return undefined;
   reasons.push(`the pod asks for ${count} GPUs, and only single-GPU pods share`);
+  if (pod.explicitMode === 'exclusive') return EXCLUSIVE_BY_WORD;
   const wish = pod.explicitMode ? 'sharing-mode' : pod.explicitProfile && 'mig-profile';
-  if (wish && pod.explicitMode !== 'exclusive') {
+  if (wish) {
     warnings.push(`${wish} is ignored: the pod asks for ${count} GPUs, and only single-GPU pods share`);
   }
   return EXCLUSIVE;
@@ -104,6 +158,6 @@ function quotaGuard({ facts: { pod, guards }, reasons, warnings }: DecisionConte
     ? `a LimitRange of the namespace speaks of ${WHOLE_GPU}, and would apply to a slot as well: it keeps a whole GPU`
     : `a ResourceQuota of the namespace counts ${WHOLE_GPU}, and no slots: it keeps a whole GPU`;
   reasons.push(why);
-  if (pod.explicitProfile || (pod.explicitMode ?? 'exclusive') !== 'exclusive') warnings.push(why);
+  if (asksToShare(pod)) warnings.push(why);
   return EXCLUSIVE;
 }

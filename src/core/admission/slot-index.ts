@@ -2,12 +2,17 @@
 
 import type { NodeInventory } from '../inventory.ts';
 import { type LabelSelector, type Labels, matches } from '../label-selector.ts';
+import { type Taint, type Toleration, tolerates } from '../taints.ts';
 import { countOffers, type OnDemand, offeredBy, possibleOn, type SlotOffer } from './slot-offer.ts';
 
 /** A node in the eyes of admission. */
 export interface OfferingNode {
   readonly inventory: NodeInventory;
   readonly labels: Labels;
+  /** Those that keep pods off for longer than a moment. */
+  readonly taints: readonly Taint[];
+  /** It offers nothing for the moment: the inventory is what is expected of it. */
+  readonly isAway?: boolean;
 }
 
 /** Nodes on which a mode is used; a mode that is missing is used on all. */
@@ -48,6 +53,10 @@ export class SlotIndex {
     if (this.#nodes.delete(name)) this.#answers.clear();
   }
 
+  get(name: string): OfferingNode | undefined {
+    return this.#nodes.get(name);
+  }
+
   /** Nodes known. */
   get size(): number {
     return this.#nodes.size;
@@ -60,13 +69,17 @@ export class SlotIndex {
     for (const node of [...this.#nodes.values()]) this.set(node);
   }
 
-  /** What the nodes offer that satisfy the placement; smallest first within a mode. */
-  offers(placement: NodeConstraints): readonly SlotOffer[] {
-    const key = JSON.stringify(placement);
+  /**
+   * What the nodes offer that satisfy the placement; smallest first within a mode.
+   * @param tolerations of the pod; undefined: taints do not matter
+   */
+  offers(placement: NodeConstraints, tolerations?: readonly Toleration[]): readonly SlotOffer[] {
+    const key = JSON.stringify([placement, tolerations]);
     const known = this.#answers.get(key);
     if (known) return known;
     const fitting = new Map<Kind, number>();
-    for (const { labels, kind } of this.#nodes.values()) {
+    for (const { labels, kind, taints } of this.#nodes.values()) {
+      if (tolerations && taints.length > 0 && !tolerates(tolerations, taints)) continue;
       if (placement.length > 0 && !placement.some((selector) => matches(selector, labels))) continue;
       fitting.set(kind, (fitting.get(kind) ?? 0) + 1);
     }
@@ -86,11 +99,11 @@ export class SlotIndex {
     return this.#answers.size;
   }
 
-  #kindOf({ inventory, labels }: OfferingNode): Kind {
+  #kindOf({ inventory, labels, isAway = false }: OfferingNode): Kind {
     const { onDemand, nodes } = this.#options;
-    const offers = [...offeredBy(inventory), ...possibleOn(inventory, onDemand)].filter(({ mode }) =>
-      matches(nodes[mode] ?? [], labels),
-    );
+    const offers = [...offeredBy(inventory), ...possibleOn(inventory, onDemand)]
+      .filter(({ mode }) => matches(nodes[mode] ?? [], labels))
+      .map((offer) => (isAway ? { ...offer, onOneNode: 0 } : offer));
     const key = JSON.stringify(offers);
     const known = this.#kinds.get(key);
     if (known) return known;

@@ -17,6 +17,8 @@ export interface SlotOffer {
   readonly nodes: number;
   /** Number of nodes that could be configured to offer it. */
   readonly possible: number;
+  /** The most of it that one node offers now. */
+  readonly onOneNode: number;
 }
 
 /** What may be made of a node on demand; nothing where a mode is missing. */
@@ -27,10 +29,11 @@ export interface OnDemand {
   readonly timeslicing?: number;
 }
 
-/** What a node offers now. */
+/** What a node offers now; `slotMilli` is 0 where the size of a slot is not known: it is promised to no pod. */
 export function offeredBy({ pools }: NodeInventory): SlotOffer[] {
-  return pools.map(({ resource, mode, slotMiB, slotMilli }) => {
-    return { mode, resource, profile: migProfileOf(resource), slotMiB, slotMilli, nodes: 1, possible: 0 };
+  return pools.map(({ resource, mode, slots, slotMiB, slotMilli }) => {
+    const profile = migProfileOf(resource);
+    return { mode, resource, profile, slotMiB, slotMilli, nodes: 1, possible: 0, onOneNode: slots };
   });
 }
 
@@ -52,10 +55,10 @@ export function possibleOn(node: NodeInventory, onDemand: OnDemand): SlotOffer[]
   return offers;
 }
 
-/** The profile with media engines exists once on a GPU: no pod gets it unasked. */
-function possibleInstances({ product, gpuMiB }: NodeInventory): SlotOffer[] {
+/** The profile with media engines exists once on a GPU: nobody is given it unasked. */
+function possibleInstances({ product, gpuMiB, noMig }: NodeInventory): SlotOffer[] {
   const migClass = migClassOf(product);
-  if (!migClass || gpuMiB === undefined) return [];
+  if (!migClass || gpuMiB === undefined || noMig) return [];
   return migProfiles(migClass, Math.ceil(gpuMiB / 1024)).flatMap((name) => {
     const profile = parseMigProfile(name);
     if (!profile || name.endsWith('+me')) return [];
@@ -69,6 +72,7 @@ function possibleInstances({ product, gpuMiB }: NodeInventory): SlotOffer[] {
         slotMilli,
         nodes: 0,
         possible: 1,
+        onOneNode: 0,
       },
     ];
   });
@@ -83,6 +87,7 @@ function possibleSlots(node: NodeInventory, mode: ReplicaMode, most: number): Sl
     slotMilli: Math.floor(1000 / replicas),
     nodes: 0,
     possible: 1,
+    onOneNode: 0,
   }));
 }
 
@@ -94,7 +99,14 @@ export function countOffers(offers: Iterable<SlotOffer>): SlotOffer[] {
     const known = kinds.get(key);
     kinds.set(
       key,
-      known ? { ...known, nodes: known.nodes + offer.nodes, possible: known.possible + offer.possible } : offer,
+      known
+        ? {
+            ...known,
+            nodes: known.nodes + offer.nodes,
+            possible: known.possible + offer.possible,
+            onOneNode: Math.max(known.onOneNode, offer.onOneNode),
+          }
+        : offer,
     );
   }
   return [...kinds.values()].sort(compareOffers);

@@ -1,16 +1,22 @@
 /** A MIG profile's name, taken apart. */
 
 export interface MigProfile {
-  /** `1g.5gb`, `1g.5gb+me`: the name as NVIDIA prints it. */
+  /** `1g.5gb`, `1g.5gb+me`, `1g.24gb+gfx`, `1g.24gb-me`: the name as NVIDIA prints it. */
   readonly name: string;
   readonly computeSlices: number;
   /** The memory in the name: a rounded figure, good for ordering and as a fallback. */
   readonly gib: number;
 }
 
-const NAME = /^([1-9])g\.([1-9]\d{0,3})gb((?:\+me)?)$/;
+/**
+ * What a profile has beside its slices: media engines (`+me`), all of them (`+me.all`), none (`-me`), or graphics (`+gfx`).
+ * Source: MIG user guide, "MIG Device Names".
+ */
+export const PROFILE_ATTRIBUTES = ['+me', '+me.all', '-me', '+gfx'] as const;
 
-/** Parses `1g.5gb` and `1g.5gb+me`; undefined for anything else. */
+const NAME = /^([1-9])g\.([1-9]\d{0,3})gb(?:\+me|\+me\.all|-me|\+gfx)?$/;
+
+/** Parses `1g.5gb`, also with one of the attributes; undefined for anything else. */
 export function parseMigProfile(name: string): MigProfile | undefined {
   const match = NAME.exec(name);
   if (!match) return undefined;

@@ -71,8 +71,10 @@ export function faultOf({ layouts, sharing }: Partition, kind: GpuKind): Partiti
 }
 
 function layoutFault(layout: GpuLayout, { product, memoryMiB }: GpuKind): PartitionFault | undefined {
-  const migClass = gpuModelOf(product)?.migClass;
-  if (!migClass) return { code: 'NoMig', message: `${product || 'a GPU of unknown product'} has no MIG` };
+  const model = gpuModelOf(product);
+  if (!model) return { code: 'NoMig', message: `MIG of ${product || 'a GPU of unknown product'} is not known to us` };
+  const { migClass } = model;
+  if (!migClass) return { code: 'NoMig', message: `${product} has no MIG` };
   const names = migProfiles(migClass, Math.ceil(memoryMiB / 1024));
   const unknown = Object.keys(layout).find((name) => !names.includes(name));
   if (unknown !== undefined) {
@@ -102,7 +104,7 @@ export function allocatableOf({ layouts, sharing }: Partition): ReadonlyMap<stri
 
 /** The node as it will be, once it is done with. */
 export function inventoryWith(node: NodeInventory, partition: Partition): NodeInventory {
-  const { name, createdAt, product, gpus, gpuMiB, oversubscribe = false } = node;
+  const { name, createdAt, product, gpus, gpuMiB, oversubscribe = false, noMig = false } = node;
   const after = inventoryOf({
     name,
     createdAt,
@@ -114,6 +116,7 @@ export function inventoryWith(node: NodeInventory, partition: Partition): NodeIn
     allocatable: allocatableOf(partition),
     migMiB: new Map(),
     oversubscribe,
+    noMig,
   });
   return after ?? { ...node, pools: [], inTransition: false };
 }

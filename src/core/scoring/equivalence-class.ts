@@ -8,6 +8,7 @@ import { type Fit, type FitCode, fit } from '../fit.ts';
 import type { NodeInventory } from '../inventory.ts';
 import type { Ledger, LedgerNode } from '../ledger.ts';
 import type { GpuRequest } from '../request.ts';
+import { WHOLE_GPU } from '../resources.ts';
 import { Best, type Scorer } from '../strategies/strategy.ts';
 import { type LiveStrategy, packingDemandOf } from './live-strategy.ts';
 import type { PackingDemand } from './packing-node.ts';
@@ -23,6 +24,9 @@ export interface NodeRefusal {
 
 /** Approximate bytes of a table for each node, for caches that bound the memory of many. */
 export const BYTES_PER_NODE = 8 + 8 + 8;
+
+/** Added to the score of a node that is taken only where others have no room: below all that strategies give. */
+const LAST = -1e9;
 
 export class EquivalenceClass {
   readonly request: GpuRequest;
@@ -97,9 +101,12 @@ export class EquivalenceClass {
     const [part] = this.request.resources;
     const view = part && this.#ledger.view(name, part.resource);
     if (!view) return Number.NEGATIVE_INFINITY;
+    if (view.slotMilli === 0) return 2 * LAST;
+    // A pod that asks for a GPU by its name, and was promised none, takes a slot of one where it must.
+    const last = part.resource === WHOLE_GPU && !this.request.mode && view.slotMilli < 1000 ? LAST : 0;
     // Most nodes cut their GPUs alike: one demand serves them all.
     if (this.#demand?.milli !== view.slotMilli) this.#demand = packingDemandOf(part, view.slotMilli);
-    return this.#scorer?.score(view, this.#demand) ?? 0;
+    return last + (this.#scorer?.score(view, this.#demand) ?? 0);
   }
 
   /** Scores hold for one scorer in one epoch. */

@@ -1,6 +1,7 @@
 /** How a node says what it is: one interface for all dialects; the conformance suite of the tests holds each of them to it. */
 
 import type { StoredNode } from '../../api/stored-objects.ts';
+import type { PlainInstance } from '../../core/inventory.ts';
 import type { ReplicaMode } from '../../core/sharing-mode.ts';
 
 /** The facts of a node's GPUs, as far as its dialect reports them. All others are unknown, never a guess. */
@@ -19,6 +20,16 @@ export interface GpuReading {
   readonly migMiB: ReadonlyMap<string, number>;
   /** MIG instances on the whole node, by resource. */
   readonly migCounts: Readonly<Record<string, number>>;
+  /** Slots on each MIG instance that is shared in turn, by resource; at least 2. */
+  readonly migReplicas: ReadonlyMap<string, number>;
+  /** What the device plugin offers under the name of a GPU, where that is a MIG instance. */
+  readonly instance: PlainInstance | undefined;
+  /** Whether MIG cannot be switched on. */
+  readonly noMig: boolean;
+  /** Whether NVIDIA's device plugin and mig-manager run on the node, which change partitions for us. */
+  readonly changeable: boolean;
+  /** Why the labels do not tell the size of what is offered, in one sentence; undefined: they do. */
+  readonly unsized: string | undefined;
 }
 
 export interface NodeDialect {
@@ -28,7 +39,7 @@ export interface NodeDialect {
   read(node: StoredNode): GpuReading | undefined;
 }
 
-/** A node that reports nothing. */
+/** A node that no dialect understands. */
 export const SILENT: GpuReading = {
   product: '',
   gpus: undefined,
@@ -37,4 +48,20 @@ export const SILENT: GpuReading = {
   sharing: undefined,
   migMiB: new Map(),
   migCounts: {},
+  migReplicas: new Map(),
+  instance: undefined,
+  noMig: false,
+  changeable: false,
+  unsized: undefined,
 };
+
+/** A label's count; undefined for what is no number from 1 to the bound: a label is only text, and must not size an array. */
+export function positive(text: string | undefined, max = Number.MAX_SAFE_INTEGER): number | undefined {
+  const value = wholeNumber(text) ?? 0;
+  return value > 0 && value <= max ? value : undefined;
+}
+
+/** Undefined for what is no whole number. */
+export function wholeNumber(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}

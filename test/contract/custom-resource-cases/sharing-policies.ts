@@ -49,7 +49,7 @@ export const acceptedPolicies: readonly AcceptedCase[] = [
   { sentence: '48 clients', spec: mps({ maxClients: 48, defaultActiveThreads: 2 }) },
   { sentence: 'threads up to the share, rounded down', spec: mps({ maxClients: 16, defaultActiveThreads: 6 }) },
   { sentence: 'all threads mean no limit but the share', spec: mps({ maxClients: 48, defaultActiveThreads: 100 }) },
-  { sentence: 'memory up to the largest GPU', spec: mps({ maxClients: 16, memoryLimitMB: 11_520 }) },
+  { sentence: 'memory up to the largest GPU', spec: mps({ maxClients: 16, memoryLimitMB: 17_792 }) },
   {
     sentence: 'null where there is a default is the default',
     spec: mps({ maxClients: null }),
@@ -178,8 +178,8 @@ export const refusedPolicies: readonly RefusedCase[] = [
   },
   {
     sentence: 'more memory than a GPU has',
-    spec: mps({ memoryLimitMB: 11_521 }),
-    says: 'spec.mpsConfig.memoryLimitMB: Invalid value: memoryLimitMB times maxClients is more than the 184320 MiB of the largest GPU: lower memoryLimitMB or maxClients',
+    spec: mps({ memoryLimitMB: 17_793 }),
+    says: 'spec.mpsConfig.memoryLimitMB: Invalid value: memoryLimitMB times maxClients is more than the 284672 MiB of the largest GPU: lower memoryLimitMB or maxClients',
   },
   {
     sentence: 'a quantity for MiB',

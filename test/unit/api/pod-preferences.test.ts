@@ -1,8 +1,9 @@
 /** What counts as a preference of the pod, so that kube-scheduler has to weigh all nodes. */
 
 import tap from 'tap';
-import { podSchema, type Taint, type Toleration } from '#src/api/kubernetes.ts';
-import { hasPreferences, repelledBy, softTaintsOf } from '#src/api/pod-preferences.ts';
+import { podSchema } from '#src/api/kubernetes.ts';
+import { hasPreferences, repelledBy } from '#src/api/pod-preferences.ts';
+import { softTaintsOf, type Taint, type Toleration } from '#src/core/taints.ts';
 
 function pod(spec: object) {
   return podSchema.parse({ metadata: { name: 'p' }, spec: { containers: [{ name: 'c' }], ...spec } });

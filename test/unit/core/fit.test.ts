@@ -14,6 +14,7 @@ const mps = sharedNode('mps', 4);
 const sliced = sharedNode('timeslicing', 4);
 const mig = node({ allocatable: new Map([[MIG_1G, 14]]), gpus: 2, migMiB: new Map([[MIG_1G, 4_864]]) });
 const changing = node({ inTransition: true });
+const unsized = node({ gpus: undefined, allocatable: new Map([[WHOLE_GPU, 4]]) });
 const untold = sharedNode('mps', 4, { gpuMiB: undefined, product: 'NVIDIA-Of-Tomorrow' });
 
 /** `fit` on a node where nothing is taken, or where only `free` slots are left of everything. */
@@ -31,11 +32,8 @@ tap.test('a request fits where every slot is large enough and enough of them are
     ['the mode that was promised', mps, request(SHARED_GPU, 1, { mode: 'mps' })],
     ['a slot of just the memory declared', mps, request(SHARED_GPU, 1, { slotMiB: 10_240 })],
     ['a slot of just the share declared', mps, request(SHARED_GPU, 1, { slotMilli: 250 })],
-    [
-      'memory on a node that does not tell: the benefit of the doubt',
-      untold,
-      request(SHARED_GPU, 1, { slotMiB: 80_000 }),
-    ],
+    ['a slot of unknown memory, for a pod that declares none', untold, request(SHARED_GPU, 1)],
+    ['slots of unknown size, for the same', unsized, request(WHOLE_GPU, 2, { mode: 'exclusive' })],
     ['a MIG instance', mig, request(MIG_1G, 1, { mode: 'mig', slotMiB: 4_864, slotMilli: 142 })],
     ['several time slices in one container', sliced, request(SHARED_GPU, 2)],
     [

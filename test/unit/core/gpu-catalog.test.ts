@@ -1,7 +1,14 @@
 /** What is known of products, against the tables of NVIDIA's MIG user guide. */
 
 import tap from 'tap';
-import { allMigProfiles, gpuModelOf, migClassOf, migProfiles } from '#src/core/gpu-catalog.ts';
+import {
+  allMigProfiles,
+  gpuModelOf,
+  gpusWithInstances,
+  migClassOf,
+  migProfiles,
+  profileOfProduct,
+} from '#src/core/gpu-catalog.ts';
 import { parseMigProfile } from '#src/core/mig/profile.ts';
 
 /** Profile names of a product label at a size in GiB. */
@@ -21,6 +28,12 @@ tap.test('profile names follow from the memory of the GPU', async (t) => {
     ['NVIDIA-H20', 96, [12, 24, 24, 48, 48, 96]],
     ['NVIDIA-H200', 141, [18, 35, 35, 71, 71, 141]],
     ['NVIDIA-B200', 180, [23, 45, 45, 90, 90, 180]],
+    ['NVIDIA-A800-SXM4-80GB', 80, [10, 20, 20, 40, 40, 80]],
+    ['NVIDIA-H800', 80, [10, 20, 20, 40, 40, 80]],
+    ['NVIDIA-GH200-144G-HBM3e', 144, [18, 36, 36, 72, 72, 144]],
+    ['NVIDIA-GB200', 186, [23, 47, 47, 93, 93, 186]],
+    ['NVIDIA-B300-SXM6-AC', 269, [34, 67, 67, 135, 135, 269]],
+    ['NVIDIA-GB300', 278, [35, 70, 70, 139, 139, 278]],
   ];
   for (const [product, gib, [one, double, two, three, four, seven]] of table) {
     t.strictSame(
@@ -57,6 +70,9 @@ tap.test('a product label tells the MIG class, whatever stands around the name',
     ['Tesla-V100-SXM2-16GB', undefined],
     ['NVIDIA-A10', undefined],
     ['NVIDIA-A1000', undefined],
+    ['GRID-A100-10C', undefined],
+    ['NVIDIA-RTX-PRO-5000-Blackwell', [2, 2]],
+    ['NVIDIA-RTX-PRO-4500-Blackwell', [2, 2]],
     ['NVIDIA-A300', undefined],
     ['NVIDIA-L40S', undefined],
     ['NVIDIA-RTX-6000-Ada-Generation', undefined],
@@ -87,6 +103,9 @@ tap.test('the list of all profiles holds each name once, each one readable', asy
     '7g.80gb',
   ];
   for (const name of specified) t.ok(names.includes(name), `${name}, named by the specification`);
+  const met = ['1g.47gb', '3g.93gb', '7g.186gb', '1g.36gb', '7g.144gb', '1g.34gb', '7g.269gb', '7g.278gb'];
+  const attributed = ['1g.24gb+gfx', '1g.24gb+me.all', '1g.24gb-me', '2g.48gb+gfx', '4g.96gb'];
+  for (const name of [...met, ...attributed]) t.ok(names.includes(name), name);
 });
 
 tap.test('a product label tells memory and compute capability', async (t) => {
@@ -112,3 +131,36 @@ tap.test('a product label tells memory and compute capability', async (t) => {
   for (const label of ['', 'NVIDIA-Of-Tomorrow', 'A1000', 'T40', 'Tesla-K80'])
     t.equal(gpuModelOf(label), undefined, label);
 });
+
+tap.test(
+  'under the strategy `single` the product tells the profile, and the profile how many GPUs there are',
+  async (t) => {
+    t.equal(profileOfProduct('NVIDIA-A100-SXM4-40GB'), undefined);
+    t.equal(profileOfProduct('NVIDIA-A100-SXM4-40GB-SHARED'), undefined);
+    t.match(profileOfProduct('NVIDIA-A100-SXM4-40GB-MIG-1g.5gb-SHARED'), { name: '1g.5gb' });
+    t.equal(profileOfProduct('NVIDIA-A100-SXM4-40GB-MIG-INVALID'), 'unknown');
+    const cases: readonly [
+      product: string,
+      profile: string,
+      instances: number,
+      gpus: number,
+      gib: number | undefined,
+    ][] = [
+      ['NVIDIA-A100-SXM4-40GB', '1g.5gb', 14, 2, 40],
+      ['NVIDIA-A100-SXM4-40GB', '1g.5gb', 13, 2, 40],
+      ['NVIDIA-A100-SXM4-40GB', '1g.10gb', 8, 2, 40],
+      ['NVIDIA-A100-SXM4-80GB', '2g.20gb', 6, 2, 80],
+      ['NVIDIA-A100-SXM4-80GB', '3g.40gb', 6, 3, 80],
+      ['NVIDIA-H100-NVL', '7g.94gb', 2, 2, 94],
+      ['NVIDIA-A30', '1g.6gb', 8, 2, 24],
+      ['NVIDIA-A30', '1g.6gb+me', 2, 2, 24],
+      ['NVIDIA-Of-Tomorrow', '3g.99gb', 6, 3, undefined],
+    ];
+    for (const [product, name, instances, gpus, gib] of cases) {
+      const profile = parseMigProfile(name);
+      if (!profile) throw new Error(name);
+      const expected = { gpus, gpuMiB: gib && gib * 1_024 };
+      t.strictSame(gpusWithInstances(product, profile, instances), expected, `${instances} × ${name} of ${product}`);
+    }
+  },
+);

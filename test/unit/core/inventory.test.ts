@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import tap from 'tap';
 import { inventoryOf, type NodeFacts, type Pool } from '#src/core/inventory.ts';
+import { parseMigProfile } from '#src/core/mig/profile.ts';
 import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 import { node, nodeFacts, sharedNode } from '../make.ts';
 
@@ -137,23 +138,91 @@ tap.test('a labelled node whose device plugin is away still has its GPUs, and no
   t.match(node({ allocatable: slots([WHOLE_GPU, 0]) }), { gpus: 8, pools: [] });
 });
 
-tap.test('without the count label, the slots tell how many GPUs there are at least', async (t) => {
-  const cases: readonly [says: string, facts: Partial<NodeFacts>, gpus: number][] = [
-    ['one whole GPU', { allocatable: slots([WHOLE_GPU, 1]) }, 1],
-    ['whole GPUs', { allocatable: slots([WHOLE_GPU, 4]) }, 4],
-    ['shared, renamed', { sharing: 'mps', replicas: 4, allocatable: slots([SHARED_GPU, 16]) }, 4],
-    ['shared, one slot unhealthy', { sharing: 'mps', replicas: 4, allocatable: slots([SHARED_GPU, 15]) }, 4],
-    ['shared, plain name', { sharing: 'mps', replicas: 4, allocatable: slots([WHOLE_GPU, 16]) }, 4],
-    ['not shared, whatever the replicas say', { replicas: 4, allocatable: slots([WHOLE_GPU, 4]) }, 4],
-    ['shared, no label at all: at least two ways', { allocatable: slots([SHARED_GPU, 16]) }, 8],
-    ['seven slices to a GPU', { allocatable: slots([MIG_1G, 15]) }, 3],
-    ['slices of all profiles', { allocatable: slots([MIG_1G, 2], [MIG_3G, 4]) }, 2],
-    ['four slices to an A30', { product: 'NVIDIA-A30', allocatable: slots(['nvidia.com/mig-1g.6gb', 8]) }, 2],
-    ['whole GPUs and slices', { allocatable: slots([WHOLE_GPU, 2], [MIG_3G, 2]) }, 3],
-    ['more than any machine has', { allocatable: slots([WHOLE_GPU, 10 ** 12]) }, 1_024],
+tap.test(
+  'without the count label, instances alone tell how many GPUs there are at least: their names have a size',
+  async (t) => {
+    const cases: readonly [says: string, facts: Partial<NodeFacts>, gpus: number][] = [
+      ['seven slices to a GPU', { allocatable: slots([MIG_1G, 15]) }, 3],
+      ['slices of all profiles', { allocatable: slots([MIG_1G, 2], [MIG_3G, 4]) }, 2],
+      ['four slices to an A30', { product: 'NVIDIA-A30', allocatable: slots(['nvidia.com/mig-1g.6gb', 8]) }, 2],
+      ['time-slices of instances', { allocatable: slots([MIG_1G, 28]), migReplicas: slots([MIG_1G, 4]) }, 1],
+      ['beside slots without a size', { allocatable: slots([WHOLE_GPU, 2], [MIG_3G, 2]) }, 1],
+      ['more than any machine has', { allocatable: slots([MIG_1G, 10 ** 12]) }, 1_024],
+    ];
+    for (const [says, facts, gpus] of cases) t.equal(node({ ...facts, gpus: undefined }).gpus, gpus, says);
+  },
+);
+
+tap.test('without the count label, slots under the names of GPUs have no size, and count for no GPU', async (t) => {
+  const cases: readonly [facts: Partial<NodeFacts>, pool: Partial<Pool>][] = [
+    [{ allocatable: slots([WHOLE_GPU, 4]) }, { resource: WHOLE_GPU, mode: 'exclusive', slots: 4 }],
+    [{ allocatable: slots([SHARED_GPU, 16]) }, { resource: SHARED_GPU, mode: 'timeslicing', slots: 16 }],
+    [
+      { sharing: 'mps', replicas: 4, allocatable: slots([WHOLE_GPU, 16]) },
+      { resource: WHOLE_GPU, mode: 'mps' },
+    ],
+    [
+      { gpus: 2, unsized: 'INVALID' },
+      { resource: WHOLE_GPU, mode: 'exclusive', slots: 2 },
+    ],
   ];
-  for (const [says, facts, gpus] of cases) t.equal(node({ ...facts, gpus: undefined }).gpus, gpus, says);
+  for (const [facts, expected] of cases) {
+    const { gpus, pools, unsized } = node({ gpus: undefined, ...facts });
+    t.match(pools, [{ ...expected, slotsPerGpu: [], slotMilli: 0, slotMiB: undefined }]);
+    t.equal(gpus, facts.gpus ?? 0);
+    t.equal(unsized, facts.unsized ?? 'no label tells its GPUs and how they are shared');
+  }
 });
+
+tap.test('instances under the name of a GPU have the size of their profile, and are never a whole one', async (t) => {
+  const profile = parseMigProfile('1g.5gb');
+  if (!profile) throw new Error('no profile');
+  const facts = { gpus: 2, instance: { profile, miB: 4_864 } };
+  const instances = { resource: WHOLE_GPU, mode: 'mig', slotsPerGpu: [7, 7], slotMilli: 142, slotMiB: 4_864 };
+  t.match(node({ ...facts, allocatable: slots([WHOLE_GPU, 14]) }).pools, [instances]);
+  const shared = { ...facts, sharing: 'timeslicing' as const, replicas: 4 };
+  const slices = { mode: 'timeslicing', slotsPerGpu: [28, 28], slotMilli: 35, slotMiB: 1_216 };
+  t.match(node({ ...shared, allocatable: slots([WHOLE_GPU, 56]) }).pools, [{ resource: WHOLE_GPU, ...slices }]);
+  t.match(node({ ...shared, allocatable: slots([SHARED_GPU, 56]) }).pools, [{ resource: SHARED_GPU, ...slices }]);
+});
+
+tap.test('instances that are shared in turn are time-slices of their size', async (t) => {
+  const facts = { gpus: 1, migMiB: slots([MIG_1G, 4_864]), migReplicas: slots([MIG_1G, 4]) };
+  for (const resource of [MIG_1G, `${MIG_1G}.shared`]) {
+    t.match(pool({ ...facts, allocatable: slots([resource, 28]) }, resource), {
+      mode: 'timeslicing',
+      slotsPerGpu: [28],
+      slotMilli: 35,
+      slotMiB: 1_216,
+    });
+  }
+});
+
+tap.test(
+  'more slots than GPUs that nobody shares: other models, which no label counts, or labels that lag',
+  async (t) => {
+    const cases: readonly [facts: Partial<NodeFacts>, gpus: number, pool: Partial<Pool>][] = [
+      [{ gpus: 4, allocatable: slots([WHOLE_GPU, 5]) }, 5, { mode: 'exclusive', slotMilli: 1_000, slotMiB: undefined }],
+      [
+        { gpus: 1, product: 'NVIDIA-GeForce-RTX-4090', allocatable: slots([WHOLE_GPU, 3]) },
+        3,
+        { mode: 'exclusive', slotMilli: 1_000, slotMiB: undefined },
+      ],
+      [
+        { gpus: 1, product: 'NVIDIA-A10G', allocatable: slots([WHOLE_GPU, 10]) },
+        1,
+        { mode: 'timeslicing', slotMilli: 100 },
+      ],
+      // A GPU of four that are shared has failed.
+      [{ gpus: 4, allocatable: slots([WHOLE_GPU, 30]) }, 4, { mode: 'timeslicing', slotMilli: 125 }],
+    ];
+    for (const [facts, gpus, expected] of cases) {
+      const inventory = node(facts);
+      t.equal(inventory.gpus, gpus);
+      t.match(inventory.pools, [expected]);
+    }
+  },
+);
 
 tap.test('a node that does not tell its memory', async (t) => {
   const unknown = { gpuMiB: undefined, product: 'NVIDIA-Of-Tomorrow' };
@@ -208,10 +277,12 @@ tap.test(
         if (!inventory) return ![...facts.allocatable.values()].some((count) => count > 0);
         const offered = [...facts.allocatable].filter(([, count]) => count > 0);
         return (
-          inventory.gpus >= 1 &&
+          inventory.gpus >= 0 &&
           inventory.gpus <= 1_024 &&
           JSON.stringify(inventory.pools.map((p) => [p.resource, p.slots])) === JSON.stringify(offered) &&
           inventory.pools.every(({ mode, slots, slotsPerGpu, slotMilli, slotMiB }) => {
+            if (slotMilli === 0)
+              return slotsPerGpu.length === 0 && slotMiB === undefined && inventory.unsized !== undefined;
             const fullest = Math.max(...slotsPerGpu);
             return (
               slotsPerGpu.length === inventory.gpus &&

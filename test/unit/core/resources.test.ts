@@ -3,11 +3,14 @@
 import fc from 'fast-check';
 import tap from 'tap';
 import { allMigProfiles } from '#src/core/gpu-catalog.ts';
-import { isGpuResource, migProfileOf, migResource } from '#src/core/resources.ts';
+import { isGpuResource, migProfileOf, migResource, unsharedName } from '#src/core/resources.ts';
 
 tap.test('a profile has one resource: its name, with a dot for the plus', async (t) => {
   t.equal(migResource('1g.5gb'), 'nvidia.com/mig-1g.5gb');
   t.equal(migResource('1g.5gb+me'), 'nvidia.com/mig-1g.5gb.me');
+  t.equal(migResource('1g.24gb+me.all'), 'nvidia.com/mig-1g.24gb.me.all');
+  t.equal(migResource('1g.24gb-me'), 'nvidia.com/mig-1g.24gb-me');
+  t.equal(migProfileOf('nvidia.com/mig-1g.5gb.shared')?.name, '1g.5gb', 'shared and renamed');
 });
 
 tap.test('the profile of every known product comes back from its resource', async (t) => {
@@ -49,7 +52,7 @@ tap.test('a profile has no second resource name', async (t) => {
       (rest) => {
         const resource = `nvidia.com/mig-${rest}`;
         const profile = migProfileOf(resource);
-        return profile === undefined || migResource(profile.name) === resource;
+        return profile === undefined || migResource(profile.name) === unsharedName(resource);
       },
     ),
     { numRuns: 1_000 },

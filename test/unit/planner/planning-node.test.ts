@@ -107,20 +107,27 @@ tap.test('GPUs without MIG are not cut', async (t) => {
 
 const BY_HAND = configOf({ mpsEnabled: true }, {});
 const FOREIGN = nodeObject({ labels: { 'nvidia.com/device-plugin.config': 'theirs' } });
+const CUT = nodeObject({ labels: { 'nvidia.com/mig.config': 'all-1g.5gb' } });
+const NOT_CUT = nodeObject({ labels: { 'nvidia.com/mig.config': 'all-disabled' } });
 const OFF = configurationOf({ sharing: { mps: { autoConfig: false } } });
 const RECOMMENDED: readonly [why: RegExp | undefined, node: object, options: Options][] = [
   [/reconciler.enabled is false/, nodeObject(), { configuration: configurationOf({ reconciler: { enabled: false } }) }],
   [/GPUNodeConfig a was written by hand/, nodeObject(), { config: BY_HAND }],
-  [/another client has configured the node's device plugin \(theirs\)/, FOREIGN, {}],
+  [/the node's device plugin has a configuration that is not ours \(theirs\)/, FOREIGN, {}],
+  [/mig-manager has a configuration of the node that is not ours \(all-1g\.5gb\)/, CUT, {}],
+  [undefined, NOT_CUT, {}],
   [/sharing.mps.autoConfig is false/, nodeObject(), { configuration: OFF }],
   [undefined, nodeObject(), { config: configOf({ mpsEnabled: true }) }],
 ];
 for (const [why, node, options] of RECOMMENDED) {
-  tap.test(why ? `only recommended: ${why.source}` : "the planner's own GPUNodeConfig is changed", async (t) => {
-    const answer = planned(node, options).onlyRecommend('mps');
-    if (why) t.match(answer, why);
-    else t.equal(answer, undefined);
-  });
+  tap.test(
+    why ? `only recommended: ${why.source}` : 'changed: a node as the GPU Operator leaves it, or as the planner does',
+    async (t) => {
+      const answer = planned(node, options).onlyRecommend('mps');
+      if (why) t.match(answer, why);
+      else t.equal(answer, undefined);
+    },
+  );
 }
 
 tap.test('going back to whole GPUs needs no autoConfig', async (t) => {

@@ -2,6 +2,7 @@
 
 import { admissionConfigurationOf } from '#src/api/admission-settings.ts';
 import { configurationSchema } from '#src/api/configuration.ts';
+import type { Clock } from '#src/kube/clock.ts';
 import { AdmissionState } from '#src/state/admission-state.ts';
 import { ClusterState } from '#src/state/cluster-state.ts';
 import { evaluateAdmission, type HistoryOf } from '#src/state/evaluate-admission.ts';
@@ -32,16 +33,17 @@ export interface World {
   /** As the file has it. */
   readonly configuration?: unknown;
   readonly historyOf?: HistoryOf;
+  readonly clock?: Pick<Clock, 'monotonic'>;
 }
 
-export function stateOf({ nodes = NODES, policies = {}, namespaces = {}, configuration = {} }: World = {}) {
+export function stateOf({ nodes = NODES, policies = {}, namespaces = {}, configuration = {}, clock }: World = {}) {
   const complaints: string[] = [];
   const parsed = configurationSchema.parse(configuration);
   const { oversubscribe } = parsed.sharing.timeSlicing;
   const state = new ClusterState((message, details) => void complaints.push(`${message}: ${JSON.stringify(details)}`), {
     oversubscribe,
   });
-  const admission = new AdmissionState(state, admissionConfigurationOf(parsed, 'gpu-autoscaler-system'));
+  const admission = new AdmissionState(state, admissionConfigurationOf(parsed, 'gpu-autoscaler-system'), clock);
   takeList(state.nodes, nodes);
   takeList(
     state.namespaces,

@@ -99,11 +99,7 @@ tap.test('GPUs by their labels', async (t) => {
       { [product]: `${PRODUCT}-SHARED` },
       { product: PRODUCT, gpus: 2, memoryMiB: 40_960 },
     ],
-    [
-      'with the profile in the name',
-      { [product]: `${PRODUCT}-MIG-1g.5gb` },
-      { product: PRODUCT, gpus: 2, memoryMiB: 40_960 },
-    ],
+    ['instances in the place of GPUs: not ours to change', { [product]: `${PRODUCT}-MIG-1g.5gb` }, undefined],
     [
       'without their memory: that of the product',
       { [memory]: undefined },

@@ -22,7 +22,7 @@ const shared = (more: Partial<Shared & { policy: string }> = {}): Outcome => ({
   ...more,
 });
 const whole = (more: Partial<Scheduled & { policy: string }> = {}): Outcome => {
-  return { action: 'schedule', decided: true, nodeSelector: {}, ...SAID, ...more };
+  return { action: 'schedule', decided: true, wholeGpu: 'preferred', nodeSelector: {}, ...SAID, ...more };
 };
 
 interface Pod {
@@ -131,4 +131,16 @@ tap.test('limits of MPS go to containers that hold a GPU; what the author has se
 tap.test('the scheduler is the one that is told', async (t) => {
   t.equal(mutated(shared(), {}).spec.schedulerName, 'ours');
   t.equal(mutated(whole({ decided: false }), {}).spec.schedulerName, 'ours');
+});
+
+tap.test('a container that takes variables from elsewhere keeps its own limits, whatever they are', async (t) => {
+  const limits = { CUDA_MPS_ACTIVE_THREAD_PERCENTAGE: '25' };
+  const envFrom = [{ configMapRef: { name: 'limits' } }];
+  const { spec } = mutated(shared({ mpsLimits: limits }), {
+    containers: [{ resources: both(GPU), envFrom }, { resources: both(GPU) }],
+  });
+  t.strictSame(
+    spec.containers.map(({ env }) => env),
+    [undefined, [{ name: 'CUDA_MPS_ACTIVE_THREAD_PERCENTAGE', value: '25' }]],
+  );
 });

@@ -3,8 +3,8 @@
 import tap from 'tap';
 import { admissionPodSchema, isPinned } from '#src/api/admission-pod.ts';
 import { workloadOf } from '#src/api/workload.ts';
-import { readManifests } from '#src/cli/decide/manifests.ts';
-import { podOf } from '#src/cli/decide/templates.ts';
+import { type Manifest, readManifests } from '#src/cli/decide/manifests.ts';
+import { podsOf } from '#src/cli/decide/templates.ts';
 
 const TEMPLATE = {
   metadata: { labels: { app: 'web' }, annotations: { note: 'kept' } },
@@ -13,7 +13,11 @@ const TEMPLATE = {
 
 function made(kind: string, spec: object, metadata: object = { name: 'web', namespace: 'team' }) {
   const [manifest] = readManifests('f', JSON.stringify({ apiVersion: 'v1', kind, metadata, spec }));
-  return manifest && podOf(manifest);
+  return all(manifest)[0]?.pod;
+}
+
+function all(manifest: Manifest | undefined) {
+  return manifest ? podsOf(manifest) : [];
 }
 
 const KINDS: readonly [kind: string, spec: object, workload: string][] = [
@@ -56,10 +60,48 @@ tap.test('what a DaemonSet’s pods ask of nodes besides stays', async (t) => {
 });
 
 for (const kind of ['Service', 'ConfigMap', 'constructor', '__proto__']) {
-  tap.test(`a ${kind} makes no pod`, async (t) => {
-    t.equal(made(kind, { template: TEMPLATE }), undefined);
+  tap.test(`a ${kind} without the spec of a pod makes none`, async (t) => {
+    t.equal(made(kind, { template: { spec: { containers: [] }, containers: 'none' } }), undefined);
   });
 }
+
+const SHAPES: readonly [kind: string, spec: object, places: readonly string[]][] = [
+  ['Rollout', { template: TEMPLATE }, ['']],
+  ['Notebook', { template: TEMPLATE }, ['']],
+  ['InferenceService', { predictor: { containers: [{ name: 'main' }] } }, ['']],
+  [
+    'RayCluster',
+    { headGroupSpec: { template: TEMPLATE }, workerGroupSpecs: [{ template: TEMPLATE }] },
+    ['spec.headGroupSpec.template', 'spec.workerGroupSpecs.0.template'],
+  ],
+  [
+    'PyTorchJob',
+    { pytorchReplicaSpecs: { Master: { template: TEMPLATE }, Worker: { template: TEMPLATE } } },
+    ['spec.pytorchReplicaSpecs.Master.template', 'spec.pytorchReplicaSpecs.Worker.template'],
+  ],
+  ['Workflow', { templates: [{ script: 1 }, { podSpec: TEMPLATE.spec }] }, ['']],
+];
+for (const [kind, spec, places] of SHAPES) {
+  tap.test(`a ${kind}, by its shape: the pods that are in it, of an owner of that kind`, async (t) => {
+    const metadata = { name: 'x', namespace: 'team' };
+    const [manifest] = readManifests('f', JSON.stringify({ apiVersion: 'example.com/v1', kind, metadata, spec }));
+    const pods = all(manifest);
+    t.strictSame(
+      pods.map(({ place }) => place),
+      places,
+    );
+    for (const { pod } of pods) {
+      t.match(pod, { metadata: { namespace: 'team' }, spec: { containers: [{ name: 'main' }] } });
+      t.match(workloadOf(admissionPodSchema.parse(pod).metadata, 'team'), { kind, name: 'x' });
+    }
+  });
+}
+
+tap.test('a template by its shape has its labels', async (t) => {
+  t.match(made('Rollout', { template: TEMPLATE }), {
+    metadata: { labels: { app: 'web' }, annotations: { note: 'kept' } },
+  });
+});
 
 const BAD: readonly [kind: string, spec: object, message: RegExp][] = [
   ['Deployment', {}, /^f:1:\d+: Deployment web: spec\.template: /],

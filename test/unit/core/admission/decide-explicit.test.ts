@@ -144,8 +144,8 @@ decides([
     'sharing-mode: exclusive',
   ],
   [
-    'mps where the memory of slots is not known',
-    { explicitMode: 'mps', memoryMiB: 60 * GIB },
+    'mps where the memory of slots is not known, and none is declared',
+    { explicitMode: 'mps' },
     { offers: [slot('mps', undefined, 250)] },
     ...mps('a slot of 1/4 GPU, offered by 1 node'),
   ],
@@ -273,6 +273,7 @@ for (const [says, pod, why] of never) {
     t.strictSame(decision, {
       action: 'schedule',
       decided: true,
+      wholeGpu: 'preferred',
       nodeSelector: {},
       reasons: [sentence],
       warnings: [sentence],
@@ -306,6 +307,7 @@ tap.test('sharing-mode: exclusive is a wish like any other', async (t) => {
   t.strictSame(decision, {
     action: 'schedule',
     decided: true,
+    wholeGpu: 'promised',
     nodeSelector: {},
     reasons: ['sharing-mode: exclusive'],
     warnings: [],

@@ -114,9 +114,10 @@ tap.test('a slot of just the declared memory holds the pod', async (t) => {
   t.equal(short(decide(admission({ memoryMiB: 4_865 }))), 'mig mig-3g.20gb');
 });
 
-tap.test('a slot of unknown memory has the benefit of the doubt', async (t) => {
-  const facts = admission({ workloadType: 'inference', memoryMiB: 30 * GIB }, [slot('mps', undefined, 250)]);
-  t.equal(short(decide(facts)), 'mps gpu.shared');
+tap.test('a slot of unknown memory holds a pod that declares none, and no other', async (t) => {
+  const offers = [slot('mps', undefined, 250)];
+  t.equal(short(decide(admission(INFERENCE, offers))), 'mps gpu.shared');
+  t.equal(short(decide(admission({ ...INFERENCE, memoryMiB: 1 }, offers))), 'exclusive');
 });
 
 /** Strategies that are switched off, or that nobody offers, let the next one speak. */
@@ -231,9 +232,16 @@ const busy = (mean: number, burstiness: number): End => [
   'exclusive',
   `history: ${mean}% of a GPU on average, burstiness ${burstiness}%: too much to share`,
 ];
+const NO_RULE = 'no rule shares this pod: it keeps a whole GPU';
 const keeps: End = ['exclusive', 'training keeps a whole GPU'];
 decides([
-  ['inference', {}, inferredAs('inference'), ...mps()],
+  [
+    'inference, where its memory is known',
+    { memoryMiB: 20 * GIB },
+    { ...inferredAs('inference'), offers: [slot('mps', 40_960, 500)] },
+    ...mps(part(2, '40Gi')),
+  ],
+  ['inference that might take all the memory there is', {}, inferredAs('inference'), 'exclusive', NO_RULE],
   ['development', {}, inferredAs('development'), ...time()],
   ['batch', {}, inferredAs('batch'), ...time(part(4, '10Gi', 3), 'batch')],
   ['training', {}, inferredAs('training'), ...keeps],

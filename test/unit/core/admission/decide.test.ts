@@ -132,6 +132,7 @@ tap.test('slots asked for by name are placed, not decided', async (t) => {
   t.strictSame(decide(admission({ requested, workloadType: 'inference', sharingDisabled: true })), {
     action: 'schedule',
     decided: false,
+    wholeGpu: 'preferred',
     nodeSelector: {},
     reasons: ['the pod asks for nvidia.com/gpu.shared, nvidia.com/mig-1g.5gb by name'],
     warnings: [],
@@ -290,4 +291,10 @@ tap.test('whatever the facts, a decision has a reason, and a pod that shares get
     }),
     { numRuns: 1_000 },
   );
+});
+
+tap.test('several slots by name: their author hears that they may be of one GPU', async (t) => {
+  const asked = (count: number) => decide(admission({ requested: new Map([[SHARED_GPU, count]]) })).warnings;
+  t.strictSame(asked(1), []);
+  t.match(asked(2), [/^2 slots of nvidia\.com\/gpu\.shared may be of one GPU/]);
 });

@@ -18,12 +18,21 @@ import { migResource, SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 import type { SharedMode } from '#src/core/sharing-mode.ts';
 
 export function slot(mode: SharedMode, slotMiB: number | undefined, slotMilli: number, nodes = 1): SlotOffer {
-  return { mode, resource: SHARED_GPU, profile: undefined, slotMiB, slotMilli, nodes, possible: 0 };
+  return { mode, resource: SHARED_GPU, profile: undefined, slotMiB, slotMilli, nodes, possible: 0, onOneNode: 1 };
 }
 
 export function instance(profile: string, slotMiB: number, slotMilli: number, nodes = 1): SlotOffer {
   const resource = migResource(profile);
-  return { mode: 'mig', resource, profile: parseMigProfile(profile), slotMiB, slotMilli, nodes, possible: 0 };
+  return {
+    mode: 'mig',
+    resource,
+    profile: parseMigProfile(profile),
+    slotMiB,
+    slotMilli,
+    nodes,
+    possible: 0,
+    onOneNode: 1,
+  };
 }
 
 /** No node offers it, but some could be configured to. */
@@ -174,6 +183,7 @@ export const WHOLE: SlotOffer = {
   slotMilli: 1_000,
   nodes: 1,
   possible: 0,
+  onOneNode: 1,
 };
 
 /** A decision in short: `leave`, `schedule`, `exclusive`, or the mode and its resource; `by` its policy, `on` its nodes. */

@@ -5,14 +5,15 @@ import tap from 'tap';
 import { type NodeConstraints, SlotIndex, type SlotIndexOptions } from '#src/core/admission/slot-index.ts';
 import type { NodeFacts } from '#src/core/inventory.ts';
 import { equalTo, type Labels, type Requirement } from '#src/core/label-selector.ts';
+import type { Toleration } from '#src/core/taints.ts';
 import { node, sharedNode } from '../../make.ts';
 
 const NOTHING_ON_DEMAND: SlotIndexOptions = { onDemand: {}, nodes: {} };
 const shared = (name: string, labels: Labels = {}, mode: 'mps' | 'timeslicing' = 'mps', replicas = 4) => {
-  return { inventory: sharedNode(mode, replicas, { name }), labels };
+  return { inventory: sharedNode(mode, replicas, { name }), labels, taints: [] };
 };
 const whole = (name: string, labels: Labels = {}, facts: Partial<NodeFacts> = {}) => {
-  return { inventory: node({ name, ...facts }), labels };
+  return { inventory: node({ name, ...facts }), labels, taints: [] };
 };
 
 /** `mps 250 x2`: each kind, and how many nodes offer it; `+3`: how many could. */
@@ -52,6 +53,17 @@ const placements: readonly [says: string, placement: NodeConstraints, seen: stri
   ['one term of several', [[on('zone', 'In', 'b')], [on('gpus', 'DoesNotExist')]], ['exclusive 1000 x1', 'mps 250 x1']],
   ['a node that satisfies both counts once', [[on('zone', 'In', 'b')], [on('gpus', 'Gt', '1')]], ['mps 250 x2']],
 ];
+tap.test('what counts: nodes that the pod tolerates', async (t) => {
+  const taints = [{ key: 'team', value: 'a', effect: 'NoSchedule' }];
+  const book = bookOf(NOTHING_ON_DEMAND, { ...shared('a'), taints }, whole('b'));
+  const offered = (tolerations?: readonly Toleration[]) => book.offers([], tolerations).map(({ mode }) => mode);
+  t.strictSame(offered([]), ['exclusive']);
+  t.strictSame(offered([{ key: 'team', operator: 'Equal', value: 'b' }]), ['exclusive']);
+  t.strictSame(offered([{ key: 'team', operator: 'Equal', value: 'a' }]), ['exclusive', 'mps']);
+  t.strictSame(offered([{ operator: 'Exists' }]), ['exclusive', 'mps']);
+  t.strictSame(offered(), ['exclusive', 'mps'], 'where taints do not matter');
+});
+
 for (const [says, placement, expected] of placements) {
   tap.test(`what counts: ${says}`, async (t) => {
     const book = bookOf(NOTHING_ON_DEMAND, ...ZONES);

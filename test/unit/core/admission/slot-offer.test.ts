@@ -13,8 +13,26 @@ const migNode = (...profiles: string[]) =>
 
 tap.test('an offer is a kind of slot, and the number of nodes that have it', async (t) => {
   t.strictSame(offersOf([sharedNode('mps', 4), sharedNode('mps', 4), sharedNode('mps', 8)]), [
-    { mode: 'mps', resource: SHARED_GPU, profile: undefined, slotMiB: 5_120, slotMilli: 125, nodes: 1, possible: 0 },
-    { mode: 'mps', resource: SHARED_GPU, profile: undefined, slotMiB: 10_240, slotMilli: 250, nodes: 2, possible: 0 },
+    {
+      mode: 'mps',
+      resource: SHARED_GPU,
+      profile: undefined,
+      slotMiB: 5_120,
+      slotMilli: 125,
+      nodes: 1,
+      possible: 0,
+      onOneNode: 64,
+    },
+    {
+      mode: 'mps',
+      resource: SHARED_GPU,
+      profile: undefined,
+      slotMiB: 10_240,
+      slotMilli: 250,
+      nodes: 2,
+      possible: 0,
+      onOneNode: 32,
+    },
   ]);
 });
 
@@ -28,6 +46,7 @@ tap.test('a MIG offer names its profile', async (t) => {
       slotMilli: 142,
       nodes: 1,
       possible: 0,
+      onOneNode: 4,
     },
   ]);
 });

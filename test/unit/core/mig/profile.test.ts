@@ -12,6 +12,9 @@ tap.test('a profile name tells compute slices and memory', async (t) => {
     ['4g.24gb', 4, 24],
     ['7g.141gb', 7, 141],
     ['2g.12gb+me', 2, 12],
+    ['1g.24gb+gfx', 1, 24],
+    ['1g.24gb+me.all', 1, 24],
+    ['1g.24gb-me', 1, 24],
   ];
   for (const [name, computeSlices, gib] of cases) t.strictSame(parseMigProfile(name), { name, computeSlices, gib });
 });

@@ -76,7 +76,7 @@ tap.test('what they do not is refused, with the rule', async (t) => {
       cut(SEVEN),
       { product: '', memoryMiB: 0 },
       'NoMig',
-      /^a GPU of unknown product has no MIG$/,
+      /^MIG of a GPU of unknown product is not known to us$/,
     ],
     [
       'a profile of another GPU',

@@ -29,6 +29,11 @@ const UNKNOWN: GpuReading = {
   sharing: undefined,
   migMiB: new Map(),
   migCounts: {},
+  migReplicas: new Map(),
+  instance: undefined,
+  noMig: false,
+  changeable: false,
+  unsized: undefined,
 };
 
 /** Runs the suite: each further dialect passes it, with examples of its own. */
@@ -57,13 +62,14 @@ export function conformance(dialect: NodeDialect, examples: readonly DialectExam
       fc.property(fc.dictionary(fc.constantFrom(...keys), text), (labels) => {
         const reading = dialect.read(nodeWith(labels));
         if (!reading) return;
-        const { product, gpus, gpuMiB, replicas, sharing, migMiB, migCounts } = reading;
+        const { product, gpus, gpuMiB, replicas, sharing, migMiB, migCounts, migReplicas } = reading;
         must(!/-SHARED$|-MIG-/.test(product), 'the product is without what a device plugin adds');
         must(gpus === undefined || (Number.isInteger(gpus) && gpus >= 1 && gpus <= MAX_GPUS_PER_NODE), 'GPUs');
         must(gpuMiB === undefined || (Number.isInteger(gpuMiB) && gpuMiB > 0), 'memory');
-        must(Number.isInteger(replicas) && replicas >= 1 && replicas <= 1_024, 'replicas');
+        must(Number.isInteger(replicas) && replicas >= 1 && replicas <= 1_000, 'replicas');
         must(sharing === undefined || REPLICA_MODES.includes(sharing), 'sharing');
-        for (const resource of [...migMiB.keys(), ...Object.keys(migCounts)]) {
+        for (const count of migReplicas.values()) must(count >= 2 && count <= 1_000, 'slots of an instance');
+        for (const resource of [...migMiB.keys(), ...migReplicas.keys(), ...Object.keys(migCounts)]) {
           must(migProfileOf(resource) !== undefined, 'instances go by the names of resources');
         }
       }),
