@@ -171,8 +171,8 @@ const bounds: readonly [key: string, nest: (value: unknown) => unknown, ...bound
     (memoryLimitMB) => ({ sharing: { mps: { resources: { memoryLimitMB }, maxClients: 2 } } }),
     0,
     1,
-    92_160,
-    92_161,
+    142_336,
+    142_337,
   ],
   [
     'sharing.timeSlicing.replicasPerGPU',
@@ -200,7 +200,7 @@ const FIGURES: readonly (readonly [strategy: string, policy: object, sharing: ob
     (defaultActiveThreads) =>
       ['mps', { mpsConfig: { defaultActiveThreads } }, { mps: { defaultActiveThreads } }] as const,
   ),
-  ...[0, 1, 11_520, 11_521, 184_321].map(
+  ...[0, 1, 11_520, 11_521, 284_673].map(
     (memoryLimitMB) => ['mps', { mpsConfig: { memoryLimitMB } }, { mps: { resources: { memoryLimitMB } } }] as const,
   ),
   ...[1, 2, 100, 101].map(

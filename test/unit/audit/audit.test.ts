@@ -36,7 +36,7 @@ const REPAIRS: readonly [what: string, metadata: object, workload: string, repai
   ['a ReplicaSet’s of its own', owner('ReplicaSet', 'rs'), 'ReplicaSet/rs', /^kubectl delete pod pod-1 -n team$/],
   ['a Job’s', owner('Job', 'train'), 'Job/train', /^kubectl delete pod pod-1 -n team$/],
   ['a CronJob’s', owner('Job', 'nightly-29384610'), 'CronJob/nightly', /^kubectl delete pod pod-1 -n team$/],
-  ['another controller’s', owner('RayCluster', 'ray'), 'RayCluster/ray', /^kubectl delete pod pod-1 -n team$/],
+  ['another controller’s', owner('Notebook', 'lab'), 'Notebook/lab', /^kubectl delete pod pod-1 -n team$/],
   [
     'nobody’s',
     {},

@@ -111,7 +111,7 @@ const CHANGES: readonly [says: string, change: (state: State) => void, found?: r
   ],
   ['a node offers something else', ({ nodes }) => nodes.update(exclusiveNode({ name: 'mps', gpus: 1 })), []],
   ['a node is gone', ({ nodes }) => nodes.delete(mpsNode(MPS)), []],
-  ['a node is tainted, and offers what it has offered', ({ nodes }) => nodes.update({ ...mpsNode(MPS), ...TAINTED })],
+  ['a node is tainted: it offers nothing', ({ nodes }) => nodes.update({ ...mpsNode(MPS), ...TAINTED }), []],
 ];
 for (const [says, change, found] of CHANGES) {
   tap.test(`${found ? 'a look' : 'no look'}: ${says}`, async (t) => {

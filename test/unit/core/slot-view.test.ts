@@ -29,7 +29,7 @@ const FREE: readonly [
   ['two of three', sharedNode('mps', 3, { gpus: 1 }), [1], [666]],
   ['more is held than there is', sharedNode('mps', 4, { gpus: 2 }), [9, 0], [0, 1000]],
   ['an unhealthy GPU offers less', node({ gpus: 2, allocatable: new Map([[WHOLE_GPU, 1]]) }), undefined, [1000, 0]],
-  ['slots of less than a thousandth', sharedNode('timeslicing', 1_200, { gpus: 1 }), undefined, [0]],
+  ['more slots than a GPU can have: of unknown size', sharedNode('timeslicing', 1_200, { gpus: 1 }), undefined, []],
   ['GPUs that nobody counts yet', sharedNode('mps', 4, { gpus: 2 }), [2], [500, 1000]],
 ];
 for (const [says, inventory, taken, milli] of FREE) {
