@@ -76,7 +76,9 @@ function rest(pod: unknown): unknown {
   const { metadata, spec } = copy;
   delete spec?.schedulerName;
   delete spec?.nodeSelector;
-  drop(metadata, 'annotations', (key) => [...Object.values(WRITTEN), READ.gpuMemory, READ.sharingMode].some((ours) => ours === key));
+  drop(metadata, 'annotations', (key) =>
+    [...Object.values(WRITTEN), READ.gpuMemory, READ.sharingMode].some((ours) => ours === key),
+  );
   for (const list of [spec?.initContainers, spec?.containers]) {
     for (const container of Array.isArray(list) ? list : []) {
       for (const kind of ['requests', 'limits']) drop(container?.resources, kind, isGpuResource);
