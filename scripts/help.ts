@@ -17,7 +17,7 @@ export const SCRIPTS: Readonly<Record<string, string>> = {
   'test:chaos': '100,000 binds among faults and kills; writes bench/results/chaos.md',
   'test:chaos:partitions': '1,000 changes of partitions among faults; writes bench/results/partition-chaos.md',
   bench: 'all benches; writes bench/results',
-  generate: 'writes what follows from the source: CRDs, schema of values, managed resources, table of flags',
+  generate: 'writes what follows from the source: CRDs, schema of values, resources, flags',
   build: 'compiles src into build, as the image does',
   hooks: 'has git check what is committed (.githooks)',
 };
