@@ -22,7 +22,7 @@ import { InputError } from '../input-error.ts';
 import { installedConfiguration, listCluster, takeManifests } from './cluster.ts';
 import { type Manifest, readManifests } from './manifests.ts';
 import { asJson, asText, type PassedOver, type Report } from './report.ts';
-import { podsOf } from './templates.ts';
+import { podsOf, type TemplatePod } from './templates.ts';
 
 interface Flags {
   readonly filename: readonly string[];
@@ -86,8 +86,9 @@ async function decide(flags: Flags, { kubeConfig, now }: DecideDependencies): Pr
     sayUnsized([...state.nodes.values()].map(({ inventory }) => inventory));
     const history = await historyOf(configuration);
     const view = admission.view((workload) => history?.of(workload));
-    const reports = rest.flatMap((manifest) => report(manifest, flags, view, now));
-    const passedOver = rest.filter((manifest) => podsOf(manifest).length === 0).map(passedOverOf);
+    const found = rest.map((manifest) => ({ manifest, pods: podsOf(manifest) }));
+    const reports = found.flatMap(({ manifest, pods }) => report(manifest, pods, flags, view, now));
+    const passedOver = found.filter(({ pods }) => pods.length === 0).map(({ manifest }) => passedOverOf(manifest));
     for (const { file, object } of passedOver) say(`${file}: ${object} was passed over: ${NO_TEMPLATE}`);
     if (reports.length === 0)
       throw new InputError('there is no pod, and nothing that makes pods, in what was given by -f');
@@ -116,10 +117,16 @@ async function clientOf({ kubeconfig }: Flags, kubeConfig: DecideDependencies['k
   }
 }
 
-function report(manifest: Manifest, flags: Flags, view: AdmissionView, now: () => Date): Report[] {
+function report(
+  manifest: Manifest,
+  pods: readonly TemplatePod[],
+  flags: Flags,
+  view: AdmissionView,
+  now: () => Date,
+): Report[] {
   const { file, object: given } = manifest;
   const { schedulerName } = view.settings;
-  return podsOf(manifest).map(({ pod, place }) => {
+  return pods.map(({ pod, place }) => {
     const judged = evaluateAdmission(pod, given.metadata?.namespace ?? flags.namespace, view);
     const object = place ? `${nameOfObject(manifest)}: ${place}` : nameOfObject(manifest);
     return { file, object, judged, pod: applyDecision(pod, judged, view, now()), schedulerName };
