@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { SHARING_MODE_NAMES } from '../core/sharing-mode.ts';
 
 const holding = z.object({
-  mode: z.enum(SHARING_MODE_NAMES),
+  /** `dra`: devices that kube-scheduler has chosen, whose size we do not know. */
+  mode: z.enum([...SHARING_MODE_NAMES, 'dra']),
   resource: z.string(),
   /** Slots held. */
   count: z.int().positive(),

@@ -111,6 +111,9 @@ export const CUSTOM_RESOURCES = {
   nodeConfigs: `/apis/${API_GROUP}/${API_VERSION}/gpunodeconfigs`,
 } as const;
 
+/** Path of the classes of devices of DRA; not known to API servers before Kubernetes 1.34. */
+export const DEVICE_CLASSES = '/apis/resource.k8s.io/v1/deviceclasses';
+
 /** The configuration of an installation. */
 export const CONFIG_MAP = { name: 'gpu-autoscaler-config', key: 'config.yaml' } as const;
 

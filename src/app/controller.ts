@@ -31,6 +31,7 @@ const KINDS: readonly Kind[] = [
   'namespaces',
   'limitranges',
   'resourcequotas',
+  'deviceclasses',
   'policies',
   'nodeconfigs',
 ];

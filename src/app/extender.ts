@@ -44,7 +44,7 @@ const PODS_REMEMBERED = 10_000;
 const LEASE = 'gpu-autoscaler-extender';
 /** A watch catches up within moments, unless it is dead. */
 const CATCH_UP_MS = 3_000;
-const KINDS: readonly Kind[] = ['nodes', 'pods'];
+const KINDS: readonly Kind[] = ['nodes', 'pods', 'deviceclasses'];
 
 export function extenderRole(options: ExtenderRoleOptions): Role<RunningExtender> {
   return { name: 'extender', kinds: KINDS, start: (runtime, log) => start(runtime, log, options) };
@@ -58,7 +58,7 @@ export function startExtender(options: ExtenderRoleOptions & RuntimeOptions): Pr
 async function start(runtime: Runtime, log: Logger, options: ExtenderRoleOptions): Promise<RunningExtender> {
   const { client, state, registry, reflectors, clock, signal } = runtime;
   const { host, port, compareMs = 0, identity, leaseNamespace: namespace = 'kube-system' } = options;
-  const { ledger } = state;
+  const { ledger, delegated } = state;
   const live = new LiveStrategy(strategyOf(runtime.configuration, options.strategy), ledger);
   runtime.onConfigured((configuration) => live.use(strategyOf(configuration, options.strategy)));
   const sleep = (ms: number) => clock.sleep(ms, signal);
@@ -75,7 +75,7 @@ async function start(runtime: Runtime, log: Logger, options: ExtenderRoleOptions
   const recall = (uid: string) => requestCache.get(uid);
   const strategy = () => live.strategy.name;
   const binder = new Binder({ state, client, strategy, recall, lease, signal, sleep, clock });
-  const equivalenceCache = new EquivalenceCache(ledger, live);
+  const equivalenceCache = new EquivalenceCache(ledger, live, delegated);
   const metrics = extenderMetrics(registry, {
     nodes: () => ledger.size,
     reservations: () => ledger.reservations(),
@@ -92,7 +92,7 @@ async function start(runtime: Runtime, log: Logger, options: ExtenderRoleOptions
     signal,
   });
   const comparisons = new ComparisonReporter({ comparer, log, metrics });
-  const requeuer = new Requeuer({ ledger, equivalenceCache, client, log, metrics, clock });
+  const requeuer = new Requeuer({ ledger, equivalenceCache, delegated, client, log, metrics, clock });
   const notReadyReason = () => reflectors.notReadyReason(KINDS);
   const server = createExtenderServer({
     log,

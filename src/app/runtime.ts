@@ -7,7 +7,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import type { Registry } from 'prom-client';
 import { admissionConfigurationOf } from '../api/admission-settings.ts';
 import type { Configuration } from '../api/configuration.ts';
-import { CUSTOM_RESOURCES, SYSTEM_NAMESPACE } from '../api/keys.ts';
+import { CUSTOM_RESOURCES, DEVICE_CLASSES, SYSTEM_NAMESPACE } from '../api/keys.ts';
 import type { Clock } from '../kube/clock.ts';
 import { KubeClient } from '../kube/kube-client.ts';
 import { Reflector } from '../kube/reflector.ts';
@@ -22,7 +22,15 @@ import { reloadReporter } from '../telemetry/reload-reporter.ts';
 import { ConfigurationWatch } from './configuration-watch.ts';
 
 /** Kinds of objects that are watched, in the words of `/readyz`. */
-export type Kind = 'nodes' | 'pods' | 'namespaces' | 'limitranges' | 'resourcequotas' | 'policies' | 'nodeconfigs';
+export type Kind =
+  | 'nodes'
+  | 'pods'
+  | 'namespaces'
+  | 'limitranges'
+  | 'resourcequotas'
+  | 'deviceclasses'
+  | 'policies'
+  | 'nodeconfigs';
 
 export interface RuntimeOptions {
   readonly kubeConfig: KubeConfig;
@@ -152,6 +160,8 @@ export class Runtime {
       namespaces: () => new Reflector({ ...common, path: '/api/v1/namespaces', store: state.namespaces }),
       limitranges: () => new Reflector({ ...common, path: '/api/v1/limitranges', store: state.limitRanges }),
       resourcequotas: () => new Reflector({ ...common, path: '/api/v1/resourcequotas', store: state.quotas }),
+      deviceclasses: () =>
+        new Reflector({ ...common, path: DEVICE_CLASSES, store: state.deviceClasses, optional: 'ifAllowed' }),
       policies: () =>
         new Reflector({ ...common, path: CUSTOM_RESOURCES.policies, store: state.policies, optional: true }),
       nodeconfigs: () =>

@@ -18,7 +18,7 @@ export interface WebhookRoleOptions {
 
 export type RunningWebhook = RunningRole;
 
-const KINDS: readonly Kind[] = ['nodes', 'namespaces', 'limitranges', 'resourcequotas', 'policies'];
+const KINDS: readonly Kind[] = ['nodes', 'namespaces', 'limitranges', 'resourcequotas', 'deviceclasses', 'policies'];
 
 export function webhookRole(options: WebhookRoleOptions): Role<RunningWebhook> {
   return { name: 'webhook', kinds: KINDS, start: (runtime, log) => start(runtime, log, options) };

@@ -37,18 +37,46 @@ const FITS: Fit = { fits: true };
 /** Free slots of a resource on the node in question. */
 export type FreeSlots = (resource: string) => number;
 
-export function fit(node: NodeInventory | undefined, free: FreeSlots, request: GpuRequest): Fit {
-  if (!node) return misfit('UnknownNode', 'the node is unknown or offers no GPU', {}, false);
+/** Resources that DRA serves where a node lists nothing of them: kube-scheduler counts those, and has judged before it asks. */
+export interface DelegatedResources {
+  has(resource: string): boolean;
+  /** Moves whenever others are delegated than before. */
+  readonly changes: number;
+}
+export const NONE_DELEGATED: DelegatedResources = { has: () => false, changes: 0 };
+
+export function fit(
+  node: NodeInventory | undefined,
+  free: FreeSlots,
+  request: GpuRequest,
+  delegated: DelegatedResources = NONE_DELEGATED,
+): Fit {
+  if (!node) {
+    if (isDelegated(undefined, request, delegated)) return FITS;
+    return misfit('UnknownNode', 'the node is unknown or offers no GPU', {}, false);
+  }
   if (node.inTransition) return misfit('NodeInTransition', 'the partitions of the GPUs are being changed', {}, false);
   let first: Misfit | undefined;
   for (const part of request.resources) {
     const pool = node.pools.find(({ resource }) => resource === part.resource);
+    if (!pool && delegated.has(part.resource)) continue;
     const refused = pool ? refuse(pool, free(part.resource), part, request) : notOffered(node, part.resource);
     // One part that no eviction helps is enough: no pod must be evicted for the others.
     if (refused && !refused.resolvable) return refused;
     first ??= refused;
   }
   return first ?? FITS;
+}
+
+/** Whether the node lists nothing of what the pod asks for, and DRA serves all of it. */
+export function isDelegated(
+  node: NodeInventory | undefined,
+  { resources }: GpuRequest,
+  delegated: DelegatedResources,
+): boolean {
+  const isServed = ({ resource }: ResourceRequest) =>
+    delegated.has(resource) && !node?.pools.some((pool) => pool.resource === resource);
+  return resources.length > 0 && resources.every(isServed);
 }
 
 function refuse(pool: Pool, free: number, part: ResourceRequest, request: GpuRequest): Misfit | undefined {

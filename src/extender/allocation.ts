@@ -4,16 +4,24 @@ import type { AllocationRecord, HoldingRecord } from '../api/allocation-record.t
 import type { NodeInventory } from '../core/inventory.ts';
 import type { Allocation, Holding } from '../core/ledger.ts';
 
-/** @throws RangeError if the allocation holds nothing, or something that the node does not offer */
-export function allocationRecord(node: NodeInventory, allocation: Allocation, strategy: string): AllocationRecord {
+/**
+ * @param node undefined for one that offers nothing by itself
+ * @throws RangeError if the allocation holds nothing
+ */
+export function allocationRecord(
+  node: NodeInventory | undefined,
+  allocation: Allocation,
+  strategy: string,
+): AllocationRecord {
   const [first, ...others] = allocation.holdings.map((holding) => holdingRecord(node, holding));
   if (!first) throw new RangeError(`${allocation.pod} holds nothing`);
-  return { v: 1, node: node.name, strategy, ...first, ...(others.length > 0 && { others }) };
+  return { v: 1, node: allocation.node, strategy, ...first, ...(others.length > 0 && { others }) };
 }
 
-function holdingRecord(node: NodeInventory, { resource, count, gpus }: Holding): HoldingRecord {
-  const pool = node.pools.find((candidate) => candidate.resource === resource);
-  if (!pool) throw new RangeError(`${node.name} does not offer ${resource}`);
+function holdingRecord(node: NodeInventory | undefined, { resource, count, gpus }: Holding): HoldingRecord {
+  const pool = node?.pools.find((candidate) => candidate.resource === resource);
+  // kube-scheduler has chosen the devices: the pod's ResourceClaim tells which.
+  if (!pool) return { mode: 'dra', resource, count, milliGpu: 0, gpus: [] };
   return {
     mode: pool.mode,
     resource,

@@ -1,6 +1,7 @@
 /** The tables of the classes of pods that came last, as many as fit in a fixed amount of memory. */
 
 import { LRUCache } from 'lru-cache';
+import { type DelegatedResources, NONE_DELEGATED } from '../core/fit.ts';
 import type { Ledger } from '../core/ledger.ts';
 import { classOf, type GpuRequest } from '../core/request.ts';
 import { BYTES_PER_NODE, EquivalenceClass } from '../core/scoring/equivalence-class.ts';
@@ -12,13 +13,17 @@ const MAX_CLASSES = 1_000;
 export class EquivalenceCache {
   readonly #ledger: Ledger;
   readonly #live: LiveStrategy;
+  readonly #delegated: DelegatedResources;
+  #delegations: number;
   readonly #tables = new LRUCache<string, EquivalenceClass>({ max: MAX_CLASSES, maxSize: MAX_BYTES });
   #hits = 0;
   #misses = 0;
 
-  constructor(ledger: Ledger, live: LiveStrategy) {
+  constructor(ledger: Ledger, live: LiveStrategy, delegated = NONE_DELEGATED) {
     this.#ledger = ledger;
     this.#live = live;
+    this.#delegated = delegated;
+    this.#delegations = delegated.changes;
   }
 
   /** Looks for a class so far: found, and not. */
@@ -27,6 +32,10 @@ export class EquivalenceCache {
   }
 
   of(request: GpuRequest): EquivalenceClass {
+    if (this.#delegations !== this.#delegated.changes) {
+      this.#delegations = this.#delegated.changes;
+      this.#tables.clear();
+    }
     const key = classOf(request);
     let table = this.#tables.get(key);
     if (table) {
@@ -34,7 +43,7 @@ export class EquivalenceCache {
       return table;
     }
     this.#misses += 1;
-    table = new EquivalenceClass(request, this.#ledger, this.#live);
+    table = new EquivalenceClass(request, this.#ledger, this.#live, this.#delegated);
     this.#tables.set(key, table, { size: BYTES_PER_NODE * (this.#ledger.size + 1) });
     return table;
   }

@@ -26,6 +26,8 @@ export function filter({ ledger, table, names, narrow }: FilterOptions): Filtere
   // kube-scheduler sends pods by the names of resources, a count of 0 included: any node will do.
   if (table.request.resources.length === 0) return { passed: names, refused: [], reasons, narrowed: false };
   const passed: LedgerNode[] = [];
+  /** Served by DRA: they come after the nodes that we know. */
+  const unjudged: string[] = [];
   const refused: [string, NodeRefusal][] = [];
   const nodes = ledger.findAll(names);
   // No iterator: this is the one loop over thousands of nodes that every pod waits for.
@@ -35,10 +37,12 @@ export function filter({ ledger, table, names, narrow }: FilterOptions): Filtere
     if (refusal) {
       refused.push([names[i] ?? '', refusal]);
       reasons.set(refusal.code, (reasons.get(refusal.code) ?? 0) + 1);
-    } else if (node) passed.push(node);
+    } else if (table.isUnjudged(node)) unjudged.push(names[i] ?? '');
+    else if (node) passed.push(node);
   }
-  const narrowed = narrow && passed.length > 1;
+  const narrowed = narrow && passed.length > 0 && passed.length + unjudged.length > 1;
   if (passed.length === names.length && !narrowed) return { passed: names, refused, reasons, narrowed };
   const chosen = narrowed ? table.best(passed, 1) : passed;
-  return { passed: chosen.map(({ name }) => name), refused, reasons, narrowed };
+  const known = chosen.map(({ name }) => name);
+  return { passed: narrowed ? known : [...known, ...unjudged], refused, reasons, narrowed };
 }

@@ -6,7 +6,8 @@
  */
 
 import { CONDITIONS } from '../api/keys.ts';
-import type { Ledger } from '../core/ledger.ts';
+import { type DelegatedResources, NONE_DELEGATED } from '../core/fit.ts';
+import type { Ledger, LedgerNode } from '../core/ledger.ts';
 import type { GpuRequest } from '../core/request.ts';
 import type { Clock } from '../kube/clock.ts';
 import { type KubeClient, STRATEGIC_MERGE_PATCH } from '../kube/kube-client.ts';
@@ -18,6 +19,7 @@ import type { ExtenderMetrics } from './metrics.ts';
 export interface RequeuerOptions {
   readonly ledger: Ledger;
   readonly equivalenceCache: Pick<EquivalenceCache, 'of'>;
+  readonly delegated?: Pick<DelegatedResources, 'changes'>;
   readonly client: Pick<KubeClient, 'json'>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly metrics: Pick<ExtenderMetrics, 'secondLooks'>;
@@ -37,6 +39,8 @@ interface Refusal {
   readonly nodes: readonly string[];
   /** Changes of the ledger until then. */
   readonly at: number;
+  /** Changes of what DRA serves until then. */
+  readonly delegations: number;
   /** Looks that are still to come, ms each. */
   readonly looks: number[];
 }
@@ -71,7 +75,8 @@ export class Requeuer {
     this.#queue.remove(pod.uid);
     if (!refused || this.#refused.size >= MAX_CONCURRENT) return;
     const [first, ...looks] = LOOKS_MS;
-    this.#refused.set(pod.uid, { pod, nodes, at: this.#options.ledger.changes, looks });
+    const { ledger, delegated = NONE_DELEGATED } = this.#options;
+    this.#refused.set(pod.uid, { pod, nodes, at: ledger.changes, delegations: delegated.changes, looks });
     this.#queue.addAfter(pod.uid, first);
   }
 
@@ -93,11 +98,13 @@ export class Requeuer {
   }
 
   /** A node that has changed since, and fits now. */
-  #nodeWithRoom({ pod, nodes, at }: Refusal): string | undefined {
-    const { ledger, equivalenceCache } = this.#options;
-    if (ledger.changes === at) return undefined;
+  #nodeWithRoom({ pod, nodes, at, delegations }: Refusal): string | undefined {
+    const { ledger, equivalenceCache, delegated = NONE_DELEGATED } = this.#options;
+    const isServedAnew = delegated.changes !== delegations;
+    if (ledger.changes === at && !isServedAnew) return undefined;
     const table = equivalenceCache.of(pod.request);
-    return ledger.findAll(nodes).find((each) => each && each.version > at && !table.refusalOf(each))?.name;
+    const hasChanged = (node: LedgerNode | undefined) => isServedAnew || (node !== undefined && node.version > at);
+    return nodes[ledger.findAll(nodes).findIndex((node) => hasChanged(node) && !table.refusalOf(node))];
   }
 
   /** Any change of its status has kube-scheduler try a pod again that we refused, and none but that pod. */

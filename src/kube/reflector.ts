@@ -42,8 +42,11 @@ export interface ReflectorOptions {
   readonly clock?: Pick<Clock, 'monotonic'>;
   /** Objects in one page of a list. */
   readonly pageSize?: number;
-  /** The kind may not be installed: then there are none of it, until it is. Default false: it is waited for. */
-  readonly optional?: boolean;
+  /**
+   * The kind may not be installed: then there are none of it, until it is; `ifAllowed`: the same where it may not be listed.
+   * Default false: it is waited for.
+   */
+  readonly optional?: boolean | 'ifAllowed';
   /** ms between two looks for a kind that is not installed; default 15,000. */
   readonly absentMs?: number;
 }
@@ -187,15 +190,17 @@ export class Reflector {
     }
   }
 
-  /** The API server does not know the kind. */
+  /** The API server does not know the kind, or does not let us see it. */
   #isAbsence(fault: unknown): boolean {
-    return this.#options.optional === true && fault instanceof KubeError && fault.status === 404;
+    const { optional = false } = this.#options;
+    if (!optional || !(fault instanceof KubeError)) return false;
+    return fault.status === 404 || (fault.status === 403 && optional === 'ifAllowed');
   }
 
   #nothing(): void {
     const { log, path, store } = this.#options;
     this.#heardAt = this.#clock.monotonic();
-    if (!this.#absent) log('the API server does not know this kind (yet): there are none', { path });
+    if (!this.#absent) log('the API server does not know this kind, or does not show it: there are none', { path });
     this.#absent = true;
     store.replace().finish('');
     this.#firstList.resolve();

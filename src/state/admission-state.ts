@@ -91,6 +91,7 @@ export class AdmissionState {
         counted: new Set(this.#quotas(namespace).flat()),
       }),
       namespaceLabels: (namespace) => this.#cluster.namespaces.get(namespace),
+      deviceClassOf: (resource) => this.#cluster.delegated.classOf(resource),
       historyOf,
     };
   }

@@ -11,6 +11,7 @@ import type { Labels } from '../core/label-selector.ts';
 import type { Ledger } from '../core/ledger.ts';
 import type { GpuRequest } from '../core/request.ts';
 import { softTaintsOf, type Taint } from '../core/taints.ts';
+import { type DeviceClassRecord, DraResources, readDeviceClass } from './dra-resources.ts';
 import { ledgerOf } from './ledger-view.ts';
 import { type NodeReadingOptions, type NodeRecord, readNode, withReadingOptions } from './node-record.ts';
 import { NodeResourceUsage } from './node-resource-usage.ts';
@@ -32,6 +33,8 @@ export class ClusterState {
   readonly policies: Store<PolicyRecord>;
   readonly nodeConfigs: Store<NodeConfig>;
   readonly namespaces: Store<Labels>;
+  /** Those that stand for an extended resource. */
+  readonly deviceClasses: Store<DeviceClassRecord>;
   /** Whether each LimitRange sets bounds or defaults for whole GPUs. */
   readonly limitRanges: Store<NamespacedRecord<boolean>>;
   /** The GPU resources that each ResourceQuota counts. */
@@ -39,6 +42,7 @@ export class ClusterState {
   #reading: NodeReadingOptions;
   #ledger: Ledger | undefined;
   #usage: NodeResourceUsage | undefined;
+  #delegated: DraResources | undefined;
   #softTaints: Map<string, readonly Taint[]> | undefined;
 
   constructor(warn: OnInvalidObject, { oversubscribe = false, podsWithoutGpus = false }: ClusterStateOptions = {}) {
@@ -49,6 +53,7 @@ export class ClusterState {
     this.policies = new Store({ read: (object) => readPolicy(object, warn), keyOf: nameOf });
     this.nodeConfigs = new Store({ read: readNodeConfig, keyOf: nameOf });
     this.namespaces = new Store({ read: readNamespace, keyOf: nameOf });
+    this.deviceClasses = new Store({ read: readDeviceClass, keyOf: nameOf });
     this.limitRanges = namespacedStore(parseLimitRange);
     this.quotas = namespacedStore(parseQuota);
   }
@@ -64,6 +69,12 @@ export class ClusterState {
   get ledger(): Ledger {
     this.#ledger ??= ledgerOf(this.nodes, this.pods);
     return this.#ledger;
+  }
+
+  /** What DRA serves. */
+  get delegated(): DraResources {
+    this.#delegated ??= new DraResources(this.deviceClasses);
+    return this.#delegated;
   }
 
   /** cpu, memory and number of pods on each node; of a state that keeps pods without GPUs. */

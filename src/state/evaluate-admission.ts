@@ -40,6 +40,8 @@ export interface AdmissionView {
   readonly policies: readonly SharingPolicy[];
   readonly namespaceLabels: (namespace: string) => Labels | undefined;
   readonly guardsOf: (namespace: string) => NamespaceGuards;
+  /** The DeviceClass by which DRA serves a resource; undefined: none does. */
+  readonly deviceClassOf: (resource: string) => string | undefined;
   readonly historyOf: HistoryOf;
 }
 
@@ -116,6 +118,7 @@ export function evaluatePod(parsed: AdmissionPod, namespace: string | undefined,
     policies: view.policies,
     offersOn: (nodeSelector) => view.offers(confine(constraints, nodeSelector), spec.tolerations ?? []),
     offersAnywhere: (nodeSelector) => view.offers(confine([], nodeSelector)),
+    deviceClassOf: view.deviceClassOf,
     history: past?.known ? past.history : undefined,
     ...(past && !past.known && { noHistory: past.why }),
     inferred: inferWorkloadType(workloadSignals(parsed)),

@@ -98,6 +98,7 @@ tap.test('rendered alone', async (t) => {
         verbs: ['list', 'watch'],
       },
       { apiGroups: ['gpuautoscaler.io'], resources: ['gpusharingpolicies'], verbs: ['list', 'watch'] },
+      { apiGroups: ['resource.k8s.io'], resources: ['deviceclasses'], verbs: ['list', 'watch'] },
       { apiGroups: ['gpuautoscaler.io'], resources: ['gpusharingpolicies/status'], verbs: ['patch'] },
       { apiGroups: ['gpuautoscaler.io'], resources: ['gpunodeconfigs'], verbs: ['list', 'watch'] },
       { apiGroups: ['gpuautoscaler.io'], resources: ['gpunodeconfigs/status'], verbs: ['patch'] },
@@ -328,6 +329,7 @@ tap.test('with the permissions of its service account the controller partitions 
 const WATCHED = [
   { apiGroups: [''], resources: ['nodes', 'namespaces', 'limitranges', 'resourcequotas'], verbs: ['list', 'watch'] },
   { apiGroups: ['gpuautoscaler.io'], resources: ['gpusharingpolicies'], verbs: ['list', 'watch'] },
+  { apiGroups: ['resource.k8s.io'], resources: ['deviceclasses'], verbs: ['list', 'watch'] },
 ];
 
 function configurationOf(objects: readonly KubeObject[]) {

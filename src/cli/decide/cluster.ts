@@ -1,7 +1,7 @@
 /** What `decide` knows of the cluster: listed once from the API server, or read from files. */
 
 import { z } from 'zod';
-import { CONFIG_MAP, CUSTOM_RESOURCES } from '../../api/keys.ts';
+import { CONFIG_MAP, CUSTOM_RESOURCES, DEVICE_CLASSES } from '../../api/keys.ts';
 import { parseSharingPolicy } from '../../api/sharing-policy.ts';
 import { type KubeClient, KubeError } from '../../kube/kube-client.ts';
 import { listPages } from '../../kube/list.ts';
@@ -17,11 +17,16 @@ export async function listCluster(state: ClusterState, client: KubeClient): Prom
     takeAll(state.namespaces, client, '/api/v1/namespaces'),
     takeAll(state.limitRanges, client, '/api/v1/limitranges'),
     takeAll(state.quotas, client, '/api/v1/resourcequotas'),
-    takeAll(state.policies, client, CUSTOM_RESOURCES.policies).catch((error: unknown) => {
-      // Without the CRD there are none.
-      if (!(error instanceof KubeError) || error.status !== 404) throw error;
-    }),
+    takeAll(state.policies, client, CUSTOM_RESOURCES.policies).catch(unless(404)),
+    takeAll(state.deviceClasses, client, DEVICE_CLASSES).catch(unless(404, 403)),
   ]);
+}
+
+/** Of a kind that is not known to the API server there are no objects. */
+function unless(...statuses: readonly number[]): (error: unknown) => void {
+  return (error) => {
+    if (!(error instanceof KubeError) || !statuses.includes(error.status ?? 0)) throw error;
+  };
 }
 
 async function takeAll(store: ReflectorStore, client: KubeClient, path: string): Promise<void> {
@@ -57,6 +62,7 @@ function storeOf(state: ClusterState, kind: string): ReflectorStore | undefined 
   if (kind === 'GPUSharingPolicy') return state.policies;
   if (kind === 'LimitRange') return state.limitRanges;
   if (kind === 'ResourceQuota') return state.quotas;
+  if (kind === 'DeviceClass') return state.deviceClasses;
   return undefined;
 }
 

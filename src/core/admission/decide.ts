@@ -77,6 +77,10 @@ function conclude(verdict: Verdict, context: DecisionContext): Decision {
 
 /** Where the name of a GPU stands for slots, a pod that keeps it must not wait for more than it would have got without us. */
 function asItCame(verdict: Scheduled, { facts, reasons, warnings }: DecisionContext): Scheduled {
+  const deviceClass = facts.deviceClassOf?.(WHOLE_GPU);
+  if (deviceClass !== undefined) {
+    reasons.push(`DRA may serve ${WHOLE_GPU} (DeviceClass ${deviceClass}): such nodes kube-scheduler judges alone`);
+  }
   const plain = facts
     .offersOn(verdict.nodeSelector)
     .filter(({ resource, nodes }) => resource === WHOLE_GPU && nodes > 0);

@@ -99,6 +99,8 @@ export interface AdmissionFacts {
   readonly offersOn: (nodeSelector: Labels) => readonly SlotOffer[];
   /** The same of all nodes, wherever the pod may go. */
   readonly offersAnywhere?: (nodeSelector: Labels) => readonly SlotOffer[];
+  /** The DeviceClass by which DRA serves a resource; undefined: none does. */
+  readonly deviceClassOf?: (resource: string) => string | undefined;
   readonly history: WorkloadHistory | undefined;
   /** Why there is none, where there should be one. */
   readonly noHistory?: string;

@@ -4,7 +4,7 @@
  * costs two reads.
  */
 
-import { type Fit, type FitCode, fit } from '../fit.ts';
+import { type DelegatedResources, type Fit, type FitCode, fit, isDelegated, NONE_DELEGATED } from '../fit.ts';
 import type { NodeInventory } from '../inventory.ts';
 import type { Ledger, LedgerNode } from '../ledger.ts';
 import type { GpuRequest } from '../request.ts';
@@ -32,6 +32,9 @@ export class EquivalenceClass {
   readonly request: GpuRequest;
   readonly #ledger: Ledger;
   readonly #live: LiveStrategy;
+  readonly #delegated: DelegatedResources;
+  /** Whether DRA serves something that the pod asks for. */
+  readonly #mayBeDelegated: boolean;
   /** By index of the node: the version that was judged. */
   #judged = new Float64Array(0);
   /** By index of the node: undefined if it will do. */
@@ -47,11 +50,14 @@ export class EquivalenceClass {
   #demand: PackingDemand | undefined;
   #judgements = 0;
 
-  constructor(request: GpuRequest, ledger: Ledger, live: LiveStrategy) {
+  /** @param delegated as it is now: a change of it takes a new table */
+  constructor(request: GpuRequest, ledger: Ledger, live: LiveStrategy, delegated = NONE_DELEGATED) {
     this.request = request;
     this.#ledger = ledger;
     this.#live = live;
-    this.#unknown = this.#refusal(fit(undefined, () => 0, request));
+    this.#delegated = delegated;
+    this.#mayBeDelegated = request.resources.some(({ resource }) => delegated.has(resource));
+    this.#unknown = this.#refusal(fit(undefined, () => 0, request, delegated));
   }
 
   /** Nodes judged so far: all other looks found what was known. */
@@ -66,6 +72,11 @@ export class EquivalenceClass {
     return this.#refusals[node.index];
   }
 
+  /** Whether the node has room by kube-scheduler's word alone: DRA serves there what the pod asks for. */
+  isUnjudged(node: LedgerNode | undefined): boolean {
+    return this.#mayBeDelegated && isDelegated(node?.inventory, this.request, this.#delegated);
+  }
+
   /** The best `count` of nodes that have room; a pod that asks for several kinds is placed by the first. */
   best(nodes: Iterable<LedgerNode>, count: number): NodeInventory[] {
     const [part] = this.request.resources;
@@ -73,7 +84,7 @@ export class EquivalenceClass {
     this.#renewScorer(part.resource);
     const best = new Best<NodeInventory>(count);
     for (const node of nodes) {
-      if (!node.inventory || this.refusalOf(node)) continue;
+      if (!node.inventory || this.refusalOf(node) || this.isUnjudged(node)) continue;
       best.offer(node.inventory, this.#scoreOf(node));
     }
     return best.nodes;
@@ -82,7 +93,7 @@ export class EquivalenceClass {
   #judge(node: LedgerNode): void {
     const { name, index, version, inventory } = node;
     this.#makeRoom(index);
-    const verdict = fit(inventory, (resource) => this.#ledger.freeSlots(name, resource), this.request);
+    const verdict = fit(inventory, (resource) => this.#ledger.freeSlots(name, resource), this.request, this.#delegated);
     this.#refusals[index] = this.#refusal(verdict);
     this.#judged[index] = version;
     this.#scores[index] = Number.NaN;

@@ -3,7 +3,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
 import tap, { type Test } from 'tap';
-import { SHARED_GPU } from '#src/core/resources.ts';
+import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 import { LiveStrategy } from '#src/core/scoring/live-strategy.ts';
 import { bestFit } from '#src/core/strategies/best-fit.ts';
 import { EquivalenceCache } from '#src/extender/equivalence-cache.ts';
@@ -45,9 +45,11 @@ function setUp(t: Test, { broken = false } = {}) {
   const { secondLooks } = extenderMetrics(registry, NO_FIGURES);
   const clock = new ManualClock();
   const { ledger } = state;
-  const equivalenceCache = new EquivalenceCache(ledger, new LiveStrategy(bestFit, ledger));
+  const { delegated } = state;
+  const equivalenceCache = new EquivalenceCache(ledger, new LiveStrategy(bestFit, ledger), delegated);
   const second = new Requeuer({
     ledger,
+    delegated,
     equivalenceCache,
     client,
     log,
@@ -95,6 +97,18 @@ tap.test('room that comes late is seen at the second look, after which there is 
   t.equal(calls.length, 1);
   t.equal(await wake(), 0);
 });
+
+tap.test(
+  'a DeviceClass that comes after the refusal: a node that never offered anything is one with room',
+  async (t) => {
+    const { second, state, calls, wake } = setUp(t);
+    second.filtered({ ...POD, request: request(WHOLE_GPU, 1) }, true, ['served-by-dra']);
+    const spec = { extendedResourceName: WHOLE_GPU };
+    state.deviceClasses.update({ metadata: { name: 'gpu.nvidia.com' }, spec });
+    await wake();
+    t.equal(calls.length, 1);
+  },
+);
 
 const LEFT_ALONE: Readonly<Record<string, (made: ReturnType<typeof setUp>) => unknown>> = {
   'nothing changes': ({ second }) => second.filtered(POD, true, ['a', 'b']),

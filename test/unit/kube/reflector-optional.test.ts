@@ -20,6 +20,23 @@ tap.test('not installed: empty, and synced', async (t) => {
   t.equal(reflector.faults, 0);
 });
 
+tap.test('not to be listed: the same, where we need not be allowed to', async (t) => {
+  const { server, reflector, told } = await setUp(t, { ...OPTIONAL, optional: 'ifAllowed' });
+  server.meet(/GET/, { status: 403 }, ALWAYS);
+  reflector.start();
+  await reflector.synced;
+  t.strictSame(told, ['[0]']);
+  t.equal(reflector.faults, 0);
+});
+
+tap.test('not to be listed, and needed: it is waited for', async (t) => {
+  const { server, reflector, told } = await setUp(t, OPTIONAL);
+  server.meet(/GET/, { status: 403 }, ALWAYS);
+  reflector.start();
+  await waitFor('three looks', () => server.count(LIST) >= 3, { everyMs: 5 });
+  t.strictSame(told, []);
+});
+
 tap.test('it is asked for again and again, and spoken of once', async (t) => {
   const { server, reflector, logged } = await setUp(t, OPTIONAL);
   server.meet(/GET/, ABSENT, ALWAYS);
