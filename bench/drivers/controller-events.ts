@@ -64,6 +64,7 @@ export function controllerEvents(): ControllerEvents {
     client,
     events,
     state,
+    refusing: { onRefused: () => {} },
     lease,
     view,
     configuration: () => configuration,

@@ -92,6 +92,11 @@ export const EVENTS = {
     on: 'Node',
     when: 'Neither labels nor names tell how large the GPU slots of the node are; the message says why.',
   },
+  RefusesPods: {
+    type: 'Warning',
+    on: 'Node',
+    when: 'Its kubelet refused a pod after it was bound (UnexpectedAdmissionError): other nodes are tried first for some minutes.',
+  },
   NotUnderstood: {
     type: 'Warning',
     on: 'Pod',

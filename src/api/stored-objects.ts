@@ -82,7 +82,7 @@ export const storedPodSchema = z.object({
     containers: z.array(container).min(1),
     initContainers: z.array(container).nullish(),
   }),
-  status: z.object({ phase: z.string().nullish() }).nullish(),
+  status: z.object({ phase: z.string().nullish(), reason: z.string().nullish() }).nullish(),
 });
 export type StoredPod = z.infer<typeof storedPodSchema>;
 

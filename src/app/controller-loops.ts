@@ -6,6 +6,7 @@ import { AuditReporter } from '../audit/audit-reporter.ts';
 import { Auditor } from '../audit/auditor.ts';
 import { auditMetrics } from '../audit/metrics.ts';
 import { PolicyStatusWriter } from '../audit/policy-status-writer.ts';
+import { reportRefusingNodes } from '../audit/refusing-node-reporter.ts';
 import { UnsizedNodeReporter } from '../audit/unsized-node-reporter.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
@@ -18,6 +19,7 @@ import { Reconciler } from '../reconciler/reconciler.ts';
 import { reconcilerSettingsOf } from '../reconciler/settings.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import type { AdmissionView } from '../state/evaluate-admission.ts';
+import type { RefusingNodes } from '../state/refusing-nodes.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 export interface ControllerLoopsOptions {
@@ -25,6 +27,7 @@ export interface ControllerLoopsOptions {
   readonly events: Pick<EventRecorder, 'record' | 'recordOnce'>;
   /** Must keep pods without GPUs as well. */
   readonly state: ClusterState;
+  readonly refusing: Pick<RefusingNodes, 'onRefused'>;
   readonly lease: Pick<Lease, 'hold' | 'isHeld'>;
   readonly view: () => AdmissionView;
   readonly configuration: () => Configuration;
@@ -67,6 +70,7 @@ export function controllerLoops(options: ControllerLoopsOptions): ControllerLoop
   const reporter = new AuditReporter({ events, log, metrics });
   const auditor = new Auditor({ ...options, historyKnown, reporter, settleMs });
   const unsized = new UnsizedNodeReporter({ ...options, metrics });
+  reportRefusingNodes(options);
   const loops = [reconciler, planner, statuses, auditor, unsized];
   return {
     begin() {

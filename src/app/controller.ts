@@ -73,6 +73,7 @@ async function start(runtime: Runtime, log: Logger, options: ControllerRoleOptio
     client,
     events,
     state,
+    refusing: runtime.refusingNodes,
     lease,
     view: runtime.admissionView,
     configuration: () => runtime.configuration,

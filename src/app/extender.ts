@@ -56,7 +56,7 @@ export function startExtender(options: ExtenderRoleOptions & RuntimeOptions): Pr
 }
 
 async function start(runtime: Runtime, log: Logger, options: ExtenderRoleOptions): Promise<RunningExtender> {
-  const { client, state, registry, reflectors, clock, signal } = runtime;
+  const { client, state, refusingNodes: avoided, registry, reflectors, clock, signal } = runtime;
   const { host, port, compareMs = 0, identity, leaseNamespace: namespace = 'kube-system' } = options;
   const { ledger, delegated } = state;
   const live = new LiveStrategy(strategyOf(runtime.configuration, options.strategy), ledger);
@@ -75,7 +75,7 @@ async function start(runtime: Runtime, log: Logger, options: ExtenderRoleOptions
   const recall = (uid: string) => requestCache.get(uid);
   const strategy = () => live.strategy.name;
   const binder = new Binder({ state, client, strategy, recall, lease, signal, sleep, clock });
-  const equivalenceCache = new EquivalenceCache(ledger, live, delegated);
+  const equivalenceCache = new EquivalenceCache(ledger, live, { delegated, avoided });
   const metrics = extenderMetrics(registry, {
     nodes: () => ledger.size,
     reservations: () => ledger.reservations(),
@@ -83,6 +83,7 @@ async function start(runtime: Runtime, log: Logger, options: ExtenderRoleOptions
     watches: () => reflectors.watches(KINDS),
     lag: () => binder.lag(),
     lease: () => lease.isHeld,
+    refusing: () => avoided.size,
   });
   const comparer = new CacheComparer({
     client,

@@ -14,6 +14,7 @@ import { Reflector } from '../kube/reflector.ts';
 import { Reflectors } from '../kube/reflectors.ts';
 import { AdmissionState } from '../state/admission-state.ts';
 import { ClusterState } from '../state/cluster-state.ts';
+import { RefusingNodes } from '../state/refusing-nodes.ts';
 import { HistoryProvider } from '../telemetry/history/history-provider.ts';
 import { historyMetrics } from '../telemetry/history/metrics.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -66,6 +67,7 @@ export class Runtime {
   readonly #configured: ((configuration: Configuration) => void)[] = [];
   readonly #stopping = new AbortController();
   #admission: AdmissionState | undefined;
+  #refusingNodes: RefusingNodes | undefined;
   #history: HistoryProvider | undefined;
 
   /** @throws ConfigurationError, KubeError if the configuration names no cluster */
@@ -105,6 +107,12 @@ export class Runtime {
   get admission(): AdmissionState {
     this.#admission ??= new AdmissionState(this.state, this.#admissionConfiguration(), this.clock);
     return this.#admission;
+  }
+
+  /** Nodes to be taken last. */
+  get refusingNodes(): RefusingNodes {
+    this.#refusingNodes ??= new RefusingNodes(this.state.pods, this.clock);
+    return this.#refusingNodes;
   }
 
   /** How workloads used their GPUs before. */

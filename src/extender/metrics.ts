@@ -14,6 +14,8 @@ export interface ClusterFigures {
   readonly lag: () => number;
   /** Whether this extender holds the Lease. */
   readonly lease: () => boolean;
+  /** Nodes whose kubelet refused pods a short while ago. */
+  readonly refusing: () => number;
 }
 
 export function extenderMetrics(registry: Registry, figures: ClusterFigures) {
@@ -51,6 +53,14 @@ export function extenderMetrics(registry: Registry, figures: ClusterFigures) {
     registers: [registry],
     collect() {
       this.set(figures.lease() ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'gpu_autoscaler_refusing_nodes',
+    help: 'Nodes whose kubelet refused pods after they were bound: they are taken last, until a pod starts there or minutes have passed.',
+    registers: [registry],
+    collect() {
+      this.set(figures.refusing());
     },
   });
   new Gauge({

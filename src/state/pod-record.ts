@@ -35,6 +35,10 @@ export interface PodRecord {
   readonly node: string | undefined;
   /** Succeeded or Failed: what it held is free again. A terminating pod is not finished. */
   readonly finished: boolean;
+  /** Its containers have started. */
+  readonly running: boolean;
+  /** Why its kubelet did not take it, though it was bound: `UnexpectedAdmissionError`. */
+  readonly refused: string | undefined;
   /** It is on its way out. */
   readonly terminating: boolean;
   /** cpu and memory that it asks for. */
@@ -111,6 +115,8 @@ export class PodReader {
       name: metadata.name ?? '',
       node: spec.nodeName || undefined,
       finished: hasFinished(pod),
+      running: pod.status?.phase === 'Running',
+      refused: refusalOf(pod),
       terminating: Boolean(metadata.deletionTimestamp),
       resources: this.#sharedResources(requestedResources(pod)),
       gpu,
@@ -153,6 +159,14 @@ export class PodReader {
   #sharedResources(resources: Resources): Resources {
     return shared(this.#resources, `${resources.cpu} ${resources.memory}`, resources);
   }
+}
+
+/** The kubelet's words for devices that it does not have. Source: Kubernetes, `pkg/kubelet/lifecycle/predicate.go` and `cm/admission`. */
+const NO_DEVICES = /^(UnexpectedAdmissionError|OutOfnvidia\.com\/.*)$/;
+
+function refusalOf({ status }: StoredPod): string | undefined {
+  const reason = status?.phase === 'Failed' ? (status.reason ?? '') : '';
+  return NO_DEVICES.test(reason) ? reason : undefined;
 }
 
 function shared<T extends object>(known: LRUCache<string, T>, key: string, value: T): T {

@@ -72,6 +72,7 @@ export function makeExtender(options: MakeOptions = {}): Made {
     watches: () => [],
     lag: () => binder.lag(),
     lease: () => true,
+    refusing: () => 0,
   });
   const log = pino({ level: 'silent' });
   const requeuer = new Requeuer({ ledger: state.ledger, equivalenceCache, client, log, metrics, clock: systemClock });
@@ -109,4 +110,5 @@ export const NO_FIGURES: ClusterFigures = {
   watches: () => [],
   lag: () => 0,
   lease: () => false,
+  refusing: () => 0,
 };

@@ -28,11 +28,27 @@ export const BYTES_PER_NODE = 8 + 8 + 8;
 /** Added to the score of a node that is taken only where others have no room: below all that strategies give. */
 const LAST = -1e9;
 
+/** Nodes that are taken only where no other has room. */
+export interface AvoidedNodes {
+  readonly size: number;
+  has(node: string): boolean;
+}
+
+/** What besides the ledger decides of nodes; nothing where it is missing. */
+export interface ClassSurroundings {
+  /** As it is now: a change of it takes a new table. */
+  readonly delegated?: DelegatedResources;
+  readonly avoided?: AvoidedNodes;
+}
+
+const NONE_AVOIDED: AvoidedNodes = new Set<string>();
+
 export class EquivalenceClass {
   readonly request: GpuRequest;
   readonly #ledger: Ledger;
   readonly #live: LiveStrategy;
   readonly #delegated: DelegatedResources;
+  readonly #avoided: AvoidedNodes;
   /** Whether DRA serves something that the pod asks for. */
   readonly #mayBeDelegated: boolean;
   /** By index of the node: the version that was judged. */
@@ -50,12 +66,17 @@ export class EquivalenceClass {
   #demand: PackingDemand | undefined;
   #judgements = 0;
 
-  /** @param delegated as it is now: a change of it takes a new table */
-  constructor(request: GpuRequest, ledger: Ledger, live: LiveStrategy, delegated = NONE_DELEGATED) {
+  constructor(
+    request: GpuRequest,
+    ledger: Ledger,
+    live: LiveStrategy,
+    { delegated = NONE_DELEGATED, avoided = NONE_AVOIDED }: ClassSurroundings = {},
+  ) {
     this.request = request;
     this.#ledger = ledger;
     this.#live = live;
     this.#delegated = delegated;
+    this.#avoided = avoided;
     this.#mayBeDelegated = request.resources.some(({ resource }) => delegated.has(resource));
     this.#unknown = this.#refusal(fit(undefined, () => 0, request, delegated));
   }
@@ -83,9 +104,10 @@ export class EquivalenceClass {
     if (!part) return [];
     this.#renewScorer(part.resource);
     const best = new Best<NodeInventory>(count);
+    const avoided = this.#avoided.size > 0 ? this.#avoided : NONE_AVOIDED;
     for (const node of nodes) {
       if (!node.inventory || this.refusalOf(node) || this.isUnjudged(node)) continue;
-      best.offer(node.inventory, this.#scoreOf(node));
+      best.offer(node.inventory, this.#scoreOf(node) + (avoided.has(node.name) ? 4 * LAST : 0));
     }
     return best.nodes;
   }

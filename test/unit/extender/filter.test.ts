@@ -23,7 +23,7 @@ function setUp(...served: readonly string[]) {
   }
   const resources = new Set(served);
   const delegated = { has: (resource: string) => resources.has(resource), changes: 0 };
-  const cache = new EquivalenceCache(ledger, new LiveStrategy(bestFit, ledger), delegated);
+  const cache = new EquivalenceCache(ledger, new LiveStrategy(bestFit, ledger), { delegated });
   const names = ['unknown', 'labelled', 'changing', 'shared', 'whole'];
   const ask = (narrow: boolean, asked = request(WHOLE_GPU, 1), among = names) => {
     const { passed, refused } = filter({ ledger, table: cache.of(asked), names: among, narrow });

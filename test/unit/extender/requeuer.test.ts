@@ -46,7 +46,7 @@ function setUp(t: Test, { broken = false } = {}) {
   const clock = new ManualClock();
   const { ledger } = state;
   const { delegated } = state;
-  const equivalenceCache = new EquivalenceCache(ledger, new LiveStrategy(bestFit, ledger), delegated);
+  const equivalenceCache = new EquivalenceCache(ledger, new LiveStrategy(bestFit, ledger), { delegated });
   const second = new Requeuer({
     ledger,
     delegated,
