@@ -23,7 +23,7 @@ const DEFAULT_SCHEDULER = 'default-scheduler';
  * @param schedulerName of our scheduler
  */
 export function admissionConfigurationOf(
-  { binPacking, sharing, admissionWebhook }: Configuration,
+  { binPacking, sharing, admissionWebhook, reconciler }: Configuration,
   namespace: string,
   schedulerName: string = SCHEDULER_NAME,
 ): AdmissionConfiguration {
@@ -60,11 +60,13 @@ export function admissionConfigurationOf(
       },
     },
     offers: {
-      onDemand: {
-        ...(mig.autoConfig && { mig: true }),
-        ...(mps.autoConfig && { mps: mps.maxClients }),
-        ...(timeSlicing.autoConfig && { timeslicing: timeSlicing.replicasPerGPU }),
-      },
+      onDemand: reconciler.enabled
+        ? {
+            ...(mig.autoConfig && { mig: true }),
+            ...(mps.autoConfig && { mps: mps.maxClients }),
+            ...(timeSlicing.autoConfig && { timeslicing: timeSlicing.replicasPerGPU }),
+          }
+        : {},
       nodes: {
         mig: equalTo(mig.nodeSelector),
         mps: equalTo(mps.nodeSelector),

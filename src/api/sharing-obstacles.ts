@@ -1,6 +1,7 @@
 /** What of a pod stands in the way of sharing a GPU, whatever there is to share: docs/reference/admission.md. */
 
 import type { SharingObstacle } from '../core/admission/decision-input.ts';
+import { RDMA } from '../core/resources.ts';
 import { type AdmissionPod, controllerOf } from './admission-pod.ts';
 
 interface Signs {
@@ -60,7 +61,6 @@ const PARALLEL_ENV = [
 ];
 const OTHER_VGPU =
   /^(nvidia\.com\/(gpumem|gpumem-percentage|gpucores|priority)|volcano\.sh\/vgpu|tencent\.com\/vcuda|aliyun\.com\/gpu-)/;
-const RDMA = /rdma|roce|infiniband|sriov|mlnx|hostdev|^mellanox\.com\/|^vpc\.amazonaws\.com\/efa$/i;
 const VM_RUNTIME = /kata|kubevirt|firecracker|cloud-hypervisor/i;
 
 const RULES: readonly Rule[] = [

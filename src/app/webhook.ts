@@ -18,7 +18,15 @@ export interface WebhookRoleOptions {
 
 export type RunningWebhook = RunningRole;
 
-const KINDS: readonly Kind[] = ['nodes', 'namespaces', 'limitranges', 'resourcequotas', 'deviceclasses', 'policies'];
+const KINDS: readonly Kind[] = [
+  'nodes',
+  'namespaces',
+  'limitranges',
+  'resourcequotas',
+  'deviceclasses',
+  'policies',
+  'nodeconfigs',
+];
 
 export function webhookRole(options: WebhookRoleOptions): Role<RunningWebhook> {
   return { name: 'webhook', kinds: KINDS, start: (runtime, log) => start(runtime, log, options) };

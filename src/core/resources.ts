@@ -30,7 +30,15 @@ export function sharedName(resource: string): string {
   return resource + SHARED_SUFFIX;
 }
 
-/** True for every resource that stands for a GPU or a part of one. */
+/** Network devices, which NVIDIA's operators offer under any prefix, its own included. */
+export const RDMA = /rdma|roce|infiniband|sriov|mlnx|hostdev|^mellanox\.com\/|^vpc\.amazonaws\.com\/efa$/i;
+
+/** True for a name of NVIDIA's that is not known to us, but must stand for a GPU or a part of one. */
+export function isUnknownGpuResource(resource: string): boolean {
+  return resource.startsWith('nvidia.com/') && !isGpuResource(resource) && !RDMA.test(resource);
+}
+
+/** True for every resource that stands for a GPU or a part of one, by a name that is known to us. */
 export function isGpuResource(resource: string): boolean {
   return resource === WHOLE_GPU || resource === SHARED_GPU || migProfileOf(resource) !== undefined;
 }

@@ -16,6 +16,7 @@ import type { ClusterState } from '../state/cluster-state.ts';
 import type { AdmissionView } from '../state/evaluate-admission.ts';
 import { NodeConfigs } from '../state/node-configs.ts';
 import { type PendingPod, PendingPods } from '../state/pending-pods.ts';
+import { UnknownHolders } from '../state/unknown-holders.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Batcher } from './batcher.ts';
 import { demandsOf, refuseSeveral } from './demands.ts';
@@ -50,6 +51,7 @@ const PLAN = 'plan';
 export class Planner {
   readonly #options: PlannerOptions;
   readonly #configs: NodeConfigs;
+  readonly #unknownHolders: UnknownHolders;
   readonly #pending: PendingPods;
   readonly #batch = new Batcher();
   readonly #events: PlanEvents;
@@ -59,6 +61,7 @@ export class Planner {
     const { state, log, clock } = options;
     this.#options = options;
     this.#configs = new NodeConfigs(state.nodeConfigs, () => {});
+    this.#unknownHolders = new UnknownHolders(state.pods);
     this.#events = new PlanEvents(options);
     this.#queue = new WorkQueue({
       work: () => this.#work(),
@@ -162,7 +165,8 @@ export class Planner {
         for (const { resource, count } of holdings) held.set(resource, (held.get(resource) ?? 0) + count);
       }
       const [config] = this.#configs.of(name);
-      nodes.push(planningNodeOf({ inventory, labels, observed, config, held }, configuration(), now));
+      const holdsUnknown = this.#unknownHolders.has(name);
+      nodes.push(planningNodeOf({ inventory, labels, observed, config, held, holdsUnknown }, configuration(), now));
     }
     return nodes;
   }

@@ -1,6 +1,5 @@
 /** Nodes in the planner's eyes: what they offer and hold, what becomes of them, and whether we may change them. */
 
-import { isOurs } from '../api/config-name.ts';
 import type { Configuration } from '../api/configuration.ts';
 import { NODE_CONFIG } from '../api/keys.ts';
 import type { NodeConfig } from '../api/node-config.ts';
@@ -12,7 +11,7 @@ import { desiredOf } from '../core/partitioning/desired-partition.ts';
 import { inventoryWith, type Partition, samePartition } from '../core/partitioning/partition.ts';
 import type { PlanningNode } from '../core/partitioning/plan-input.ts';
 import { SHARED_MODES, SHARING_MODES, type SharingMode } from '../core/sharing-mode.ts';
-import { isPlanned } from '../state/node-configs.ts';
+import { whyOthersDecide } from '../state/changeable.ts';
 import { currentPartition, type ObservedNode } from '../state/observed-node.ts';
 
 export interface NodeFactsForPlanning {
@@ -22,6 +21,8 @@ export interface NodeFactsForPlanning {
   /** The GPUNodeConfig that counts for it. */
   readonly config: NodeConfig | undefined;
   readonly held: ReadonlyMap<string, number>;
+  /** Whether pods on it hold GPUs that we cannot count. */
+  readonly holdsUnknown: boolean;
 }
 
 /** @param now ms since the epoch */
@@ -74,25 +75,15 @@ function modesOn(
   return modes;
 }
 
-/** What the GPU Operator gives a node that has none; it asks for nothing. */
-const MIG_DEFAULT = 'all-disabled';
-
 function whyOnlyRecommended(
   mode: SharingMode,
-  { config, observed }: NodeFactsForPlanning,
+  { config, observed, holdsUnknown }: NodeFactsForPlanning,
   { reconciler, sharing }: Configuration,
 ): string | undefined {
   if (!reconciler.enabled) return 'reconciler.enabled is false';
-  if (config && !isPlanned(config)) {
-    return `GPUNodeConfig ${config.name} was written by hand`;
-  }
-  const { plugin, mig, lastApplied } = observed;
-  if (plugin !== undefined && !isOurs(plugin) && lastApplied === undefined) {
-    return `the node's device plugin has a configuration that is not ours (${plugin})`;
-  }
-  if (mig !== undefined && mig !== MIG_DEFAULT && !isOurs(mig) && lastApplied === undefined) {
-    return `mig-manager has a configuration of the node that is not ours (${mig})`;
-  }
+  const others = whyOthersDecide(observed, config);
+  if (others !== undefined) return others;
+  if (holdsUnknown) return 'pods on the node hold GPUs under names or in quantities that are not known to us';
   if (mode === 'exclusive') return undefined;
   const { key } = SHARING_MODES[mode];
   return sharing[key].autoConfig ? undefined : `sharing.${key}.autoConfig is false`;

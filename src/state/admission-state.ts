@@ -6,8 +6,10 @@ import type { SharingPolicy } from '../core/admission/policy.ts';
 import { SlotIndex } from '../core/admission/slot-index.ts';
 import type { NodeInventory } from '../core/inventory.ts';
 import { type Clock, systemClock } from '../kube/clock.ts';
+import { isChangeable } from './changeable.ts';
 import type { ClusterState, NamespacedRecord } from './cluster-state.ts';
 import type { AdmissionView, HistoryOf } from './evaluate-admission.ts';
+import { NodeConfigs } from './node-configs.ts';
 import { expectedInventory, lastingTaintsOf, type NodeRecord, sameOffer } from './node-record.ts';
 import type { Store } from './store.ts';
 
@@ -20,6 +22,7 @@ const AWAY_MS = 600_000;
 export class AdmissionState {
   readonly #cluster: ClusterState;
   readonly #slots: SlotIndex;
+  readonly #configs: NodeConfigs;
   readonly #limitRanges: (namespace: string) => readonly boolean[];
   readonly #quotas: (namespace: string) => readonly (readonly string[])[];
   readonly #clock: Pick<Clock, 'monotonic'>;
@@ -37,8 +40,13 @@ export class AdmissionState {
     this.#configuration = configuration;
     this.#clock = clock;
     this.#slots = new SlotIndex(configuration.offers);
+    this.#configs = new NodeConfigs(cluster.nodeConfigs, (node) => {
+      const record = cluster.nodes.get(node);
+      if (record) this.#follow(node, record, record);
+    });
     cluster.nodes.follow(({ key, before, after }) => {
-      if (!sameOffer(before, after)) this.#follow(key, before, after);
+      const isSame = sameOffer(before, after) && before?.observed === after?.observed;
+      if (!isSame) this.#follow(key, before, after);
     });
     cluster.policies.subscribe(() => {
       this.#inOrder = undefined;
@@ -57,8 +65,12 @@ export class AdmissionState {
     }
     if (offeredNow(after)) this.#away.delete(name);
     else if (!this.#away.has(name)) this.#away.set(name, this.#clock.monotonic() + AWAY_MS);
-    const isAway = offeredNow(after) === undefined;
-    this.#slots.set({ inventory, labels: after.labels, taints: lastingTaintsOf(after), isAway });
+    this.#offer(inventory, after, offeredNow(after) === undefined);
+  }
+
+  #offer(inventory: NodeInventory, record: NodeRecord, isAway: boolean): void {
+    const isFixed = !isChangeable(record.observed, this.#configs.of(record.name)[0]);
+    this.#slots.set({ inventory, labels: record.labels, taints: lastingTaintsOf(record), isAway, isFixed });
   }
 
   #forgetAway(): void {
@@ -68,7 +80,7 @@ export class AdmissionState {
       const record = until <= now ? this.#cluster.nodes.get(name) : undefined;
       if (!record?.inventory) continue;
       this.#away.set(name, Number.POSITIVE_INFINITY);
-      this.#slots.set({ inventory: record.inventory, labels: record.labels, taints: lastingTaintsOf(record) });
+      this.#offer(record.inventory, record, false);
     }
   }
 

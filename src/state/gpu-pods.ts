@@ -63,14 +63,14 @@ function nodeHeld(record: PodRecord | undefined): string | undefined {
 function isHeldAlike(before: PodRecord, after: PodRecord): boolean {
   return (
     before.gpu?.request === after.gpu?.request &&
+    before.gpu?.holdsUnknown === after.gpu?.holdsUnknown &&
     before.gpu?.nonEvictableReason === after.gpu?.nonEvictableReason &&
     before.terminating === after.terminating
   );
 }
 
 function gpuPodOf({ uid, namespace, name, terminating, gpu }: PodRecord): GpuPod {
-  const resources = gpu?.request
-    ? Object.fromEntries(gpu.request.resources.map(({ resource, count }) => [resource, count]))
-    : { [ANYTHING]: 1 };
+  const counted = gpu?.request?.resources.map(({ resource, count }) => [resource, count]) ?? [];
+  const resources = { ...Object.fromEntries(counted), ...(gpu?.holdsUnknown && { [ANYTHING]: 1 }) };
   return { uid, namespace, name, resources, nonEvictableReason: gpu?.nonEvictableReason, terminating };
 }

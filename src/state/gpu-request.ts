@@ -4,7 +4,7 @@ import { ApiError } from '../api/errors.ts';
 import type { Container, Pod } from '../api/kubernetes.ts';
 import { parseSlotOptions, type SlotOptions } from '../api/pod-options.ts';
 import { type ContainerDemand, effectiveRequest, type GpuRequest, type ResourceRequest } from '../core/request.ts';
-import { isGpuResource } from '../core/resources.ts';
+import { isGpuResource, isUnknownGpuResource } from '../core/resources.ts';
 import { parseCount } from '../core/units.ts';
 
 type Resources = Readonly<Record<string, string>> | null | undefined;
@@ -43,6 +43,18 @@ export function requestOf({ spec }: SizedPod): ResourceRequest[] {
   const init = spec.initContainers?.filter(namesGpu) ?? [];
   if (main.length + init.length === 0) return [];
   return effectiveRequest(init.map(demandOf), main.map(demandOf));
+}
+
+/** Whether the pod asks for a GPU under a name of NVIDIA's that is not known to us. */
+export function namesUnknownGpu({ spec }: SizedPod): boolean {
+  return [...spec.containers, ...(spec.initContainers ?? [])].some(
+    ({ resources }) => hasUnknownGpu(resources?.requests) || hasUnknownGpu(resources?.limits),
+  );
+}
+
+function hasUnknownGpu(list: Resources): boolean {
+  for (const name in list) if (isUnknownGpuResource(name)) return true;
+  return false;
 }
 
 function namesGpu({ resources }: Sized): boolean {

@@ -7,7 +7,7 @@ import { gpuModelOf } from '../core/gpu-catalog.ts';
 import { inventoryOf, type NodeFacts, type NodeInventory } from '../core/inventory.ts';
 import type { Labels } from '../core/label-selector.ts';
 import { inventoryWith } from '../core/partitioning/partition.ts';
-import { isGpuResource, SHARED_GPU, WHOLE_GPU } from '../core/resources.ts';
+import { isGpuResource, isUnknownGpuResource, SHARED_GPU, WHOLE_GPU } from '../core/resources.ts';
 import { hardTaintsOf, type Taint } from '../core/taints.ts';
 import { parseCount } from '../core/units.ts';
 import type { GpuReading } from './dialects/dialect.ts';
@@ -167,6 +167,15 @@ export function withReadingOptions(record: NodeRecord, { oversubscribe }: NodeRe
   return { ...record, facts, inventory: inventoryOf(facts) };
 }
 
+/** Names that it offers now. */
+function unknownResources(allocatable: Sources['allocatable']): string[] {
+  const names: string[] = [];
+  for (const resource in allocatable) {
+    if (isUnknownGpuResource(resource) && allocatable[resource] !== '0') names.push(resource);
+  }
+  return names.sort();
+}
+
 /** GPU resources that are there at all, at 0 too; one whose quantity cannot be read counts as 0. */
 function gpuCounts(allocatable: Sources['allocatable']): Map<string, number> {
   const counts = new Map<string, number>();
@@ -202,7 +211,7 @@ function factsOf(
 
 function observedOf(
   name: string,
-  { labels, cordoned, transition, partition }: Sources,
+  { labels, allocatable, cordoned, transition, partition }: Sources,
   { product, gpus, gpuMiB, replicas, sharing, migCounts, changeable }: GpuReading,
   counts: ReadonlyMap<string, number>,
 ): ObservedNode {
@@ -217,6 +226,7 @@ function observedOf(
     migState: labels[GFD.migConfigState],
     paused,
     allocatable: Object.fromEntries(counts),
+    unknownResources: unknownResources(allocatable),
     sharing,
     replicas,
     migCounts,

@@ -71,6 +71,8 @@ export interface ObservedNode {
   readonly paused: readonly string[];
   /** GPU resources that are there at all, at 0 too. */
   readonly allocatable: Readonly<Record<string, number>>;
+  /** Names of NVIDIA's that it offers and that are not known to us: GPUs are behind them. Sorted. */
+  readonly unknownResources: readonly string[];
   /** How GPUs without MIG are shared, as the node says. */
   readonly sharing: ReplicaMode | undefined;
   readonly replicas: number;

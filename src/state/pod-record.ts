@@ -23,7 +23,7 @@ import { FIT_CODES } from '../core/fit.ts';
 import { classOf, type GpuRequest, type ResourceRequest } from '../core/request.ts';
 import { WHOLE_GPU } from '../core/resources.ts';
 import type { Toleration } from '../core/taints.ts';
-import { gpuRequest, requestOf } from './gpu-request.ts';
+import { gpuRequest, namesUnknownGpu, requestOf } from './gpu-request.ts';
 import { type Resources, requestedResources } from './resources.ts';
 import type { OnInvalidObject, Reading } from './store.ts';
 
@@ -49,8 +49,10 @@ export interface PodRecord {
 
 /** The GPU side of a pod. */
 export interface PodGpus {
-  /** Undefined if a quantity cannot be read: once such a pod is bound it may hold anything. */
+  /** Undefined if it cannot be read, or names nothing that is known to us. */
   readonly request: GpuRequest | undefined;
+  /** Once it is bound it holds GPUs that we cannot count: a quantity cannot be read, or a name of NVIDIA's is not known to us. */
+  readonly holdsUnknown: boolean;
   /** What our Binding wrote down. */
   readonly allocation: AllocationRecord | undefined;
   /** The GPUSharingPolicy that governed its admission. */
@@ -132,11 +134,14 @@ export class PodReader {
       const why = toApiError(error).message;
       this.#warn('a pod cannot be read and is left out', { pod: { namespace, name, uid }, error: why });
     }
-    if (resources?.length === 0) return undefined;
+    const namesUnknown = namesUnknownGpu(pod);
+    if (resources?.length === 0 && !namesUnknown) return undefined;
+    if (resources?.length === 0) resources = undefined;
     const { labels, annotations } = pod.metadata;
     const isOver = hasFinished(pod) || Boolean(pod.metadata.deletionTimestamp);
     return {
       request: resources && this.#sharedRequest(gpuRequest(resources, parseSlotOptions(labels, annotations))),
+      holdsUnknown: namesUnknown || !resources,
       allocation: this.#allocation(annotations?.[WRITTEN.allocation]),
       policy: annotations?.[WRITTEN.policy],
       nonEvictableReason: nonEvictableReason(pod.metadata),

@@ -1,20 +1,31 @@
 /**
  * An install never stops what ran: for any cluster and pod, if the pod would have been bound without us, it is bound with us.
  * kube-scheduler's part is played here: resources, taints, cordons, nodeSelector. A pod that declares a need of GPU memory
- * or share waits for a slot that is known to have it, so of the nodes that would have taken it only those count.
+ * or share waits for a slot that is known to have it, so of the nodes that would have taken it only those count. A pod that
+ * was promised a slot that is still to be made is bound when the planner makes it: the real one is asked, on the idle cluster.
  *
  * AS_BEFORE_RUNS sets the number of cases.
  */
 
 import fc from 'fast-check';
 import tap from 'tap';
+import { admissionPodSchema, nodeConstraintsOf } from '#src/api/admission-pod.ts';
+import { type Configuration, configurationSchema } from '#src/api/configuration.ts';
 import { podSchema } from '#src/api/kubernetes.ts';
+import { workloadOf } from '#src/api/workload.ts';
 import { fit } from '#src/core/fit.ts';
 import { equalTo, matches } from '#src/core/label-selector.ts';
-import { tolerates } from '#src/core/taints.ts';
-import { evaluateAdmission } from '#src/state/evaluate-admission.ts';
+import { plan } from '#src/core/partitioning/plan.ts';
+import { type Toleration, tolerates } from '#src/core/taints.ts';
+import { demandsOf } from '#src/planner/demands.ts';
+import { planningNodeOf } from '#src/planner/planning-node.ts';
+import type { ClusterState } from '#src/state/cluster-state.ts';
+import { type AdmissionView, evaluateAdmission } from '#src/state/evaluate-admission.ts';
 import { gpuRequestOf } from '#src/state/gpu-request.ts';
+import { NodeConfigs } from '#src/state/node-configs.ts';
 import type { NodeRecord } from '#src/state/node-record.ts';
+import type { PendingPod } from '#src/state/pending-pods.ts';
+import { NO_RESOURCES } from '#src/state/resources.ts';
 import { applyDecision } from '#src/webhook/mutate.ts';
 import { KEY, stateOf } from '../unit/state/evaluating.ts';
 
@@ -57,6 +68,7 @@ const KINDS: readonly Kind[] = [
   { labels: gfd('NVIDIA-GeForce-RTX-4090', 1, 24_564), allocatable: { [GPU]: '3' } },
   { labels: gfd('NVIDIA-A10G', 1, 23_028), allocatable: { [GPU]: '10' } },
   { labels: gfd(A100, 4, 40_960), allocatable: { [GPU]: '0' } },
+  { labels: gfd(A100, 2, 40_960, 8, 'mps'), allocatable: { 'nvidia.com/gpu.shared': '0' } },
   { labels: {}, allocatable: { [GPU]: '2' } },
   { labels: { gpu: 'on' }, allocatable: { [GPU]: '70' } },
   {
@@ -74,7 +86,17 @@ const KINDS: readonly Kind[] = [
 ];
 
 const TAINT = { key: 'team', value: 'a', effect: 'NoSchedule' };
+/** Who has configured the node, besides its labels. */
+const OWNERS: readonly Readonly<Record<string, string>>[] = [
+  {},
+  {},
+  { 'nvidia.com/device-plugin.config': 'theirs' },
+  { 'nvidia.com/mig.config': 'all-1g.5gb' },
+  { 'nvidia.com/mig.config': 'all-disabled' },
+];
 const node = fc.record({
+  owner: fc.constantFrom(...OWNERS),
+  configuredByHand: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.constant(true)),
   kind: fc.constantFrom(...KINDS),
   pool: fc.constantFrom('a', 'b'),
   tainted: fc.boolean(),
@@ -103,9 +125,9 @@ const policy = fc.record({
 type Node = typeof node extends fc.Arbitrary<infer T> ? T : never;
 type Pod = typeof pod extends fc.Arbitrary<infer T> ? T : never;
 
-function nodeObject({ kind, pool, tainted, cordoned }: Node, i: number): object {
+function nodeObject({ kind, owner, pool, tainted, cordoned }: Node, i: number): object {
   return {
-    metadata: { name: `n${i}`, labels: { ...kind.labels, pool } },
+    metadata: { name: `n${i}`, labels: { ...kind.labels, ...owner, pool } },
     spec: { unschedulable: cordoned, taints: tainted ? [TAINT] : [] },
     status: { allocatable: { cpu: '64', ...kind.allocatable } },
   };
@@ -152,17 +174,70 @@ function fitsWithUs(object: unknown, { inventory }: NodeRecord): boolean {
   return fit(inventory, slots, gpuRequestOf(podSchema.parse(object))).fits;
 }
 
+/** Whether the planner, asked on the idle cluster, makes room for the pod. */
+function isMadeRoomFor(
+  object: unknown,
+  state: ClusterState,
+  view: AdmissionView,
+  configuration: Configuration,
+): boolean {
+  const { metadata, spec } = admissionPodSchema.parse(object);
+  const waiting: PendingPod = {
+    uid: 'p',
+    namespace: 'team',
+    name: 'p',
+    size: NO_RESOURCES,
+    request: gpuRequestOf(podSchema.parse(object)),
+    policy: metadata.annotations?.[`${KEY}policy`],
+    priority: 0,
+    createdAt: 0,
+    nodeConstraints: nodeConstraintsOf(spec),
+    tolerations: spec.tolerations ?? [],
+    workload: workloadOf(metadata, 'team'),
+  };
+  const record = (name: string) => state.nodes.get(name);
+  const hosts = {
+    labelsOf: (name: string) => record(name)?.labels ?? {},
+    roomOn: (name: string, _size: unknown, tolerations: readonly Toleration[]) =>
+      record(name)?.observed.cordoned || !tolerates(tolerations, record(name)?.taints ?? []) ? 0 : 100,
+  };
+  const configs = new NodeConfigs(state.nodeConfigs, () => {});
+  const nodes = [...state.nodes.values()].flatMap(({ name, inventory, labels, observed }) => {
+    if (!inventory) return [];
+    const facts = { inventory, labels, observed, config: configs.of(name)[0], held: new Map(), holdsUnknown: false };
+    return [planningNodeOf(facts, configuration, 0)];
+  });
+  const { changes, servedByFree } = plan({ nodes, demands: demandsOf([waiting], hosts, view).demands });
+  return (
+    servedByFree.length > 0 || changes.some((change) => change.recommendOnly === undefined && change.serves.length > 0)
+  );
+}
+
 tap.test('what would have been bound without us is bound with us', async (t) => {
   let bound = 0;
   let shared = 0;
-  const clusters = fc.record({ nodes: fc.array(node, { minLength: 1, maxLength: 4 }), policy: maybe(policy), pod });
+  let made = 0;
+  const clusters = fc.record({
+    nodes: fc.array(node, { minLength: 1, maxLength: 4 }),
+    policy: maybe(policy),
+    pod,
+    auto: fc.record({ mig: fc.boolean(), mps: fc.boolean(), timeSlicing: fc.boolean() }),
+    reconciles: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, fc.constant(false)),
+  });
   fc.assert(
-    fc.property(clusters, ({ nodes, policy, pod }) => {
+    fc.property(clusters, ({ nodes, policy, pod, auto, reconciles }) => {
+      const configuration = configurationSchema.parse({
+        sharing: Object.fromEntries(Object.entries(auto).map(([mode, autoConfig]) => [mode, { autoConfig }])),
+        reconciler: { enabled: reconciles },
+      });
       const { state, admission } = stateOf({
         nodes: nodes.map(nodeObject),
         policies: policy ? { only: policy } : {},
-        configuration: { sharing: { mps: { autoConfig: false }, mig: { autoConfig: false } } },
+        configuration,
       });
+      for (const [i, { configuredByHand }] of nodes.entries()) {
+        if (configuredByHand) state.nodeConfigs.update({ metadata: { name: `c${i}` }, spec: { nodeName: `n${i}` } });
+      }
       const before = podObject(pod);
       const records = [...state.nodes.values()];
       const without = records.filter(
@@ -178,10 +253,13 @@ tap.test('what would have been bound without us is bound with us', async (t) => 
       bound += 1;
       if (!after) return true;
       if (judged.ok && judged.decision.action === 'share') shared += 1;
-      return records.some((record) => fitsWithoutUs(after as Placed, record) && fitsWithUs(after, record));
+      if (records.some((record) => fitsWithoutUs(after as Placed, record) && fitsWithUs(after, record))) return true;
+      made += 1;
+      return isMadeRoomFor(after, state, view, configuration);
     }),
     { numRuns: RUNS },
   );
   t.ok(bound > RUNS / 10, `${bound} of ${RUNS} would have been bound`);
   t.ok(shared > RUNS / 200, `${shared} of them share`);
+  t.ok(made > RUNS / 500, `for ${made} of them slots are made`);
 });

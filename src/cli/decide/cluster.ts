@@ -18,6 +18,7 @@ export async function listCluster(state: ClusterState, client: KubeClient): Prom
     takeAll(state.limitRanges, client, '/api/v1/limitranges'),
     takeAll(state.quotas, client, '/api/v1/resourcequotas'),
     takeAll(state.policies, client, CUSTOM_RESOURCES.policies).catch(unless(404)),
+    takeAll(state.nodeConfigs, client, CUSTOM_RESOURCES.nodeConfigs).catch(unless(404, 403)),
     takeAll(state.deviceClasses, client, DEVICE_CLASSES).catch(unless(404, 403)),
   ]);
 }
@@ -60,6 +61,7 @@ function storeOf(state: ClusterState, kind: string): ReflectorStore | undefined 
   if (kind === 'Node') return state.nodes;
   if (kind === 'Namespace') return state.namespaces;
   if (kind === 'GPUSharingPolicy') return state.policies;
+  if (kind === 'GPUNodeConfig') return state.nodeConfigs;
   if (kind === 'LimitRange') return state.limitRanges;
   if (kind === 'ResourceQuota') return state.quotas;
   if (kind === 'DeviceClass') return state.deviceClasses;

@@ -101,12 +101,17 @@ export function findSlot(
         offer.slotMilli >= leastMilli,
     );
   const present = all.filter(({ onOneNode, possible }) => onOneNode > 0 || possible > 0);
-  // A node that is away may never return: rather than wait for it, a pod takes the whole GPU that is there.
-  const holding = present.length > 0 || facts.offersOn({}).some((offer) => isWholeFor(facts, offer)) ? present : all;
+  // A node that is away may never return: rather than wait for it, a pod takes what is there under the name of a GPU.
+  const holding = present.length > 0 || facts.offersOn({}).some((offer) => takesAsItCame(facts, offer)) ? present : all;
   if (mode === 'mig') return findInstance(facts, constraints, holding, profile, memory !== undefined);
   return mode === 'timeslicing' && constraints.fairness === 'priority' && pod.priority > 0
     ? holding.at(-1)
     : holding[0];
+}
+
+/** Whether a node would take the pod now, were it left as it came. */
+function takesAsItCame({ pod }: AdmissionFacts, { resource, onOneNode }: SlotOffer): boolean {
+  return resource === WHOLE_GPU && onOneNode >= (pod.requested.get(WHOLE_GPU) ?? 0);
 }
 
 /** Whether a node offers such whole GPUs now, as many as the pod asks for and as large as it declares. */

@@ -13,6 +13,8 @@ export interface OfferingNode {
   readonly taints: readonly Taint[];
   /** It offers nothing for the moment: the inventory is what is expected of it. */
   readonly isAway?: boolean;
+  /** How it is partitioned is not ours to change. */
+  readonly isFixed?: boolean;
 }
 
 /** Nodes on which a mode is used; a mode that is missing is used on all. */
@@ -99,9 +101,9 @@ export class SlotIndex {
     return this.#answers.size;
   }
 
-  #kindOf({ inventory, labels, isAway = false }: OfferingNode): Kind {
+  #kindOf({ inventory, labels, isAway = false, isFixed = false }: OfferingNode): Kind {
     const { onDemand, nodes } = this.#options;
-    const offers = [...offeredBy(inventory), ...possibleOn(inventory, onDemand)]
+    const offers = [...offeredBy(inventory), ...(isFixed || isAway ? [] : possibleOn(inventory, onDemand))]
       .filter(({ mode }) => matches(nodes[mode] ?? [], labels))
       .map((offer) => (isAway ? { ...offer, onOneNode: 0 } : offer));
     const key = JSON.stringify(offers);

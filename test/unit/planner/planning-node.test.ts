@@ -29,14 +29,16 @@ const configOf = (spec: object, metadata: object = { labels: MANAGED }) => nodeC
 interface Options {
   readonly config?: NodeConfig | undefined;
   readonly configuration?: ReturnType<typeof configurationOf>;
+  readonly holdsUnknown?: boolean;
 }
 
 /** The node of that API object, which nobody holds. */
-function planned(object: object, { config, configuration = configurationOf() }: Options = {}) {
+function planned(object: object, options: Options = {}) {
+  const { config, configuration = configurationOf(), holdsUnknown = false } = options;
   const record = nodeRecord(object);
   if (!record?.inventory) throw new Error('no GPU node');
   const { inventory, labels, observed } = record;
-  return planningNodeOf({ inventory, labels, observed, config, held: new Map() }, configuration, NOW);
+  return planningNodeOf({ inventory, labels, observed, config, held: new Map(), holdsUnknown }, configuration, NOW);
 }
 
 tap.test('a node that nobody has touched', async (t) => {
@@ -44,6 +46,10 @@ tap.test('a node that nobody has touched', async (t) => {
   t.match(node, { partition: WHOLE, coming: undefined, cooldownMs: 0 });
   t.strictSame([...node.modes].sort(), ['exclusive', 'mig', 'mps', 'timeslicing']);
   for (const mode of node.modes) t.equal(node.onlyRecommend(mode), undefined);
+});
+
+tap.test('a node whose pods hold what we cannot count is left alone', async (t) => {
+  t.match(planned(nodeObject(), { holdsUnknown: true }).onlyRecommend('mps'), /not known to us/);
 });
 
 tap.test('what is under way is coming, whatever is wanted by now', async (t) => {

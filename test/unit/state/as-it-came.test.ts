@@ -166,10 +166,7 @@ tap.test('a webhook that starts meanwhile reads it from the labels', async (t) =
   t.equal(outcome([bare], INFERENCE).strategy, 'exclusive', 'where no name tells how they are offered, nothing is');
   const { admission } = stateOf({ nodes: [bare], configuration: { sharing: { mps: { autoConfig: true } } } });
   const offers = admission.view().offers([]);
-  t.ok(
-    offers.some(({ mode, possible }) => mode === 'mps' && possible === 1),
-    'but it may be made to offer slots',
-  );
+  t.strictSame(offers, [], 'nor may it be made to offer slots, as nobody knows how it is partitioned');
 });
 
 tap.test('where slots are ruled out by the pod itself, the reason says so', async (t) => {

@@ -44,6 +44,8 @@ tap.test('which pods hold GPUs', async (t) => {
     ['nor one that asks for none of them', { limits: { [GPU]: '0' } }, undefined],
     ['instances', { limits: { 'nvidia.com/mig-1g.5gb.me': '1', cpu: '1' } }, { 'nvidia.com/mig-1g.5gb.me': 1 }],
     ['what its init containers hold', { limits: {}, init: { [GPU]: '1' } }, { [GPU]: 1 }],
+    ['a name that we do not know', { limits: { 'nvidia.com/gpu-large': '1' } }, { '*': 1 }],
+    ['the same beside one that we know', { limits: { [GPU]: '1', 'nvidia.com/gpumem': '9' } }, { [GPU]: 1, '*': 1 }],
     ['what nobody can read may be anything', { limits: { 'nvidia.com/gpu.shared': 'x' } }, { '*': 1 }],
   ];
   for (const [says, parts, resources] of cases) {
