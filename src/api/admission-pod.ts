@@ -15,7 +15,7 @@ const container = containerSchema.extend({
   args: strings,
   ports: z.array(z.object({ containerPort: z.number() })).nullish(),
   env: z.array(z.object({ name: z.string(), value: z.string().nullish() })).nullish(),
-  securityContext: z.object({ privileged: z.boolean().nullish() }).nullish(),
+  securityContext: z.object({ privileged: z.boolean().nullish(), runAsUser: z.number().nullish() }).nullish(),
 });
 
 const requirement = z.object({

@@ -7,10 +7,14 @@ const stringMap = z.record(z.string(), z.string()).nullish();
 /** The API server always sends strings; hand-written JSON may hold a number. */
 const quantities = z.record(z.string(), z.union([z.string(), z.number().transform(String)])).nullish();
 
+/** The user that a container's processes have, by the pod's own word. */
+export const securityContextSchema = z.object({ runAsUser: z.number().nullish() }).nullish();
+
 export const containerSchema = z.object({
   name: z.string().optional(),
   restartPolicy: z.string().nullish(),
   resources: z.object({ requests: quantities, limits: quantities }).nullish(),
+  securityContext: securityContextSchema,
 });
 
 const metadata = z.object({
@@ -60,6 +64,7 @@ export const podSchema = z.object({
     tolerations: z.array(tolerationSchema).nullish(),
     topologySpreadConstraints: z.array(z.object({ whenUnsatisfiable: z.string().nullish() })).nullish(),
     resourceClaims: entries,
+    securityContext: securityContextSchema,
     containers: z.array(containerSchema).min(1),
     initContainers: z.array(containerSchema).nullish(),
   }),

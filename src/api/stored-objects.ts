@@ -1,7 +1,7 @@
 /** Nodes and pods as the API server stores them: what is read of each event of a watch, and nothing more. */
 
 import { z } from 'zod';
-import { containerSchema, taintSchema } from './kubernetes.ts';
+import { containerSchema, securityContextSchema, taintSchema } from './kubernetes.ts';
 
 type StringMap = Readonly<Record<string, string>>;
 
@@ -81,6 +81,7 @@ export const storedPodSchema = z.object({
     nodeName: z.string().nullish(),
     containers: z.array(container).min(1),
     initContainers: z.array(container).nullish(),
+    securityContext: securityContextSchema,
   }),
   status: z.object({ phase: z.string().nullish(), reason: z.string().nullish() }).nullish(),
 });

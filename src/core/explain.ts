@@ -19,7 +19,9 @@ export function explainGpus(ledger: Ledger, node: string, request: GpuRequest): 
   if (!inventory) return [];
   return request.resources.flatMap((part) => {
     const alone = { ...request, resources: [part] };
-    const verdict = fit(inventory, (resource) => ledger.freeSlots(node, resource), alone);
+    const verdict = fit(inventory, (resource) => ledger.freeSlots(node, resource), alone, {
+      users: ledger.users(node),
+    });
     if (verdict.fits) return [];
     const { resource } = part;
     const pool = inventory.pools.find((candidate) => candidate.resource === resource);

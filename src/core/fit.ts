@@ -4,7 +4,7 @@
  */
 
 import type { NodeInventory, Pool } from './inventory.ts';
-import type { GpuRequest, ResourceRequest } from './request.ts';
+import { type GpuRequest, type ResourceRequest, SEVERAL_USERS } from './request.ts';
 import { migProfileOf } from './resources.ts';
 import { SHARING_MODES } from './sharing-mode.ts';
 
@@ -16,6 +16,7 @@ export const FIT_CODES = [
   'NoMigPlacement',
   'SlotTooSmall',
   'SharedCountTooLarge',
+  'WrongUser',
   'InsufficientSlots',
 ] as const;
 export type FitCode = (typeof FIT_CODES)[number];
@@ -45,11 +46,20 @@ export interface DelegatedResources {
 }
 export const NONE_DELEGATED: DelegatedResources = { has: () => false, changes: 0 };
 
+/** What besides slots decides on a node. */
+export interface FitContext {
+  readonly delegated?: DelegatedResources;
+  /** Users of the pods that hold shared slots there. */
+  readonly users?: Iterable<number>;
+}
+
+const NO_USERS: readonly number[] = [];
+
 export function fit(
   node: NodeInventory | undefined,
   free: FreeSlots,
   request: GpuRequest,
-  delegated: DelegatedResources = NONE_DELEGATED,
+  { delegated = NONE_DELEGATED, users = NO_USERS }: FitContext = {},
 ): Fit {
   if (!node) {
     if (isDelegated(undefined, request, delegated)) return FITS;
@@ -60,7 +70,7 @@ export function fit(
   for (const part of request.resources) {
     const pool = node.pools.find(({ resource }) => resource === part.resource);
     if (!pool && delegated.has(part.resource)) continue;
-    const refused = pool ? refuse(pool, free(part.resource), part, request) : notOffered(node, part.resource);
+    const refused = pool ? refuse(pool, free(part.resource), part, request, users) : notOffered(node, part.resource);
     // One part that no eviction helps is enough: no pod must be evicted for the others.
     if (refused && !refused.resolvable) return refused;
     first ??= refused;
@@ -79,7 +89,13 @@ export function isDelegated(
   return resources.length > 0 && resources.every(isServed);
 }
 
-function refuse(pool: Pool, free: number, part: ResourceRequest, request: GpuRequest): Misfit | undefined {
+function refuse(
+  pool: Pool,
+  free: number,
+  part: ResourceRequest,
+  request: GpuRequest,
+  users: Iterable<number>,
+): Misfit | undefined {
   if (request.mode && pool.mode !== request.mode) {
     const message = `the pod was admitted for ${SHARING_MODES[request.mode].title}, the node shares by ${SHARING_MODES[pool.mode].title}`;
     return misfit('WrongMode', message, {}, false);
@@ -102,10 +118,31 @@ function refuse(pool: Pool, free: number, part: ResourceRequest, request: GpuReq
     const message = `a slot of ${part.resource} is a smaller share of a GPU than the pod declares`;
     return misfit('SlotTooSmall', message, { slotMilli: pool.slotMilli, askedMilli: request.slotMilli }, false);
   }
+  if (pool.mode === 'mps' && request.user !== undefined) {
+    const refused = refuseUser(request.user, users);
+    if (refused) return refused;
+  }
   if (free < part.count) {
     const message = `not enough free slots of ${part.resource}`;
     // More than the node has in all: no eviction can help.
     return misfit('InsufficientSlots', message, { free, asked: part.count }, pool.slots >= part.count);
+  }
+  return undefined;
+}
+
+/**
+ * The first call of CUDA of another user hangs until the last client of the one before has gone. No eviction is worth it:
+ * kube-scheduler chooses victims by their number, not by their user.
+ */
+function refuseUser(user: number, users: Iterable<number>): Misfit | undefined {
+  if (user === SEVERAL_USERS) {
+    const message = 'the containers of the pod run as several users, and an MPS daemon serves one at a time';
+    return misfit('WrongUser', message, {}, false);
+  }
+  for (const other of users) {
+    if (other === user) continue;
+    const message = 'the MPS daemon of the node serves another user than that of the pod';
+    return misfit('WrongUser', message, { user: other, asked: user }, false);
   }
   return undefined;
 }

@@ -32,6 +32,8 @@ export interface Allocation {
   readonly node: string;
   /** `reserved`: our Binding is under way; `confirmed`: the API server says the pod is on the node. */
   readonly state: 'reserved' | 'confirmed';
+  /** User of its processes where it may hold slots by MPS. */
+  readonly user?: number | undefined;
   readonly holdings: readonly Holding[];
 }
 
@@ -66,6 +68,8 @@ class NodeState implements LedgerNode {
   /** By resource. */
   use = new Map<string, PoolUse>();
   pods = new Map<PodUid, Allocation>();
+  /** Users of its pods that may hold slots by MPS, and of how many. */
+  users = new Map<number, number>();
   heldMilli = 0;
   version: number;
 
@@ -81,6 +85,7 @@ class NodeState implements LedgerNode {
     copy.inventory = this.inventory;
     for (const [resource, use] of this.use) copy.use.set(resource, use.clone());
     copy.pods = new Map(this.pods);
+    copy.users = new Map(this.users);
     copy.heldMilli = this.heldMilli;
     return copy;
   }
@@ -92,6 +97,7 @@ export interface AllocateOptions {
   readonly node: string;
   readonly state: Allocation['state'];
   readonly resources: readonly Pick<ResourceRequest, 'resource' | 'count'>[];
+  readonly user?: number | undefined;
   /** Expected GPUs by resource, from the pod's allocation record. */
   readonly expected?: ReadonlyMap<string, readonly number[]>;
 }
@@ -155,7 +161,7 @@ export class Ledger {
    * confirmed one by a reservation. Refuses nothing for want of room: ask `fit` first.
    */
   allocate(options: AllocateOptions): Allocation {
-    const { uid, pod, node, resources, expected } = options;
+    const { uid, pod, node, resources, user, expected } = options;
     const earlier = this.#byPod.get(uid);
     // A confirmed holding never goes back to a reservation, whatever the order of news.
     if (earlier?.state === 'confirmed' && options.state === 'reserved') return earlier;
@@ -174,8 +180,16 @@ export class Ledger {
       this.#take(state, resource, count, expected?.get(resource) ?? []),
     );
     // The name that the ledger has already: that of the options is one string more for each pod.
-    const allocation: Allocation = { uid, pod, node: state.name, state: options.state, holdings };
+    const allocation: Allocation = {
+      uid,
+      pod,
+      node: state.name,
+      state: options.state,
+      ...(user !== undefined && { user }),
+      holdings,
+    };
     state.pods.set(uid, allocation);
+    if (user !== undefined) state.users.set(user, (state.users.get(user) ?? 0) + 1);
     state.version = this.#nextVersion();
     this.#byPod.set(uid, allocation);
     this.#counts[allocation.state] += 1;
@@ -191,6 +205,7 @@ export class Ledger {
     const state = this.#stateOf(allocation.node);
     state.pods.delete(uid);
     for (const holding of allocation.holdings) giveBack(state, holding);
+    if (allocation.user !== undefined) forgetUser(state, allocation.user);
     state.version = this.#nextVersion();
     this.#dropIfEmpty(state);
     return true;
@@ -225,6 +240,11 @@ export class Ledger {
     const pool = state && poolOf(state, resource);
     if (!state || !pool) return 0;
     return Math.max(0, pool.slots - (state.use.get(resource)?.total ?? 0));
+  }
+
+  /** Users of the pods on the node that may hold slots by MPS. */
+  users(node: string): Iterable<number> {
+    return this.#find(node)?.users.keys() ?? [];
   }
 
   /** The node; undefined if nothing is known of it. */
@@ -365,6 +385,12 @@ function poolOf(state: NodeState, resource: string): Pool | undefined {
 function giveBack(state: NodeState, { resource, count, gpus }: Holding): void {
   state.use.get(resource)?.giveBack(count, gpus);
   state.heldMilli -= count * (poolOf(state, resource)?.slotMilli ?? 0);
+}
+
+function forgetUser({ users }: NodeState, user: number): void {
+  const others = (users.get(user) ?? 0) - 1;
+  if (others > 0) users.set(user, others);
+  else users.delete(user);
 }
 
 function holdsSame(allocation: Allocation, resources: AllocateOptions['resources']): boolean {

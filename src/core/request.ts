@@ -27,12 +27,17 @@ export interface GpuRequest {
   readonly slotMiB: number | undefined;
   /** Declared need of each slot in milli-GPU. */
   readonly slotMilli: number | undefined;
+  /** User of its processes where it may hold slots by MPS, whose daemon serves one user at a time; `SEVERAL_USERS` if they differ. */
+  readonly user?: number | undefined;
 }
 
+/** In place of a user: the containers of one pod have several. */
+export const SEVERAL_USERS = -1;
+
 /** The same for requests that ask for the same. */
-export function classOf({ resources, mode, slotMiB, slotMilli }: GpuRequest): string {
+export function classOf({ resources, mode, slotMiB, slotMilli, user }: GpuRequest): string {
   const parts = resources.map(({ resource, count, largestContainer }) => `${resource} ${count} ${largestContainer}`);
-  return [mode, slotMiB, slotMilli, ...parts].join();
+  return [mode, slotMiB, slotMilli, user, ...parts].join();
 }
 
 /**

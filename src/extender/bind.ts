@@ -106,10 +106,14 @@ export class Binder {
     if (held) return held.node === node ? BOUND : refused(`the pod is bound to ${held.node}`);
     if (state.hasFinished(uid)) return refused('the pod has finished');
     const inventory = ledger.load(node)?.inventory;
-    const verdict = fit(inventory, (resource) => ledger.freeSlots(node, resource), request, state.delegated);
+    const verdict = fit(inventory, (resource) => ledger.freeSlots(node, resource), request, {
+      delegated: state.delegated,
+      users: ledger.users(node),
+    });
     if (!verdict.fits) return refused(`${verdict.code}: ${verdict.message}`);
     const pod = `${args.PodNamespace}/${args.PodName}`;
-    const allocation = ledger.allocate({ uid, pod, node, state: 'reserved', resources: request.resources });
+    const { resources, user } = request;
+    const allocation = ledger.allocate({ uid, pod, node, state: 'reserved', resources, user });
     return this.#write(args, binding(args, allocationRecord(inventory, allocation, strategy())));
   }
 

@@ -57,6 +57,7 @@ function demandOf(
     mode: request.mode,
     slotMiB: request.slotMiB,
     slotMilli: request.slotMilli,
+    user: request.user,
     maxReplicas: replicas,
     priority,
     roomOn: (node) => (mayGo(nodeConstraints, hosts.labelsOf(node)) ? hosts.roomOn(node, size, tolerations) : 0),

@@ -165,8 +165,11 @@ export class Planner {
         for (const { resource, count } of holdings) held.set(resource, (held.get(resource) ?? 0) + count);
       }
       const [config] = this.#configs.of(name);
+      const users = [...state.ledger.users(name)];
       const holdsUnknown = this.#unknownHolders.has(name);
-      nodes.push(planningNodeOf({ inventory, labels, observed, config, held, holdsUnknown }, configuration(), now));
+      nodes.push(
+        planningNodeOf({ inventory, labels, observed, config, held, holdsUnknown, users }, configuration(), now),
+      );
     }
     return nodes;
   }

@@ -23,11 +23,13 @@ export interface NodeFactsForPlanning {
   readonly held: ReadonlyMap<string, number>;
   /** Whether pods on it hold GPUs that we cannot count. */
   readonly holdsUnknown: boolean;
+  /** Users of the pods that may hold slots by MPS. */
+  readonly users?: readonly number[];
 }
 
 /** @param now ms since the epoch */
 export function planningNodeOf(facts: NodeFactsForPlanning, configuration: Configuration, now: number): PlanningNode {
-  const { inventory, observed, config, held, labels } = facts;
+  const { inventory, observed, config, held, labels, users = [] } = facts;
   const hasFailed = observed.lastApplied?.failed !== undefined;
   const partition = hasFailed ? undefined : currentPartition(observed);
   const coming = comingTo(facts, partition, configuration);
@@ -37,6 +39,7 @@ export function planningNodeOf(facts: NodeFactsForPlanning, configuration: Confi
     partition,
     coming,
     held,
+    users,
     modes: modesOn(inventory, labels, configuration),
     onlyRecommend: (mode) => whyOnlyRecommended(mode, facts, configuration),
     cooldownMs: cooldownOf({ lastChanges: changesOf(config).map((at) => Math.max(0, now - at)) }),

@@ -3,12 +3,18 @@
 import { ApiError } from '../api/errors.ts';
 import type { Container, Pod } from '../api/kubernetes.ts';
 import { parseSlotOptions, type SlotOptions } from '../api/pod-options.ts';
-import { type ContainerDemand, effectiveRequest, type GpuRequest, type ResourceRequest } from '../core/request.ts';
-import { isGpuResource, isUnknownGpuResource } from '../core/resources.ts';
+import {
+  type ContainerDemand,
+  effectiveRequest,
+  type GpuRequest,
+  type ResourceRequest,
+  SEVERAL_USERS,
+} from '../core/request.ts';
+import { isGpuResource, isUnknownGpuResource, SHARED_GPU } from '../core/resources.ts';
 import { parseCount } from '../core/units.ts';
 
 type Resources = Readonly<Record<string, string>> | null | undefined;
-type Sized = Pick<Container, 'name' | 'restartPolicy'> & {
+type Sized = Pick<Container, 'name' | 'restartPolicy' | 'securityContext'> & {
   readonly resources?: { readonly requests?: Resources; readonly limits?: Resources } | null | undefined;
 };
 /** Any form of a pod whose containers have been parsed. */
@@ -16,6 +22,7 @@ export interface SizedPod {
   readonly spec: {
     readonly containers: readonly Sized[];
     readonly initContainers?: readonly Sized[] | null | undefined;
+    readonly securityContext?: Container['securityContext'];
   };
 }
 
@@ -25,12 +32,23 @@ export interface SizedPod {
  */
 export function gpuRequestOf(pod: SizedPod & Pick<Pod, 'metadata'>): GpuRequest {
   const { labels, annotations } = pod.metadata;
-  return gpuRequest(requestOf(pod), parseSlotOptions(labels, annotations));
+  return gpuRequest(pod, requestOf(pod), parseSlotOptions(labels, annotations));
 }
 
-export function gpuRequest(resources: readonly ResourceRequest[], options: SlotOptions): GpuRequest {
+export function gpuRequest(pod: SizedPod, resources: readonly ResourceRequest[], options: SlotOptions): GpuRequest {
   const { promisedMode: mode, memoryMiB: slotMiB, fractionMilli: slotMilli } = options;
-  return { resources, mode, slotMiB, slotMilli };
+  const mayUseMps = mode !== 'timeslicing' && resources.some(({ resource }) => resource === SHARED_GPU);
+  return { resources, mode, slotMiB, slotMilli, ...(mayUseMps && { user: mpsUserOf(pod) }) };
+}
+
+const ROOT = 0;
+
+/** The user of the containers with GPUs: by the container's word, the pod's, or root, as most images have it. */
+export function mpsUserOf({ spec }: SizedPod): number {
+  const containers = [...spec.containers, ...(spec.initContainers ?? [])].filter(namesGpu);
+  const userOf = (container: Sized) => container.securityContext?.runAsUser ?? spec.securityContext?.runAsUser ?? ROOT;
+  const [user = ROOT, ...others] = new Set(containers.map(userOf));
+  return others.length > 0 ? SEVERAL_USERS : user;
 }
 
 /**

@@ -32,7 +32,8 @@ export function ledgerOf(nodes: Store<NodeRecord>, pods: Store<PodRecord>): Ledg
     } else if (after.node !== undefined) {
       const expected = new Map(expectations(after));
       const pod = `${after.namespace}/${after.name}`;
-      ledger.allocate({ uid, pod, node: after.node, state: 'confirmed', resources: request.resources, expected });
+      const { resources, user } = request;
+      ledger.allocate({ uid, pod, node: after.node, state: 'confirmed', resources, user, expected });
     } else if (ledger.allocationOf(uid)?.state === 'confirmed') {
       // A pod never leaves its node but by going: if it was held as bound, that was wrong.
       ledger.release(uid);

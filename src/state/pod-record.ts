@@ -140,7 +140,7 @@ export class PodReader {
     const { labels, annotations } = pod.metadata;
     const isOver = hasFinished(pod) || Boolean(pod.metadata.deletionTimestamp);
     return {
-      request: resources && this.#sharedRequest(gpuRequest(resources, parseSlotOptions(labels, annotations))),
+      request: resources && this.#sharedRequest(gpuRequest(pod, resources, parseSlotOptions(labels, annotations))),
       holdsUnknown: namesUnknown || !resources,
       allocation: this.#allocation(annotations?.[WRITTEN.allocation]),
       policy: annotations?.[WRITTEN.policy],

@@ -102,11 +102,12 @@ const node = fc.record({
   tainted: fc.boolean(),
   cordoned: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.constant(true)),
 });
+const mostly = fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, fc.constant(false));
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, { arbitrary, weight: 1 });
 const pod = fc.record({
   gpus: fc.constantFrom(1, 1, 1, 2, 4),
-  type: maybe(fc.constantFrom('training', 'inference', 'development', 'batch')),
+  type: fc.constantFrom(undefined, 'training', 'inference', 'inference', 'development', 'batch'),
   mode: maybe(fc.constantFrom('mig', 'mps', 'timeslicing', 'exclusive')),
   profile: maybe(fc.constantFrom('1g.5gb', '3g.20gb')),
   disabled: fc.boolean(),
@@ -115,8 +116,8 @@ const pod = fc.record({
   pool: maybe(fc.constantFrom('a', 'b')),
   tolerates: fc.boolean(),
   image: fc.constantFrom('team/app', 'vllm/vllm-openai', 'jupyter/tensorflow'),
-  args: fc.constantFrom([], ['--tp', '2'], ['train.py']),
-  labels: fc.constantFrom({}, { 'ray.io/cluster': 'x' }, { 'kueue.x-k8s.io/queue-name': 'q' }),
+  args: fc.constantFrom([], [], [], ['--tp', '2'], ['train.py']),
+  labels: fc.constantFrom({}, {}, {}, { 'ray.io/cluster': 'x' }, { 'kueue.x-k8s.io/queue-name': 'q' }),
 });
 const policy = fc.record({
   strategy: fc.constantFrom('mig', 'mps', 'timeslicing', 'exclusive', 'auto'),
@@ -221,8 +222,8 @@ tap.test('what would have been bound without us is bound with us', async (t) => 
     nodes: fc.array(node, { minLength: 1, maxLength: 4 }),
     policy: maybe(policy),
     pod,
-    auto: fc.record({ mig: fc.boolean(), mps: fc.boolean(), timeSlicing: fc.boolean() }),
-    reconciles: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, fc.constant(false)),
+    auto: fc.record({ mig: mostly, mps: mostly, timeSlicing: mostly }),
+    reconciles: mostly,
   });
   fc.assert(
     fc.property(clusters, ({ nodes, policy, pod, auto, reconciles }) => {
@@ -261,5 +262,5 @@ tap.test('what would have been bound without us is bound with us', async (t) => 
   );
   t.ok(bound > RUNS / 10, `${bound} of ${RUNS} would have been bound`);
   t.ok(shared > RUNS / 200, `${shared} of them share`);
-  t.ok(made > RUNS / 500, `for ${made} of them slots are made`);
+  t.ok(made > RUNS / 2_000, `for ${made} of them slots are made`);
 });

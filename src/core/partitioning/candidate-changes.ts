@@ -122,10 +122,14 @@ export class CandidateChanges {
     const open = new Map(free);
     const pods = new Map<number, number>();
     let roomLeft = representative.roomLeft;
+    /** Whom its MPS daemon would serve. */
+    let user: number | undefined;
     for (const [demandClass, maxPods] of wanted) {
-      const { index, resource, count } = demandClass;
+      const { index, resource, count, request } = demandClass;
       const slots = open.get(resource) ?? 0;
       if (slots < count) continue;
+      const usesMps = inventory.pools.some((pool) => pool.resource === resource && pool.mode === 'mps');
+      if (usesMps && user !== undefined && request.user !== undefined && request.user !== user) continue;
       let suit = suits.get(index);
       if (suit === undefined) {
         suit = fit(inventory, () => count, demandClass.request).fits && this.#mayShare(inventory, demandClass);
@@ -137,6 +141,7 @@ export class CandidateChanges {
       if (placed === 0) continue;
       pods.set(index, placed);
       open.set(resource, slots - placed * count);
+      if (usesMps) user ??= request.user;
       roomLeft -= placed / room;
     }
     return pods;

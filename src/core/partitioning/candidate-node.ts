@@ -20,6 +20,8 @@ export class CandidateNode {
   /** Whether such pods may have slots of it, by index of the demand class. */
   readonly #suits: (boolean | undefined)[] = [];
   readonly #rooms: (number | undefined)[];
+  /** Users of pods of the plan that may hold slots by MPS, and of how many. */
+  readonly #users = new Map<number, number>();
 
   /**
    * @param rooms rooms that an earlier candidate of the same node has asked for: none is asked for twice
@@ -89,7 +91,7 @@ export class CandidateNode {
   takes(demandClass: DemandClass): number {
     const { resource, count } = demandClass;
     const free = this.freeSlots(resource);
-    if (free < count || !this.suits(demandClass)) return 0;
+    if (free < count || !this.suits(demandClass) || !this.#serves(demandClass)) return 0;
     return Math.min(Math.floor(free / count), scaledRoom(this.room(demandClass), this.roomLeft));
   }
 
@@ -98,10 +100,17 @@ export class CandidateNode {
     if (!this.#offers) return false;
     let suits = this.#suits[demandClass.index];
     if (suits === undefined) {
-      suits = fit(this.#offers, () => demandClass.count, demandClass.request).fits;
+      const users = this.node.users ?? [];
+      suits = fit(this.#offers, () => demandClass.count, demandClass.request, { users }).fits;
       this.#suits[demandClass.index] = suits;
     }
     return suits && this.room(demandClass) > 0;
+  }
+
+  /** Whether its MPS daemon would serve the user of the pods beside those of the plan. */
+  #serves({ resource, request: { user } }: DemandClass): boolean {
+    if (user === undefined || this.#users.size === 0 || this.pool(resource)?.mode !== 'mps') return true;
+    return this.#users.size === 1 && this.#users.has(user);
   }
 
   /** Places pods, or takes them away again if fewer than 0. */
@@ -112,6 +121,11 @@ export class CandidateNode {
     if (there === 0) this.pods.delete(index);
     else this.pods.set(index, there);
     this.roomLeft -= pods / this.room(demandClass);
+    const { user } = demandClass.request;
+    if (user === undefined) return;
+    const ofUser = (this.#users.get(user) ?? 0) + pods;
+    if (ofUser === 0) this.#users.delete(user);
+    else this.#users.set(user, ofUser);
   }
 
   /** Whether no pod holds a GPU of it. */

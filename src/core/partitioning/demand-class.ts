@@ -41,8 +41,8 @@ export function inOrder(demands: readonly PodDemand[], types: readonly GpuType[]
       a.demand.maxReplicas - b.demand.maxReplicas,
   );
   return weighed.map(({ demand, weight, rank }, index) => {
-    const { resource, count, largestContainer = count, mode, slotMiB, slotMilli } = demand;
-    const request = { resources: [{ resource, count, largestContainer }], mode, slotMiB, slotMilli };
+    const { resource, count, largestContainer = count, mode, slotMiB, slotMilli, user } = demand;
+    const request = { resources: [{ resource, count, largestContainer }], mode, slotMiB, slotMilli, user };
     return { index, demand, resource, count, request, rank, weight };
   });
 }

@@ -20,6 +20,8 @@ export interface PodDemand {
   readonly slotMiB: number | undefined;
   /** Declared need of each slot in milli-GPU. */
   readonly slotMilli: number | undefined;
+  /** User of its processes where it may hold slots by MPS. */
+  readonly user?: number | undefined;
   /** For nvidia.com/gpu.shared: how many may share one GPU at most, on GPUs that are shared for these pods. */
   readonly maxReplicas: number;
   /** Larger goes first. */
@@ -41,6 +43,8 @@ export interface PlanningNode {
   readonly coming: Partition | undefined;
   /** Slots held by pods, by resource. */
   readonly held: ReadonlyMap<string, number>;
+  /** Users of the pods on it that may hold slots by MPS. */
+  readonly users?: readonly number[];
   /** Modes that may be made of it; `exclusive`: back to whole GPUs. */
   readonly modes: ReadonlySet<SharingMode>;
   /** Why we may only recommend to make that mode of it; undefined: we may. */

@@ -78,7 +78,7 @@ export class EquivalenceClass {
     this.#delegated = delegated;
     this.#avoided = avoided;
     this.#mayBeDelegated = request.resources.some(({ resource }) => delegated.has(resource));
-    this.#unknown = this.#refusal(fit(undefined, () => 0, request, delegated));
+    this.#unknown = this.#refusal(fit(undefined, () => 0, request, { delegated }));
   }
 
   /** Nodes judged so far: all other looks found what was known. */
@@ -115,7 +115,10 @@ export class EquivalenceClass {
   #judge(node: LedgerNode): void {
     const { name, index, version, inventory } = node;
     this.#makeRoom(index);
-    const verdict = fit(inventory, (resource) => this.#ledger.freeSlots(name, resource), this.request, this.#delegated);
+    const verdict = fit(inventory, (resource) => this.#ledger.freeSlots(name, resource), this.request, {
+      delegated: this.#delegated,
+      users: this.#ledger.users(name),
+    });
     this.#refusals[index] = this.#refusal(verdict);
     this.#judged[index] = version;
     this.#scores[index] = Number.NaN;

@@ -137,7 +137,8 @@ class SlotFleet {
   place({ request, cpuMilli, memoryMiB }: SlotPod, node: string, number: number): number {
     const before = this.ledger.load(node)?.heldMilli ?? 0;
     const uid = String(number);
-    this.ledger.allocate({ uid, pod: uid, node, state: 'confirmed', resources: request.resources });
+    const { resources, user } = request;
+    this.ledger.allocate({ uid, pod: uid, node, state: 'confirmed', resources, user });
     const room = this.#room.get(node);
     if (room) {
       room.cpuMilli -= cpuMilli;
@@ -174,7 +175,7 @@ class SlotFleet {
     const room = this.#room.get(name);
     const hasRoom = room !== undefined && room.cpuMilli >= cpuMilli && room.memoryMiB >= memoryMiB;
     const free = (resource: string) => this.ledger.freeSlots(name, resource);
-    const fits = hasRoom && fit(inventory, free, request).fits;
+    const fits = hasRoom && fit(inventory, free, request, { users: this.ledger.users(name) }).fits;
     let useless = 0;
     for (const { resource, slotMilli } of inventory.pools) {
       const isUsed = fits && request.resources.some((part) => part.resource === resource);

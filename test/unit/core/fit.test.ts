@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import tap from 'tap';
 import { type Fit, type FitCode, fit } from '#src/core/fit.ts';
 import type { NodeInventory } from '#src/core/inventory.ts';
-import type { GpuRequest } from '#src/core/request.ts';
+import { type GpuRequest, SEVERAL_USERS } from '#src/core/request.ts';
 import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
 import { node, request, sharedNode } from '../make.ts';
 
@@ -165,6 +165,21 @@ for (const { says, on, asked, free, code, message, numbers = {}, resolvable = fa
     t.strictSame(ask(on, asked, free), { fits: false, code, message, numbers, resolvable });
   });
 }
+
+tap.test('an MPS daemon serves one user at a time', async (t) => {
+  const asked = (user?: number) => request(SHARED_GPU, 1, { user });
+  const ask = (on: NodeInventory, user: number | undefined, users: readonly number[]) => {
+    const verdict = fit(on, () => 1, asked(user), { users });
+    return verdict.fits ? 'fits' : `${verdict.code} ${JSON.stringify(verdict.numbers)} ${verdict.resolvable}`;
+  };
+  t.equal(ask(mps, 1000, []), 'fits', 'nobody is there');
+  t.equal(ask(mps, 1000, [1000]), 'fits', 'the same');
+  t.equal(ask(mps, 1000, [0]), 'WrongUser {"user":0,"asked":1000} false', 'another; no eviction is worth it');
+  t.equal(ask(mps, 0, [0, 7]), 'WrongUser {"user":7,"asked":0} false', 'one of several');
+  t.equal(ask(mps, SEVERAL_USERS, []), 'WrongUser {} false', 'its own containers differ');
+  t.equal(ask(sliced, 1000, [0]), 'fits', 'time-slicing does not care');
+  t.equal(ask(mps, undefined, [0]), 'fits', 'whole GPUs and instances do not either');
+});
 
 tap.test('what eviction cannot help outweighs what it can, in whatever order the parts stand', async (t) => {
   const full = { resource: WHOLE_GPU, count: 1, largestContainer: 1 };

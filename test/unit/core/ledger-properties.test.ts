@@ -38,6 +38,9 @@ type Step =
   /** `polite` asks `fit` first; news of the API server does not ask. */
   | { readonly do: 'allocate'; readonly polite: boolean; readonly options: AllocateOptions };
 
+/** A pod has one user all its life; every third has none that matters. */
+const userOf = (uid: string) => [0, 1000, undefined][PODS.indexOf(uid) % 3];
+
 const name = fc.constantFrom(...NODES);
 const uid = fc.constantFrom(...PODS);
 const resource = fc.constantFrom(...RESOURCES);
@@ -59,7 +62,8 @@ const allocate = fc
   })
   .map(({ uid, name, resources, state, gpus, polite }): Step => {
     const expected = new Map(resources.map((part) => [part.resource, gpus]));
-    return { do: 'allocate', polite, options: { uid, pod: `team/${uid}`, node: name, state, resources, expected } };
+    const pod = `team/${uid}`;
+    return { do: 'allocate', polite, options: { uid, pod, node: name, state, resources, user: userOf(uid), expected } };
   });
 const free = fc
   .tuple(fc.constantFrom('release' as const, 'releaseReservation' as const), uid)
@@ -158,6 +162,8 @@ function checkFigures(model: Model): void {
       const holdings = allocation.holdings.map(({ resource, count }) => ({ resource, count }));
       check(JSON.stringify(holdings) === JSON.stringify(pod?.resources), 'a pod holds what it was given');
     }
+    const users = new Set(expected.flatMap(({ user }) => (user === undefined ? [] : [user])));
+    check([...ledger.users(name)].sort().join() === [...users].sort().join(), 'its users are those of its pods');
     const inventory = nodes.get(name);
     const load = ledger.load(name);
     check((load === undefined) === (inventory === undefined), 'a node has a load while it is known');

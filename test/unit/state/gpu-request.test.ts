@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import tap from 'tap';
 import { ApiError } from '#src/api/errors.ts';
 import { type Container, type Pod, podSchema } from '#src/api/kubernetes.ts';
+import { SEVERAL_USERS } from '#src/core/request.ts';
 import { SHARED_GPU } from '#src/core/resources.ts';
 import { gpuRequestOf, requestOf } from '#src/state/gpu-request.ts';
 
@@ -36,7 +37,27 @@ tap.test('a request is what the pod asks for and what admission promised', async
     mode: 'mps',
     slotMiB: 8_192,
     slotMilli: 250,
+    user: 0,
   });
+});
+
+tap.test('the user of its processes, where it may hold slots by MPS', async (t) => {
+  const shares = (securityContext?: object) => ({ ...asks({ [SHARED_GPU]: '1' }), securityContext });
+  const other = { ...asks({ cpu: '1' }), securityContext: { runAsUser: 7 } };
+  const cases: readonly [says: string, spec: Partial<Pod['spec']>, user: number | undefined][] = [
+    ['unknown means root', { containers: [shares()] }, 0],
+    ['by the pod', { securityContext: { runAsUser: 1000 }, containers: [shares()] }, 1000],
+    ['by the container first', { securityContext: { runAsUser: 1000 }, containers: [shares({ runAsUser: 5 })] }, 5],
+    ['of containers with GPUs alone', { containers: [other, shares({ runAsUser: 5 })] }, 5],
+    ['several', { containers: [shares({ runAsUser: 5 }), shares()] }, SEVERAL_USERS],
+    ['an init container counts', { initContainers: [shares({ runAsUser: 5 })], containers: [shares()] }, SEVERAL_USERS],
+    ['whole GPUs need none', { containers: [asks({ [GPU]: '1' })] }, undefined],
+    ['nor do instances', { containers: [asks({ [MIG_1G]: '1' })] }, undefined],
+  ];
+  for (const [says, spec, user] of cases) t.equal(gpuRequestOf(pod({ spec })).user, user, says);
+  const annotations = { 'gpu-autoscaler.io/optimization-strategy': 'timeslicing' };
+  const sliced = pod({ metadata: { annotations }, spec: { containers: [shares({ runAsUser: 5 })] } });
+  t.equal(gpuRequestOf(sliced).user, undefined, 'nor does who was promised a time-slice');
 });
 
 tap.test('options that cannot be read count as absent, and the request stands', async (t) => {

@@ -45,6 +45,39 @@ const CASES: readonly Case[] = [
     free: 6,
   },
   {
+    says: 'slots of an MPS daemon that serves another user are none: another node is made for the pods',
+    nodes: [
+      planningNode('a', { partition: shared(2, 'mps', 8), held: { [SHARED_GPU]: 1 }, users: [0] }),
+      planningNode('b'),
+    ],
+    demands: [
+      demand('d', 2, SHARED_GPU, { mode: 'mps', user: 1000 }),
+      demand('e', 1, SHARED_GPU, { mode: 'mps', user: 0 }),
+    ],
+    changes: ['b: 2 GPUs by MPS, 8 clients each (2)'],
+    free: 1,
+  },
+  {
+    says: 'pods of two users are not put on one node that shares by MPS',
+    nodes: [planningNode('a'), planningNode('b')],
+    demands: [
+      demand('d', 2, SHARED_GPU, { mode: 'mps', user: 1000 }),
+      demand('e', 2, SHARED_GPU, { mode: 'mps', user: 0 }),
+    ],
+    changes: ['a: 2 GPUs by MPS, 8 clients each (2)', 'b: 2 GPUs by MPS, 8 clients each (2)'],
+  },
+  {
+    says: 'an idle one serves the first, and then no other user',
+    nodes: [planningNode('a', { partition: shared(2, 'mps', 8) })],
+    demands: [
+      demand('d', 2, SHARED_GPU, { mode: 'mps', user: 1000 }),
+      demand('e', 2, SHARED_GPU, { mode: 'mps', user: 0 }),
+    ],
+    changes: [],
+    free: 2,
+    refused: ['AllBusy 2'],
+  },
+  {
     says: 'what is coming serves as well, and is not changed again',
     nodes: [planningNode('a', { coming: shared(2, 'mps', 8), inTransition: true })],
     demands: [demand('d', 6, SHARED_GPU, { mode: 'mps' }), demand('e', 1, MIG_1G)],
