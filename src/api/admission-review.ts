@@ -12,6 +12,7 @@ export const admissionReviewSchema = z.object({
     subResource: z.string().nullish(),
     /** The object's own metadata may lack it on CREATE. */
     namespace: z.string().nullish(),
+    dryRun: z.boolean().nullish(),
     object: z.unknown(),
   }),
 });

@@ -40,6 +40,7 @@ export function admissionConfigurationOf(
   return {
     oversubscribe: timeSlicing.oversubscribe,
     settings: {
+      whenFull: sharing.whenFull,
       schedulerName: binPacking.enabled ? schedulerName : DEFAULT_SCHEDULER,
       exemptNamespaces: new Set([namespace, ...admissionWebhook.exemptNamespaces]),
       namespaceSelector: conditionsOf(admissionWebhook.namespaceSelector),

@@ -4,6 +4,7 @@
  */
 
 import { z } from 'zod';
+import { WHEN_FULL } from '../core/admission/decision-input.ts';
 import { strategyNames } from '../core/strategies/registry.ts';
 import { labelSelector } from './labels.ts';
 import {
@@ -156,7 +157,17 @@ const reconciler = z.strictObject({
 export const configurationSchema = z.strictObject({
   binPacking: binPacking.prefault({}),
   sharing: z
-    .strictObject({ mig: mig.prefault({}), mps: mps.prefault({}), timeSlicing: timeSlicing.prefault({}) })
+    .strictObject({
+      whenFull: z
+        .enum(WHEN_FULL)
+        .default('wait')
+        .describe(
+          'What a pod that would share does while all slots for it are taken: wait for one, or keep a whole GPU.',
+        ),
+      mig: mig.prefault({}),
+      mps: mps.prefault({}),
+      timeSlicing: timeSlicing.prefault({}),
+    })
     .prefault({}),
   admissionWebhook: admissionWebhook.prefault({}),
   reconciler: reconciler.prefault({}),

@@ -105,7 +105,10 @@ export class Runtime {
 
   /** The cluster in the eyes of admission. */
   get admission(): AdmissionState {
-    this.#admission ??= new AdmissionState(this.state, this.#admissionConfiguration(), this.clock);
+    this.#admission ??= new AdmissionState(this.state, this.#admissionConfiguration(), {
+      clock: this.clock,
+      knowsPods: () => this.reflectors.notReadyReason(['pods']) === undefined,
+    });
     return this.#admission;
   }
 

@@ -18,6 +18,7 @@ export interface WebhookRoleOptions {
 
 export type RunningWebhook = RunningRole;
 
+/** What it must know before it decides. */
 const KINDS: readonly Kind[] = [
   'nodes',
   'namespaces',
@@ -28,8 +29,11 @@ const KINDS: readonly Kind[] = [
   'nodeconfigs',
 ];
 
+/** Pods tell which slots are free: it decides without them until they are known. */
+const ALL_KINDS: readonly Kind[] = [...KINDS, 'pods'];
+
 export function webhookRole(options: WebhookRoleOptions): Role<RunningWebhook> {
-  return { name: 'webhook', kinds: KINDS, start: (runtime, log) => start(runtime, log, options) };
+  return { name: 'webhook', kinds: ALL_KINDS, start: (runtime, log) => start(runtime, log, options) };
 }
 
 /** The webhook alone. @throws ConfigurationError, CertificateSettingsError */
@@ -53,7 +57,11 @@ async function start(
     tls: manager.current,
     metrics: webhookMetrics(registry),
     notReadyReason: () => reflectors.notReadyReason(KINDS) ?? manager.notReadyReason(),
-    context: () => ({ view: runtime.admissionView(), now: clock.now() }),
+    context: () => ({
+      view: runtime.admissionView(),
+      promise: (resource, mode) => runtime.admission.promise(resource, mode),
+      now: clock.now(),
+    }),
   });
   const url = await server.listen({ host, port });
   manager.start((tls) => {

@@ -1,16 +1,21 @@
 /** The cluster in the eyes of admission: views on its state, under the configuration in force. Read by `evaluateAdmission`. */
 
 import type { AdmissionConfiguration } from '../api/admission-settings.ts';
+import type { SlotRoom } from '../core/admission/decision-input.ts';
 import { byPrecedence } from '../core/admission/policies.ts';
 import type { SharingPolicy } from '../core/admission/policy.ts';
 import { SlotIndex } from '../core/admission/slot-index.ts';
 import type { NodeInventory } from '../core/inventory.ts';
+import type { Ledger } from '../core/ledger.ts';
+import { SEVERAL_USERS } from '../core/request.ts';
+import type { SharingMode } from '../core/sharing-mode.ts';
 import { type Clock, systemClock } from '../kube/clock.ts';
 import { isChangeable } from './changeable.ts';
 import type { ClusterState, NamespacedRecord } from './cluster-state.ts';
 import type { AdmissionView, HistoryOf } from './evaluate-admission.ts';
 import { NodeConfigs } from './node-configs.ts';
 import { expectedInventory, lastingTaintsOf, type NodeRecord, sameOffer } from './node-record.ts';
+import { PromisedSlots } from './promised-slots.ts';
 import type { Store } from './store.ts';
 
 /**
@@ -19,6 +24,12 @@ import type { Store } from './store.ts';
  */
 const AWAY_MS = 600_000;
 
+export interface AdmissionStateOptions {
+  readonly clock?: Pick<Clock, 'monotonic'>;
+  /** Whether all pods are known: until then nobody knows what is free. */
+  readonly knowsPods?: () => boolean;
+}
+
 export class AdmissionState {
   readonly #cluster: ClusterState;
   readonly #slots: SlotIndex;
@@ -26,19 +37,20 @@ export class AdmissionState {
   readonly #limitRanges: (namespace: string) => readonly boolean[];
   readonly #quotas: (namespace: string) => readonly (readonly string[])[];
   readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #knowsPods: () => boolean;
+  readonly #promised: PromisedSlots;
   /** Nodes that offer nothing for the moment, and until when what they offered counts; ms of the clock. */
   readonly #away = new Map<string, number>();
   #configuration: AdmissionConfiguration;
   #inOrder: readonly SharingPolicy[] | undefined;
 
-  constructor(
-    cluster: ClusterState,
-    configuration: AdmissionConfiguration,
-    clock: Pick<Clock, 'monotonic'> = systemClock,
-  ) {
+  constructor(cluster: ClusterState, configuration: AdmissionConfiguration, options: AdmissionStateOptions = {}) {
+    const { clock = systemClock, knowsPods = () => false } = options;
     this.#cluster = cluster;
     this.#configuration = configuration;
     this.#clock = clock;
+    this.#knowsPods = knowsPods;
+    this.#promised = new PromisedSlots(cluster.pods, clock);
     this.#slots = new SlotIndex(configuration.offers);
     this.#configs = new NodeConfigs(cluster.nodeConfigs, (node) => {
       const record = cluster.nodes.get(node);
@@ -90,6 +102,11 @@ export class AdmissionState {
     this.#slots.setOptions(configuration.offers);
   }
 
+  /** A pod has been admitted for a slot, which counts as taken until the pod holds it. */
+  promise(resource: string, mode: SharingMode): void {
+    this.#promised.promise(resource, mode);
+  }
+
   /** What a decision is made from, as of now. */
   view(historyOf: HistoryOf = () => undefined): AdmissionView {
     this.#inOrder ??= byPrecedence(this.#readable());
@@ -103,9 +120,29 @@ export class AdmissionState {
         counted: new Set(this.#quotas(namespace).flat()),
       }),
       namespaceLabels: (namespace) => this.#cluster.namespaces.get(namespace),
+      roomFor: (...question) => (this.#knowsPods() ? this.#roomFor(...question) : undefined),
       deviceClassOf: (resource) => this.#cluster.delegated.classOf(resource),
       historyOf,
     };
+  }
+
+  #roomFor(...[offer, placement, tolerations, user]: Parameters<AdmissionView['roomFor']>): SlotRoom {
+    const { ledger } = this.#cluster;
+    const { mode, resource } = offer;
+    const enough = this.#configuration.settings.whenFull === 'wait' ? Number.NEGATIVE_INFINITY : 0;
+    let free = -this.#promised.count(resource, mode);
+    let servesUser = false;
+    for (const { name, isOffered } of this.#slots.nodesWith(offer, placement, tolerations)) {
+      if (isOffered && (mode !== 'mps' || isOnlyUser(user, ledger.users(name)))) {
+        servesUser = true;
+        free += ledger.freeSlots(name, resource);
+      } else if (!isOffered && isIdle(ledger, name)) {
+        servesUser = true;
+        free = Number.POSITIVE_INFINITY;
+      }
+      if (servesUser && free > enough) break;
+    }
+    return { free, servesUser: servesUser && user !== SEVERAL_USERS };
   }
 
   *#readable(): Iterable<SharingPolicy> {
@@ -115,6 +152,16 @@ export class AdmissionState {
 
 function offeredNow({ inventory }: NodeRecord): NodeInventory | undefined {
   return inventory && inventory.pools.length > 0 ? inventory : undefined;
+}
+
+function isOnlyUser(user: number, users: Iterable<number>): boolean {
+  for (const other of users) if (other !== user) return false;
+  return true;
+}
+
+function isIdle(ledger: Ledger, node: string): boolean {
+  for (const _ of ledger.allocationsOn(node)) return false;
+  return true;
 }
 
 /** What the objects of each namespace say. */

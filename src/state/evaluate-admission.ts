@@ -20,6 +20,7 @@ import type {
   AdmissionSettings,
   Decision,
   NamespaceGuards,
+  SlotRoom,
   WorkloadHistory,
 } from '../core/admission/decision-input.ts';
 import { exemption } from '../core/admission/gates.ts';
@@ -29,7 +30,7 @@ import type { SlotOffer } from '../core/admission/slot-offer.ts';
 import { inferWorkloadType } from '../core/admission/workload-type.ts';
 import { equalTo, type Labels } from '../core/label-selector.ts';
 import type { Toleration } from '../core/taints.ts';
-import { requestOf } from './gpu-request.ts';
+import { mpsUserOf, requestOf } from './gpu-request.ts';
 
 /** What a decision is made from besides the pod, as of now. */
 export interface AdmissionView {
@@ -40,6 +41,16 @@ export interface AdmissionView {
   readonly policies: readonly SharingPolicy[];
   readonly namespaceLabels: (namespace: string) => Labels | undefined;
   readonly guardsOf: (namespace: string) => NamespaceGuards;
+  /**
+   * What of an offer is left for a pod of that user; undefined where it is not known which pods hold what.
+   * @param tolerations of the pod
+   */
+  readonly roomFor: (
+    offer: SlotOffer,
+    placement: NodeConstraints,
+    tolerations: readonly Toleration[],
+    user: number,
+  ) => SlotRoom | undefined;
   /** The DeviceClass by which DRA serves a resource; undefined: none does. */
   readonly deviceClassOf: (resource: string) => string | undefined;
   readonly historyOf: HistoryOf;
@@ -118,6 +129,8 @@ export function evaluatePod(parsed: AdmissionPod, namespace: string | undefined,
     policies: view.policies,
     offersOn: (nodeSelector) => view.offers(confine(constraints, nodeSelector), spec.tolerations ?? []),
     offersAnywhere: (nodeSelector) => view.offers(confine([], nodeSelector)),
+    roomFor: (offer, nodeSelector) =>
+      view.roomFor(offer, confine(constraints, nodeSelector), spec.tolerations ?? [], mpsUserOf(parsed)),
     deviceClassOf: view.deviceClassOf,
     history: past?.known ? past.history : undefined,
     ...(past && !past.known && { noHistory: past.why }),

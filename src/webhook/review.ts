@@ -21,13 +21,15 @@ export interface Reviewed {
 
 export interface ReviewContext {
   readonly view: AdmissionView;
+  /** Hears of each slot that a pod is promised. */
+  readonly promise?: (resource: string, mode: SharedMode) => void;
   readonly now: Date;
 }
 
 /** A warning header holds 256 characters of text; the API server cuts all of them together at 4,096. */
 const MAX_WARNING = 250;
 
-export function review(request: AdmissionRequest, { view, now }: ReviewContext): Reviewed {
+export function review(request: AdmissionRequest, { view, promise, now }: ReviewContext): Reviewed {
   if (request.operation !== 'CREATE' || (request.kind?.kind ?? 'Pod') !== 'Pod' || request.subResource) {
     return admit(request, { strategy: 'none', pod: '', reasons: ['only the creation of pods is reviewed'] });
   }
@@ -45,6 +47,7 @@ export function review(request: AdmissionRequest, { view, now }: ReviewContext):
     const why = 'not optimized: its annotations and ours would be larger than Kubernetes takes';
     return admit(request, { strategy: 'error', pod, reasons: [why] }, [why]);
   }
+  if (decision.action === 'share' && !request.dryRun) promise?.(decision.resource, decision.mode);
   return admit(request, outcome, warnings, patchOf(request.object, changed));
 }
 

@@ -327,7 +327,11 @@ tap.test('with the permissions of its service account the controller partitions 
 });
 
 const WATCHED = [
-  { apiGroups: [''], resources: ['nodes', 'namespaces', 'limitranges', 'resourcequotas'], verbs: ['list', 'watch'] },
+  {
+    apiGroups: [''],
+    resources: ['nodes', 'namespaces', 'limitranges', 'resourcequotas', 'pods'],
+    verbs: ['list', 'watch'],
+  },
   { apiGroups: ['gpuautoscaler.io'], resources: ['gpusharingpolicies', 'gpunodeconfigs'], verbs: ['list', 'watch'] },
   { apiGroups: ['resource.k8s.io'], resources: ['deviceclasses'], verbs: ['list', 'watch'] },
 ];

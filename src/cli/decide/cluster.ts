@@ -10,8 +10,12 @@ import type { ClusterState } from '../../state/cluster-state.ts';
 import { InputError } from '../input-error.ts';
 import type { Manifest } from './manifests.ts';
 
-/** @throws KubeError */
-export async function listCluster(state: ClusterState, client: KubeClient): Promise<void> {
+/**
+ * @returns whether pods could be listed as well: they tell which slots are free
+ * @throws KubeError
+ */
+export async function listCluster(state: ClusterState, client: KubeClient): Promise<boolean> {
+  let knowsPods = true;
   await Promise.all([
     takeAll(state.nodes, client, '/api/v1/nodes'),
     takeAll(state.namespaces, client, '/api/v1/namespaces'),
@@ -20,7 +24,12 @@ export async function listCluster(state: ClusterState, client: KubeClient): Prom
     takeAll(state.policies, client, CUSTOM_RESOURCES.policies).catch(unless(404)),
     takeAll(state.nodeConfigs, client, CUSTOM_RESOURCES.nodeConfigs).catch(unless(404, 403)),
     takeAll(state.deviceClasses, client, DEVICE_CLASSES).catch(unless(404, 403)),
+    takeAll(state.pods, client, '/api/v1/pods').catch((error: unknown) => {
+      unless(403)(error);
+      knowsPods = false;
+    }),
   ]);
+  return knowsPods;
 }
 
 /** Of a kind that is not known to the API server there are no objects. */
@@ -38,6 +47,13 @@ async function takeAll(store: ReflectorStore, client: KubeClient, path: string):
     version = resourceVersion;
   }
   list.finish(version);
+}
+
+/** Takes pods that the API server has made; whether there were any. */
+export function takePods(state: ClusterState, manifests: readonly Manifest[]): boolean {
+  const pods = manifests.filter(({ object }) => object.kind === 'Pod' && object.metadata?.uid !== undefined);
+  for (const { object } of pods) state.pods.update(object);
+  return pods.length > 0;
 }
 
 /**

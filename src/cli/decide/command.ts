@@ -19,7 +19,7 @@ import { createRegistry } from '../../telemetry/registry.ts';
 import { applyDecision } from '../../webhook/mutate.ts';
 import { readText, say, sayUnsized, sourcesOf } from '../input.ts';
 import { InputError } from '../input-error.ts';
-import { installedConfiguration, listCluster, takeManifests } from './cluster.ts';
+import { installedConfiguration, listCluster, takeManifests, takePods } from './cluster.ts';
 import { type Manifest, readManifests } from './manifests.ts';
 import { asJson, asText, type PassedOver, type Report } from './report.ts';
 import { podsOf, type TemplatePod } from './templates.ts';
@@ -78,9 +78,12 @@ async function decide(flags: Flags, { kubeConfig, now }: DecideDependencies): Pr
     const { oversubscribe } = configuration.sharing.timeSlicing;
     const warn = (why: string, details: object) => say(`${why}: ${JSON.stringify(details)}`);
     const state = new ClusterState(warn, { oversubscribe });
-    const admission = new AdmissionState(state, admissionConfigurationOf(configuration, flags.systemNamespace));
-    if (client) await listCluster(state, client);
-    takeManifests(state, snapshots ?? []);
+    let knowsPods = false;
+    const admission = new AdmissionState(state, admissionConfigurationOf(configuration, flags.systemNamespace), {
+      knowsPods: () => knowsPods,
+    });
+    if (client) knowsPods = await listCluster(state, client);
+    if (takePods(state, takeManifests(state, snapshots ?? []))) knowsPods = true;
     // Policies before pods: the order of files does not matter.
     const rest = takeManifests(state, given);
     sayUnsized([...state.nodes.values()].map(({ inventory }) => inventory));

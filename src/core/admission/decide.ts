@@ -269,8 +269,15 @@ function tryMode(context: DecisionContext, mode: SharedMode, why: string): Verdi
   return share(context, mode, offer);
 }
 
-/** Why there is no slot for the pod: there is none, or none where it may go. */
+/** Why there is no slot for the pod: none is left, there is none, or none where it may go. */
 function noSlot({ facts, constraints }: DecisionContext, mode: SharedMode, profile?: string): string {
+  const { roomFor, ...unlimited } = facts;
+  if (roomFor && findSlot(unlimited, constraints, mode, profile)) {
+    const patient = { ...facts, settings: { ...facts.settings, whenFull: 'wait' as const } };
+    return findSlot(patient, constraints, mode, profile)
+      ? 'every slot for it is taken (whenFull: wholeGpu)'
+      : 'the MPS daemons of the nodes that offer a slot for it serve other users';
+  }
   const { offersAnywhere } = facts;
   const elsewhere = offersAnywhere && findSlot({ ...facts, offersOn: offersAnywhere }, constraints, mode, profile);
   return elsewhere

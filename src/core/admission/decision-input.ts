@@ -59,8 +59,21 @@ export interface WorkloadHistory {
   readonly suitsMps: boolean;
 }
 
+/** What becomes of a pod that would share while all slots for it are taken: it waits for one, or keeps a whole GPU. */
+export const WHEN_FULL = ['wait', 'wholeGpu'] as const;
+export type WhenFull = (typeof WHEN_FULL)[number];
+
+/** What of an offer is left for a pod, on the nodes that it may go to. */
+export interface SlotRoom {
+  /** Slots that are free and promised to no other pod; of slots that an idle node could be configured to offer, any number. */
+  readonly free: number;
+  /** By MPS: whether some node has, or could have, a daemon that serves the pod's user. */
+  readonly servesUser: boolean;
+}
+
 export interface AdmissionSettings {
   readonly schedulerName: string;
+  readonly whenFull: WhenFull;
   readonly exemptNamespaces: ReadonlySet<string>;
   /** Namespaces whose pods are looked at; empty for all. */
   readonly namespaceSelector: LabelSelector;
@@ -99,6 +112,8 @@ export interface AdmissionFacts {
   readonly offersOn: (nodeSelector: Labels) => readonly SlotOffer[];
   /** The same of all nodes, wherever the pod may go. */
   readonly offersAnywhere?: (nodeSelector: Labels) => readonly SlotOffer[];
+  /** What of an offer is left for the pod; undefined where it is not known which pods hold what. */
+  readonly roomFor?: (offer: SlotOffer, nodeSelector: Labels) => SlotRoom | undefined;
   /** The DeviceClass by which DRA serves a resource; undefined: none does. */
   readonly deviceClassOf?: (resource: string) => string | undefined;
   readonly history: WorkloadHistory | undefined;

@@ -90,15 +90,17 @@ export function findSlot(
   const memory = memoryOf(facts, constraints, mode);
   const share = pod.fractionMilli ?? (mode === 'mig' ? 0 : constraints.usedMilli);
   const leastMilli = Math.max(share, constraints.leastMilli[mode]);
+  const selector = selectorOf(facts, constraints, mode);
   const all = facts
-    .offersOn(selectorOf(facts, constraints, mode))
+    .offersOn(selector)
     .filter(
       (offer) =>
         offer.mode === mode &&
         (!guards.counted.has(WHOLE_GPU) || guards.counted.has(offer.resource)) &&
         (memory === undefined || (offer.slotMiB ?? 0) >= memory.mib) &&
         offer.slotMilli > 0 &&
-        offer.slotMilli >= leastMilli,
+        offer.slotMilli >= leastMilli &&
+        isOpen(facts, offer, selector),
     );
   const present = all.filter(({ onOneNode, possible }) => onOneNode > 0 || possible > 0);
   // A node that is away may never return: rather than wait for it, a pod takes what is there under the name of a GPU.
@@ -107,6 +109,14 @@ export function findSlot(
   return mode === 'timeslicing' && constraints.fairness === 'priority' && pod.priority > 0
     ? holding.at(-1)
     : holding[0];
+}
+
+/** Whether the pod could come to hold such a slot: an MPS daemon serves its user, and one is free where it is not to wait. */
+function isOpen({ settings, roomFor }: AdmissionFacts, offer: SlotOffer, selector: Labels): boolean {
+  const mayWait = settings.whenFull === 'wait';
+  if (mayWait && offer.mode !== 'mps') return true;
+  const room = roomFor?.(offer, selector);
+  return !room || (room.servesUser && (mayWait || room.free > 0));
 }
 
 /** Whether a node would take the pod now, were it left as it came. */

@@ -96,6 +96,23 @@ export class SlotIndex {
     return offers;
   }
 
+  /** Nodes of the placement that offer such slots now, or could be configured to. */
+  *nodesWith(
+    { mode, resource, slotMiB, slotMilli }: SlotOffer,
+    placement: NodeConstraints,
+    tolerations: readonly Toleration[],
+  ): Iterable<{ readonly name: string; readonly isOffered: boolean }> {
+    const isSuch = (offer: SlotOffer) =>
+      offer.mode === mode && offer.resource === resource && offer.slotMiB === slotMiB && offer.slotMilli === slotMilli;
+    for (const { inventory, labels, kind, taints } of this.#nodes.values()) {
+      const such = kind.filter(isSuch);
+      if (such.length === 0) continue;
+      if (taints.length > 0 && !tolerates(tolerations, taints)) continue;
+      if (placement.length > 0 && !placement.some((selector) => matches(selector, labels))) continue;
+      yield { name: inventory.name, isOffered: such.some(({ nodes }) => nodes > 0) };
+    }
+  }
+
   /** Questions whose answers are remembered. */
   get remembered(): number {
     return this.#answers.size;

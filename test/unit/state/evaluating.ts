@@ -33,18 +33,25 @@ export interface World {
   /** As the file has it. */
   readonly configuration?: unknown;
   readonly historyOf?: HistoryOf;
+  /** Pods as the API server has them; left out, nobody knows who holds what. */
+  readonly pods?: readonly object[];
   readonly clock?: Pick<Clock, 'monotonic'>;
 }
 
-export function stateOf({ nodes = NODES, policies = {}, namespaces = {}, configuration = {}, clock }: World = {}) {
+export function stateOf(world: World = {}) {
+  const { nodes = NODES, policies = {}, namespaces = {}, configuration = {}, pods, clock } = world;
   const complaints: string[] = [];
   const parsed = configurationSchema.parse(configuration);
   const { oversubscribe } = parsed.sharing.timeSlicing;
   const state = new ClusterState((message, details) => void complaints.push(`${message}: ${JSON.stringify(details)}`), {
     oversubscribe,
   });
-  const admission = new AdmissionState(state, admissionConfigurationOf(parsed, 'gpu-autoscaler-system'), clock);
+  const admission = new AdmissionState(state, admissionConfigurationOf(parsed, 'gpu-autoscaler-system'), {
+    ...(clock && { clock }),
+    knowsPods: () => pods !== undefined,
+  });
   takeList(state.nodes, nodes);
+  if (pods) takeList(state.pods, pods);
   takeList(
     state.namespaces,
     Object.entries({ team: {}, ...namespaces }).map(([name, labels]) => ({ metadata: { name, labels } })),

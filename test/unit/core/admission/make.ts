@@ -65,6 +65,7 @@ export function without(mode: SharedMode): { readonly offers: readonly SlotOffer
 }
 
 const SETTINGS: AdmissionSettings = {
+  whenFull: 'wait',
   schedulerName: 'gpu-autoscaler-scheduler',
   exemptNamespaces: new Set(['kube-system', 'production']),
   namespaceSelector: [],

@@ -1,0 +1,64 @@
+/** What pods were promised and do not hold yet. */
+
+import tap from 'tap';
+import { PromisedSlots } from '#src/state/promised-slots.ts';
+import { ManualClock } from '../../objects/clock.ts';
+import { storedPod } from '../../objects/pods.ts';
+import { quietState } from '../../objects/records.ts';
+
+const SHARED = 'nvidia.com/gpu.shared';
+
+function setUp() {
+  const { pods } = quietState();
+  const clock = new ManualClock();
+  const promised = new PromisedSlots(pods, clock);
+  const show = (name: string, more: object = {}, mode = 'mps') =>
+    pods.update(
+      storedPod({
+        name,
+        uid: name,
+        resources: { [SHARED]: '1' },
+        metadata: { annotations: { 'gpu-autoscaler.io/optimization-strategy': mode } },
+        ...more,
+      }),
+    );
+  return { pods, clock, promised, show, count: () => promised.count(SHARED, 'mps') };
+}
+
+tap.test('pods that wait, until they are bound, end or go', async (t) => {
+  const { pods, show, count } = setUp();
+  show('a');
+  show('b');
+  show('c');
+  show('sliced', {}, 'timeslicing');
+  t.equal(count(), 3, 'of one mode alone');
+  show('a', { nodeName: 'n' });
+  show('b', { phase: 'Failed' });
+  t.equal(count(), 1);
+  pods.delete(storedPod({ name: 'c', uid: 'c', resources: {} }));
+  t.equal(count(), 0);
+});
+
+tap.test('our own promises count before the watch shows the pod, and once', async (t) => {
+  const { promised, show, count } = setUp();
+  promised.promise(SHARED, 'mps');
+  promised.promise(SHARED, 'mps');
+  t.equal(count(), 2);
+  show('a');
+  t.equal(count(), 2, 'one seen, one not yet');
+  show('b');
+  t.equal(count(), 2);
+  show('b', { nodeName: 'n' });
+  t.equal(count(), 1);
+});
+
+tap.test('a pod that is never seen was not made', async (t) => {
+  const { promised, clock, count } = setUp();
+  promised.promise(SHARED, 'mps');
+  clock.ms += 3_000;
+  promised.promise(SHARED, 'mps');
+  clock.ms += 2_001;
+  t.equal(count(), 1);
+  clock.ms += 3_000;
+  t.equal(count(), 0);
+});

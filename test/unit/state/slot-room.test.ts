@@ -1,0 +1,116 @@
+/** Admission in view of who holds what: users of MPS daemons, and slots that are all taken. */
+
+import tap from 'tap';
+import { evaluateAdmission } from '#src/state/evaluate-admission.ts';
+import { exclusiveNode, mpsNode, timeSlicingNode } from '../../objects/nodes.ts';
+import { storedPod } from '../../objects/pods.ts';
+import { short } from '../core/admission/make.ts';
+import { judged, podOf, stateOf, type World } from './evaluating.ts';
+
+const SHARED = 'nvidia.com/gpu.shared';
+const MPS = mpsNode({ name: 'mps', gpus: 1, replicas: 2 });
+const WHOLE = exclusiveNode({ name: 'whole', gpus: 1 });
+const INFERENCE = { labels: { 'workload-type': 'inference' } };
+
+/** A pod that holds a slot. */
+function holder(name: string, node: string, runAsUser?: number): object {
+  const spec = runAsUser === undefined ? {} : { securityContext: { runAsUser } };
+  return storedPod({ name, uid: name, nodeName: node, resources: { [SHARED]: '1' }, spec });
+}
+
+/** What becomes of an inference pod of that user, and the last reason. */
+function outcome(world: World, runAsUser?: number, wishes: object = INFERENCE) {
+  const { becomes, reasons } = judged(podOf({ ...wishes, spec: { ...specOf(runAsUser) } }), world);
+  return { becomes, reason: reasons.join('; ') };
+}
+
+function specOf(runAsUser: number | undefined) {
+  return {
+    containers: [{ name: 'main', image: 'team/app:1', resources: { requests: { 'nvidia.com/gpu': 1 } } }],
+    ...(runAsUser !== undefined && { securityContext: { runAsUser } }),
+  };
+}
+
+tap.test('MPS is promised where a daemon serves the user of the pod', async (t) => {
+  const nodes = [MPS, WHOLE];
+  t.match(outcome({ nodes, pods: [] }, 1000).becomes, /^mps/, 'nobody is there');
+  t.match(outcome({ nodes, pods: [holder('a', 'mps', 1000)] }, 1000).becomes, /^mps/, 'the same');
+  t.match(outcome({ nodes, pods: [holder('a', 'mps')] }).becomes, /^mps/, 'unknown is root, and so is the other');
+  const other = outcome({ nodes, pods: [holder('a', 'mps')] }, 1000);
+  t.match(other.becomes, /^exclusive/);
+  t.match(other.reason, /the MPS daemons of the nodes that offer a slot for it serve other users/);
+  t.match(outcome({ nodes }, 1000).becomes, /^mps/, 'where nobody knows who is there, it is promised');
+  const second = mpsNode({ name: 'mps-2', gpus: 1, replicas: 2 });
+  t.match(
+    outcome({ nodes: [...nodes, second], pods: [holder('a', 'mps')] }, 1000).becomes,
+    /^mps/,
+    'another node will do',
+  );
+});
+
+tap.test('a full node of the same user is waited for', async (t) => {
+  const pods = [holder('a', 'mps', 1000), holder('b', 'mps', 1000)];
+  t.match(outcome({ nodes: [MPS, WHOLE], pods }, 1000).becomes, /^mps/);
+});
+
+tap.test('containers of several users share by no MPS', async (t) => {
+  const shares = (runAsUser: number) => ({
+    name: `c${runAsUser}`,
+    image: 'team/app:1',
+    resources: { requests: { 'nvidia.com/gpu': 1 } },
+    securityContext: { runAsUser },
+  });
+  const spec = { containers: [shares(1)], initContainers: [shares(2)] };
+  const { becomes } = judged(podOf({ ...INFERENCE, spec }), { nodes: [MPS, WHOLE], pods: [] });
+  t.match(becomes, /^exclusive/);
+});
+
+tap.test('a node that may be made to share by MPS serves anybody, while it is idle', async (t) => {
+  const configuration = { sharing: { mps: { autoConfig: true } } };
+  const nodes = [MPS, exclusiveNode({ name: 'idle', gpus: 2 })];
+  t.match(outcome({ nodes, pods: [holder('a', 'mps')], configuration }, 1000).becomes, /^mps/);
+  const busy = storedPod({ name: 'b', uid: 'b', nodeName: 'idle', resources: { 'nvidia.com/gpu': '1' } });
+  t.match(outcome({ nodes, pods: [holder('a', 'mps'), busy], configuration }, 1000).becomes, /^exclusive/);
+});
+
+const WHOLE_GPU = { sharing: { whenFull: 'wholeGpu' } };
+
+tap.test('whenFull: wholeGpu keeps a whole GPU once every slot is taken, and only then', async (t) => {
+  const world = (...pods: object[]): World => ({ nodes: [MPS, WHOLE], pods, configuration: WHOLE_GPU });
+  t.match(outcome(world()).becomes, /^mps/);
+  t.match(outcome(world(holder('a', 'mps'))).becomes, /^mps/);
+  const full = outcome(world(holder('a', 'mps'), holder('b', 'mps')));
+  t.match(full.becomes, /^exclusive/);
+  t.match(full.reason, /every slot for it is taken \(whenFull: wholeGpu\)/);
+  const waits = outcome({ ...world(holder('a', 'mps'), holder('b', 'mps')), configuration: {} });
+  t.match(waits.becomes, /^mps/, 'by default it waits');
+});
+
+tap.test('the same of time-slices, and of a mode that the pod named', async (t) => {
+  const sliced = timeSlicingNode({ name: 'sliced', gpus: 1, replicas: 2 });
+  const pods = [holder('a', 'sliced'), holder('b', 'sliced')];
+  const world = { nodes: [sliced, WHOLE], pods, configuration: WHOLE_GPU };
+  t.match(outcome(world, undefined, { labels: { 'workload-type': 'development' } }).becomes, /^exclusive/);
+  const named = outcome(world, undefined, { annotations: { 'sharing-mode': 'timeslicing' } });
+  t.match(named.becomes, /^exclusive/);
+  t.match(named.reason, /was asked for, but every slot for it is taken/);
+});
+
+tap.test('slots that were promised a moment ago are taken', async (t) => {
+  const { admission } = stateOf({ nodes: [MPS, WHOLE], pods: [], configuration: WHOLE_GPU });
+  const becomes = [1, 2, 3].map(() => {
+    const result = evaluateAdmission(podOf(INFERENCE), 'team', admission.view());
+    if (!result.ok) return 'error';
+    const { decision } = result;
+    if (decision.action === 'share') admission.promise(decision.resource, decision.mode);
+    return short(decision).split(' ')[0];
+  });
+  t.strictSame(becomes, ['mps', 'mps', 'exclusive']);
+});
+
+tap.test('slots that could be made count as free while a node for them is idle', async (t) => {
+  const configuration = { sharing: { whenFull: 'wholeGpu', mps: { autoConfig: true } } };
+  t.match(outcome({ nodes: [WHOLE], pods: [], configuration }).becomes, /^mps/);
+  const busy = storedPod({ name: 'b', uid: 'b', nodeName: 'whole', resources: { 'nvidia.com/gpu': '1' } });
+  t.match(outcome({ nodes: [WHOLE], pods: [busy], configuration }).becomes, /^exclusive/);
+});
