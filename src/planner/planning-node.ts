@@ -86,16 +86,28 @@ function whyOnlyRecommended(
   if (config && !isPlanned(config)) {
     return `GPUNodeConfig ${config.name} was written by hand`;
   }
-  const { plugin, mig, lastApplied } = observed;
-  if (plugin !== undefined && !isOurs(plugin) && lastApplied === undefined) {
-    return `the node's device plugin has a configuration that is not ours (${plugin})`;
-  }
-  if (mig !== undefined && mig !== MIG_DEFAULT && !isOurs(mig) && lastApplied === undefined) {
-    return `mig-manager has a configuration of the node that is not ours (${mig})`;
-  }
+  const foreign = foreignConfigOf(observed);
+  if (foreign?.component === 'plugin')
+    return `the node's device plugin has a configuration that is not ours (${foreign.name})`;
+  if (foreign) return `mig-manager has a configuration of the node that is not ours (${foreign.name})`;
   if (mode === 'exclusive') return undefined;
   const { key } = SHARING_MODES[mode];
   return sharing[key].autoConfig ? undefined : `sharing.${key}.autoConfig is false`;
+}
+
+/** A configuration of the device plugin or of mig-manager that others have chosen for a node. */
+export interface ForeignConfig {
+  readonly component: 'plugin' | 'mig';
+  /** The value of the component's label. */
+  readonly name: string;
+}
+
+/** The configuration for whose sake the node is left alone; undefined if there is none, or we have changed the node before. */
+export function foreignConfigOf({ plugin, mig, lastApplied }: ObservedNode): ForeignConfig | undefined {
+  if (lastApplied !== undefined) return undefined;
+  if (plugin !== undefined && !isOurs(plugin)) return { component: 'plugin', name: plugin };
+  if (mig !== undefined && mig !== MIG_DEFAULT && !isOurs(mig)) return { component: 'mig', name: mig };
+  return undefined;
 }
 
 /** Times of the planner's changes, ms since the epoch, the newest first. */

@@ -1,0 +1,108 @@
+/** `gpu-autoscaler doctor` on a live control plane: before anything is installed, after, and with no permission. */
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import tap from 'tap';
+import { parse, stringify } from 'yaml';
+import { z } from 'zod';
+import { CONFIG_MAP, SYSTEM_NAMESPACE } from '#src/api/keys.ts';
+import { type KubeClient, MERGE_PATCH } from '#src/kube/kube-client.ts';
+import { installDefinitions } from '../cluster/custom-resources.ts';
+import { clusterFor } from '../cluster/for-test.ts';
+import { startInProcessExtender, startInProcessWebhook } from '../cluster/stack.ts';
+import { waitFor } from '../cluster/wait.ts';
+import { cpuNode, exclusiveNode, mpsNode } from '../objects/nodes.ts';
+import { devicePluginSet, migManagerSet } from '../objects/nvidia-components.ts';
+import { doctor, findingListOf, namesIn } from './run-doctor.ts';
+
+const NODES = [exclusiveNode({ name: 'whole', gpus: 2 }), mpsNode({ name: 'mps', gpus: 1, replicas: 8 }), cpuNode()];
+const DEFINITION = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gpunodeconfigs.gpuautoscaler.io';
+
+async function makeNamespace(client: KubeClient, name: string): Promise<void> {
+  await client.json('POST', '/api/v1/namespaces', {
+    body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name } },
+  });
+}
+
+tap.test('a live cluster', async (t) => {
+  const cluster = await clusterFor(t, { nodes: NODES, kubelets: false });
+  if (!cluster) return;
+  const { client, dir, kubeconfigFile } = cluster;
+  const run = (...args: string[]) => doctor(['--kubeconfig', kubeconfigFile, ...args]);
+
+  await t.test('nothing is installed: webhook, scheduler and definitions are missing', async (t) => {
+    const { status, stdout, stderr } = run('-o', 'json');
+    t.equal(status, 1, stderr);
+    t.match(stderr, /^gpu-autoscaler: there is no ConfigMap .* to be seen: the defaults hold/);
+    t.strictSame(namesIn(stdout), [
+      'error webhook',
+      'error scheduler',
+      'error crds',
+      'error crds',
+      'warning device-plugin',
+      'warning components',
+      'warning components',
+    ]);
+    const { notLookedAt, gpuNodes, checks } = findingListOf(stdout);
+    t.strictSame(notLookedAt, [], 'what is not served is an answer');
+    t.equal(gpuNodes, 2);
+    t.equal(checks.find(({ name }) => name === 'clock')?.result, 'fine');
+  });
+
+  await t.test('a user without permission: every kind is named, and no check is skipped in silence', async (t) => {
+    const config = parse(readFileSync(kubeconfigFile, 'utf8'));
+    const users = config.users.map(({ name, user }: { name: string; user: object }) => ({
+      name,
+      user: { ...user, as: 'nobody' },
+    }));
+    const file = join(dir, 'kubeconfig-nobody');
+    writeFileSync(file, stringify({ ...config, users }), { mode: 0o600 });
+    const { status, stdout, stderr } = doctor(['--kubeconfig', file]);
+    t.equal(status, 0, stderr);
+    t.match(
+      stdout,
+      /^not looked at: Nodes, MutatingWebhookConfigurations, .*CustomResourceDefinitions.* \(forbidden\); /,
+    );
+    t.match(stdout, /\nchecked 1 of 13 checks: nothing found\n$/, 'the clock alone');
+  });
+
+  await t.test('all is installed: nothing is found', async (t) => {
+    await installDefinitions(client);
+    for (const name of [SYSTEM_NAMESPACE, 'gpu-operator']) await makeNamespace(client, name);
+    await client.json('POST', `/api/v1/namespaces/${SYSTEM_NAMESPACE}/configmaps`, {
+      body: {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: CONFIG_MAP.name },
+        data: { [CONFIG_MAP.key]: '' },
+      },
+    });
+    for (const body of [devicePluginSet(), migManagerSet()])
+      await client.json('POST', '/apis/apps/v1/namespaces/gpu-operator/daemonsets', { body });
+    const extender = await startInProcessExtender(cluster, 'bestfit');
+    t.teardown(() => extender.close());
+    await extender.ready;
+    await cluster.startScheduler({ extenderUrl: extender.url, leaderElection: true });
+    const webhook = await startInProcessWebhook(cluster);
+    t.teardown(() => webhook.close());
+    const { stdout } = await waitFor('nothing is found', async () => {
+      const ran = run();
+      return ran.status === 0 && ran;
+    });
+    t.equal(stdout, 'checked 2 GPU nodes, 13 checks: nothing found\n');
+  });
+
+  await t.test('a definition of another version', async (t) => {
+    const versionsSchema = z.object({ spec: z.object({ versions: z.array(z.looseObject({})) }) });
+    const stored = versionsSchema.parse(await client.json('GET', DEFINITION));
+    const text = JSON.stringify(stored.spec.versions).replace('"whenBusy":', '"whenOccupied":');
+    const body = { spec: { versions: JSON.parse(text) } };
+    await client.json('PATCH', DEFINITION, { body, contentType: MERGE_PATCH });
+    const { status, stdout } = run();
+    t.equal(status, 1);
+    t.match(
+      stdout,
+      /^warning {2}crds: .*gpunodeconfigs\.gpuautoscaler\.io is not of this version .*spec\.properties\.whenBusy.*\n +fix: kubectl apply --server-side/,
+    );
+  });
+});
