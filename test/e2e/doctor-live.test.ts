@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import tap from 'tap';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
-import { CONFIG_MAP, SYSTEM_NAMESPACE } from '#src/api/keys.ts';
+import { CONFIG_MAP, SYSTEM_NAMESPACE, WEBHOOK_NAME } from '#src/api/keys.ts';
 import { type KubeClient, MERGE_PATCH } from '#src/kube/kube-client.ts';
 import { installDefinitions } from '../cluster/custom-resources.ts';
 import { clusterFor } from '../cluster/for-test.ts';
@@ -90,6 +90,33 @@ tap.test('a live cluster', async (t) => {
       return ran.status === 0 && ran;
     });
     t.equal(stdout, 'checked 2 GPU nodes, 13 checks: nothing found\n');
+  });
+
+  await t.test('the webhook behind a Service: absent, then without a pod', async (t) => {
+    const path = `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${WEBHOOK_NAME}`;
+    const hooksSchema = z.looseObject({ webhooks: z.array(z.looseObject({ clientConfig: z.looseObject({}) })) });
+    const stored = hooksSchema.parse(await client.json('GET', path));
+    const service = { namespace: SYSTEM_NAMESPACE, name: 'hook' };
+    const webhooks = stored.webhooks.map(({ clientConfig: { caBundle }, ...rest }) => ({
+      ...rest,
+      clientConfig: { caBundle, service },
+    }));
+    await client.json('PUT', path, { body: { ...stored, webhooks } });
+    t.match(run().stdout, /^error +webhook: the Service gpu-autoscaler-system\/hook, .* is absent/);
+    const body = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'hook' }, spec: { ports: [{ port: 443 }] } };
+    await client.json('POST', `/api/v1/namespaces/${SYSTEM_NAMESPACE}/services`, { body });
+    t.match(run().stdout, /^error +webhook: no pod is ready behind the Service gpu-autoscaler-system\/hook/);
+    const slice = {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { name: 'hook-1', labels: { 'kubernetes.io/service-name': 'hook' } },
+      addressType: 'IPv4',
+      endpoints: [{ addresses: ['10.0.0.1'], conditions: { ready: true } }],
+    };
+    await client.json('POST', `/apis/discovery.k8s.io/v1/namespaces/${SYSTEM_NAMESPACE}/endpointslices`, {
+      body: slice,
+    });
+    t.match(run().stdout, /: nothing found\n$/);
   });
 
   await t.test('a definition of another version', async (t) => {
