@@ -1,7 +1,7 @@
 /** `gpu-autoscaler doctor` on a live control plane: before anything is installed, after, and with no permission. */
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import tap from 'tap';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
@@ -10,12 +10,14 @@ import { type KubeClient, MERGE_PATCH } from '#src/kube/kube-client.ts';
 import { installDefinitions } from '../cluster/custom-resources.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 import { startInProcessExtender, startInProcessWebhook } from '../cluster/stack.ts';
+import type { Cluster } from '../cluster/start.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { cpuNode, exclusiveNode, mpsNode } from '../objects/nodes.ts';
 import { devicePluginSet, migManagerSet } from '../objects/nvidia-components.ts';
 import { doctor, findingListOf, namesIn } from './run-doctor.ts';
 
 const NODES = [exclusiveNode({ name: 'whole', gpus: 2 }), mpsNode({ name: 'mps', gpus: 1, replicas: 8 }), cpuNode()];
+const GUIDE = resolve(import.meta.dirname, '../../docs/guides/doctor.md');
 const DEFINITION = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gpunodeconfigs.gpuautoscaler.io';
 
 async function makeNamespace(client: KubeClient, name: string): Promise<void> {
@@ -24,10 +26,19 @@ async function makeNamespace(client: KubeClient, name: string): Promise<void> {
   });
 }
 
+/** Path of a kubeconfig by which the cluster's administrator acts as another user. */
+function kubeconfigAs(user: string, { dir, kubeconfigFile }: Cluster): string {
+  const config = parse(readFileSync(kubeconfigFile, 'utf8'));
+  const users = config.users.map((entry: { user: object }) => ({ ...entry, user: { ...entry.user, as: user } }));
+  const file = join(dir, `kubeconfig-${user}`);
+  writeFileSync(file, stringify({ ...config, users }), { mode: 0o600 });
+  return file;
+}
+
 tap.test('a live cluster', async (t) => {
   const cluster = await clusterFor(t, { nodes: NODES, kubelets: false });
   if (!cluster) return;
-  const { client, dir, kubeconfigFile } = cluster;
+  const { client, kubeconfigFile } = cluster;
   const run = (...args: string[]) => doctor(['--kubeconfig', kubeconfigFile, ...args]);
 
   await t.test('nothing is installed: webhook, scheduler and definitions are missing', async (t) => {
@@ -50,20 +61,27 @@ tap.test('a live cluster', async (t) => {
   });
 
   await t.test('a user without permission: every kind is named, and no check is skipped in silence', async (t) => {
-    const config = parse(readFileSync(kubeconfigFile, 'utf8'));
-    const users = config.users.map(({ name, user }: { name: string; user: object }) => ({
-      name,
-      user: { ...user, as: 'nobody' },
-    }));
-    const file = join(dir, 'kubeconfig-nobody');
-    writeFileSync(file, stringify({ ...config, users }), { mode: 0o600 });
-    const { status, stdout, stderr } = doctor(['--kubeconfig', file]);
+    const { status, stdout, stderr } = doctor(['--kubeconfig', kubeconfigAs('nobody', cluster)]);
     t.equal(status, 2, stderr);
     t.match(
       stdout,
       /^not looked at: Nodes, MutatingWebhookConfigurations, .*CustomResourceDefinitions.* \(forbidden\); /,
     );
     t.match(stdout, /\nchecked 1 of 13 checks: nothing found\n$/, 'the clock alone');
+  });
+
+  await t.test('the permissions of the guide are enough', async (t) => {
+    const [, role = ''] = /```yaml\n([^`]*kind: ClusterRole\n[^`]*)```/.exec(readFileSync(GUIDE, 'utf8')) ?? [];
+    const rbac = '/apis/rbac.authorization.k8s.io/v1';
+    await client.json('POST', `${rbac}/clusterroles`, { body: parse(role) });
+    const body = {
+      metadata: { name: 'gpu-autoscaler-doctor' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'gpu-autoscaler-doctor' },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'reader' }],
+    };
+    await client.json('POST', `${rbac}/clusterrolebindings`, { body });
+    const { stdout } = doctor(['--kubeconfig', kubeconfigAs('reader', cluster), '-o', 'json']);
+    t.strictSame(findingListOf(stdout).notLookedAt, []);
   });
 
   await t.test('all is installed: nothing is found', async (t) => {
