@@ -4,7 +4,6 @@ import { defineCheck, type Finding } from '../check.ts';
 import { imageOf, versionOf } from '../image.ts';
 import { devicePluginIn, placeOf } from '../nvidia.ts';
 import type { Workload } from '../observations.ts';
-import { countOf } from '../phrases.ts';
 
 /** The first with `sharedDevicesAllocationPolicy`; older ones ignore it. Source: k8s-device-plugin, release 0.20. */
 const PACKED = [0, 20] as const;
@@ -34,7 +33,7 @@ export const devicePluginVersion = defineCheck({
 function old(set: Workload, tag: string): Finding {
   return {
     severity: 'warning',
-    message: `the device plugin of ${countOf('DaemonSet', [placeOf(set)])} is ${tag}, and packed allocation exists since ${SINCE}: ${CONSEQUENCE}`,
+    message: `the device plugin of DaemonSet ${placeOf(set)} is ${tag}, and packed allocation exists since ${SINCE}: ${CONSEQUENCE}`,
     fix: `update the device plugin to ${SINCE} or newer (devicePlugin.version in the GPU operator)`,
     objects: [placeOf(set)],
   };
@@ -43,7 +42,7 @@ function old(set: Workload, tag: string): Finding {
 function unreadable(set: Workload, tag: string): Finding {
   return {
     severity: 'warning',
-    message: `the version of the device plugin of DaemonSet ${placeOf(set)} cannot be told from its image (tag ${JSON.stringify(tag)}), and packed allocation exists since ${SINCE}: ${CONSEQUENCE}`,
+    message: `the image of the device plugin of DaemonSet ${placeOf(set)} does not tell its version (tag ${JSON.stringify(tag)}), and packed allocation exists since ${SINCE}: ${CONSEQUENCE}`,
     fix: `name the image by a version, ${SINCE} or newer`,
     objects: [placeOf(set)],
   };

@@ -13,8 +13,8 @@ const CASES: readonly [image: string, says: RegExp | undefined][] = [
   ['nvcr.io/nvidia/k8s-device-plugin:v0.19.3', /is v0\.19\.3, and packed allocation exists since 0\.20/],
   ['nvidia/k8s-device-plugin:1.0.0-beta4', undefined],
   ['k8s-device-plugin:v0.9.0', /is v0\.9\.0/],
-  ['nvcr.io/nvidia/k8s-device-plugin:latest', /cannot be told from its image \(tag "latest"\)/],
-  ['nvcr.io/nvidia/k8s-device-plugin@sha256:00', /cannot be told from its image \(tag ""\)/],
+  ['nvcr.io/nvidia/k8s-device-plugin:latest', /does not tell its version \(tag "latest"\)/],
+  ['nvcr.io/nvidia/k8s-device-plugin@sha256:00', /does not tell its version \(tag ""\)/],
 ];
 for (const [image, says] of CASES) {
   tap.test(image, async (t) => {
@@ -29,6 +29,16 @@ tap.test('GPU Feature Discovery in the same image is no device plugin', async (t
   const [container] = set.spec.template.spec.containers;
   Object.assign(container ?? {}, { command: ['gpu-feature-discovery'] });
   t.same(findingsOf(devicePluginVersion, { daemonSets: workloadsOf(set) }), []);
+});
+
+tap.test("the GPU operator's pod: the device plugin beside its config-manager", async (t) => {
+  const set = devicePluginSet({ image: 'nvcr.io/nvidia/k8s-device-plugin:v0.19.3' });
+  const { containers } = set.spec.template.spec;
+  const [main] = containers;
+  if (!main) return;
+  Object.assign(main, { command: ['/bin/sh', '-c'], args: ['/bin/entrypoint.sh'] });
+  containers.unshift({ ...main, name: 'config-manager', ...{ command: ['config-manager'] } });
+  t.equal(findingsOf(devicePluginVersion, { daemonSets: workloadsOf(set) }).length, 1);
 });
 
 tap.test('none is seen: said where there are GPUs', async (t) => {
