@@ -21,7 +21,7 @@ export const scheduler = defineCheck({
     if (lease && !isStale(lease, now)) return [];
     // Who may not see Deployments does not know of one that holds no Lease.
     if (!deployments && !lease) return undefined;
-    return [absent(own, lease, systemNamespace)];
+    return [absent(own, lease, leases && systemNamespace)];
   },
 });
 
@@ -30,12 +30,15 @@ function isStale({ renewedAt, durationMs }: Lease, now: number | undefined): boo
   return now !== undefined && !(now - renewedAt <= PATIENCE * durationMs);
 }
 
-function absent(own: Workload | undefined, lease: Lease | undefined, systemNamespace: string): Finding {
+/** @param namespace of the Lease that was looked for; undefined if none was */
+function absent(own: Workload | undefined, lease: Lease | undefined, namespace: string | undefined): Finding {
   const sign = own
     ? `no pod of Deployment ${own.namespace}/${own.name} is available`
     : lease
       ? `its Lease ${lease.namespace}/${lease.name} is not renewed`
-      : `there is neither a Deployment of that name nor a Lease ${systemNamespace}/${SCHEDULER_NAME}`;
+      : namespace === undefined
+        ? 'there is no Deployment of that name, and Leases were not looked at'
+        : `there is neither a Deployment of that name nor a Lease ${namespace}/${SCHEDULER_NAME}`;
   return {
     severity: 'error',
     message: `no kube-scheduler runs as ${SCHEDULER_NAME} (${sign}): pods that name it wait`,

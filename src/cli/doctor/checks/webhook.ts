@@ -10,12 +10,12 @@ export const webhook = defineCheck({
   about: 'the admission webhook is not registered, or cannot be reached',
   needs: ['webhooks'],
   uses: ['services', 'endpointSlices'],
-  run: ({ webhooks, services, endpointSlices }, { configuration }) => {
+  run: ({ webhooks, services, endpointSlices }, { configuration, systemNamespace }) => {
     if (!configuration.admissionWebhook.enabled) return [];
     const ours = webhooks.filter(({ name }) => name === HOOK_NAME);
     if (ours.length === 0) return [unregistered()];
     return ours.flatMap((hook) => [
-      ...faultsOf(hook, configuration),
+      ...faultsOf(hook, configuration, systemNamespace),
       ...(hook.service ? unreachable(hook, hook.service, services, endpointSlices) : []),
     ]);
   },
@@ -33,6 +33,7 @@ function unregistered(): Finding {
 function faultsOf(
   { configuration: object, hasCaBundle, seesNewPods, failurePolicy }: Webhook,
   { admissionWebhook }: CheckContext['configuration'],
+  systemNamespace: string,
 ): Finding[] {
   const found: Finding[] = [];
   const place = `MutatingWebhookConfiguration ${object}`;
@@ -41,7 +42,7 @@ function faultsOf(
     found.push({
       severity: 'error',
       message: `${place} has no caBundle: the API server does not trust the webhook, and ${outcome}`,
-      fix: 'wait until the webhook has filled it in, or read its log (kubectl logs -l app.kubernetes.io/component=webhook); with certificates.mode files set caBundle',
+      fix: `wait until the webhook has filled it in, or read its log (kubectl logs -n ${systemNamespace} -l app.kubernetes.io/component=webhook); with certificates.mode files set caBundle`,
       objects: [object],
     });
   }

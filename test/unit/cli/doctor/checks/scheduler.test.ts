@@ -29,6 +29,7 @@ tap.test('none: the sign is named', async (t) => {
     says({ deployments: [], leases: [] }),
     /neither a Deployment of that name nor a Lease gpu-autoscaler-system\//,
   );
+  t.match(says({ deployments: [] }), /no Deployment of that name, and Leases were not looked at/);
   t.match(says({ deployments: down, leases: [] }), /no pod of Deployment kube-system\/gpu-autoscaler-scheduler/);
   t.match(says({ deployments: [], leases: [lease(600_000)] }), /its Lease .* is not renewed/);
   t.match(says({ deployments: [], leases: [lease(0, '')] }), /neither/, 'a Lease that was given back');
