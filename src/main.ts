@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { addRoleCommands, SettingsError } from './app/commands.ts';
 import { ConfigurationError } from './app/configuration-watch.ts';
 import { addDecide } from './cli/decide/command.ts';
+import { addDoctor } from './cli/doctor/command.ts';
 import { InputError } from './cli/input-error.ts';
 import { addSimulate } from './cli/simulate/command.ts';
 import { KubeError } from './kube/kube-client.ts';
@@ -23,6 +24,7 @@ const program = new Command('gpu-autoscaler')
 addRoleCommands(program, kubeConfig, run);
 addSimulate(program, process.env);
 addDecide(program, { kubeConfig, now: () => new Date() });
+addDoctor(program, { kubeConfig, now: () => new Date() });
 
 /** Of the package: one folder up from here, compiled or not. */
 function version(): string {

@@ -71,6 +71,17 @@ export const KARPENTER_AWS = {
   memory: 'karpenter.k8s.aws/instance-gpu-memory',
 } as const;
 
+/**
+ * Labels by which cluster-autoscaler knows nodes with GPUs: Google's, Amazon's, Azure's, Alibaba's.
+ * Source: cluster-autoscaler, `cloudprovider/*`, `GPULabel`.
+ */
+export const AUTOSCALER_GPU_LABELS = [
+  GKE.accelerator,
+  'k8s.amazonaws.com/accelerator',
+  'accelerator',
+  'aliyun.accelerator/nvidia_name',
+] as const;
+
 /** Labels that configure NVIDIA's components. */
 export const TRIGGERS = {
   /** Key of the device plugin's ConfigMap. */

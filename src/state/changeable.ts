@@ -11,22 +11,33 @@ import { currentPartition, type ObservedNode } from './observed-node.ts';
 /** What the GPU Operator gives a node that has none; it asks for nothing. */
 const MIG_DEFAULT = 'all-disabled';
 
+/** A configuration of the device plugin or of mig-manager that others have chosen for a node. */
+export interface ForeignConfig {
+  readonly component: 'plugin' | 'mig';
+  /** The value of the component's label. */
+  readonly name: string;
+}
+
+/** The configuration for whose sake the node is left alone; undefined if there is none, or we have changed the node before. */
+export function foreignConfigOf({ plugin, mig, lastApplied }: ObservedNode): ForeignConfig | undefined {
+  if (lastApplied !== undefined) return undefined;
+  if (plugin !== undefined && !isOurs(plugin)) return { component: 'plugin', name: plugin };
+  if (mig !== undefined && mig !== MIG_DEFAULT && !isOurs(mig)) return { component: 'mig', name: mig };
+  return undefined;
+}
+
 /**
  * Why others have the say on the node's partition, in half a sentence; undefined: nobody has.
  * @param config the GPUNodeConfig that counts for it
  */
-export function whyOthersDecide(
-  { plugin, mig, lastApplied, unknownResources }: ObservedNode,
-  config: NodeConfig | undefined,
-): string | undefined {
+export function whyOthersDecide(observed: ObservedNode, config: NodeConfig | undefined): string | undefined {
   if (config && !isPlanned(config)) return `GPUNodeConfig ${config.name} was written by hand`;
-  if (plugin !== undefined && !isOurs(plugin) && lastApplied === undefined) {
-    return `the node's device plugin has a configuration that is not ours (${plugin})`;
+  const foreign = foreignConfigOf(observed);
+  if (foreign?.component === 'plugin') {
+    return `the node's device plugin has a configuration that is not ours (${foreign.name})`;
   }
-  if (mig !== undefined && mig !== MIG_DEFAULT && !isOurs(mig) && lastApplied === undefined) {
-    return `mig-manager has a configuration of the node that is not ours (${mig})`;
-  }
-  const [unknown] = unknownResources;
+  if (foreign) return `mig-manager has a configuration of the node that is not ours (${foreign.name})`;
+  const [unknown] = observed.unknownResources;
   return unknown && `the node offers ${unknown}, which is not known to us`;
 }
 

@@ -10,6 +10,7 @@ import { definitionOf, NODE_CONFIGS, SHARING_POLICIES } from '#src/api/custom-re
 import { EVENTS } from '#src/api/events.ts';
 import { LABELS, READ, WRITTEN } from '#src/api/keys.ts';
 import { auditMetrics } from '#src/audit/metrics.ts';
+import { CHECKS } from '#src/cli/doctor/checks/registry.ts';
 import { EVIDENCE } from '#src/core/admission/workload-type.ts';
 import { extenderMetrics } from '#src/extender/metrics.ts';
 import { plannerMetrics } from '#src/planner/metrics.ts';
@@ -146,6 +147,16 @@ tap.test('docs/reference/custom-resources.md has every field, default, bound and
       if (name && !path.includes('conditions')) t.match(text, new RegExp(`\\b${name}\\b`), path.join('.'));
     }
   }
+});
+
+tap.test("every check of doctor is in docs/guides/doctor.md, in the program's order, and no other", async (t) => {
+  const names = [...read('docs/guides/doctor.md').matchAll(/^\| `([\w-]+)` \| (?:error|warning) \|/gm)].map(
+    ([, name]) => name,
+  );
+  t.strictSame(
+    names,
+    CHECKS.map(({ name }) => name),
+  );
 });
 
 tap.test('every dependency has its line in docs/dependencies.md, and no line is left over', async (t) => {

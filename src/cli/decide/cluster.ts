@@ -39,7 +39,11 @@ function unless(...statuses: readonly number[]): (error: unknown) => void {
   };
 }
 
-async function takeAll(store: ReflectorStore, client: KubeClient, path: string): Promise<void> {
+/**
+ * Lists everything of one kind into its store.
+ * @throws KubeError
+ */
+export async function takeAll(store: ReflectorStore, client: Pick<KubeClient, 'json'>, path: string): Promise<void> {
   const list = store.replace();
   let version = '';
   for await (const { items, resourceVersion } of listPages({ client, path })) {

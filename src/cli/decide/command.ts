@@ -1,14 +1,12 @@
 /** `gpu-autoscaler decide`: what the webhook would do with a pod, and why; by the same code. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KubeConfig } from '@kubernetes/client-node';
 import type { Command } from 'commander';
 import { admissionConfigurationOf } from '../../api/admission-settings.ts';
-import { type Configuration, configurationSchema } from '../../api/configuration.ts';
-import { parseConfiguration } from '../../api/configuration-file.ts';
-import { CONFIG_MAP, SYSTEM_NAMESPACE } from '../../api/keys.ts';
+import type { Configuration } from '../../api/configuration.ts';
+import { SYSTEM_NAMESPACE } from '../../api/keys.ts';
 import { systemClock } from '../../kube/clock.ts';
-import { KubeClient } from '../../kube/kube-client.ts';
+import type { KubeClient } from '../../kube/kube-client.ts';
 import { AdmissionState } from '../../state/admission-state.ts';
 import { ClusterState } from '../../state/cluster-state.ts';
 import { type AdmissionView, evaluateAdmission } from '../../state/evaluate-admission.ts';
@@ -17,7 +15,8 @@ import { historyMetrics } from '../../telemetry/history/metrics.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { createRegistry } from '../../telemetry/registry.ts';
 import { applyDecision } from '../../webhook/mutate.ts';
-import { readText, say, sayUnsized, sourcesOf } from '../input.ts';
+import { clientOf, configurationOf, type ReadKubeConfig } from '../cluster-access.ts';
+import { say, sayUnsized, sourcesOf } from '../input.ts';
 import { InputError } from '../input-error.ts';
 import { installedConfiguration, listCluster, takeManifests, takePods } from './cluster.ts';
 import { type Manifest, readManifests } from './manifests.ts';
@@ -35,7 +34,7 @@ interface Flags {
 }
 
 export interface DecideDependencies {
-  readonly kubeConfig: (file: string | undefined) => Promise<KubeConfig>;
+  readonly kubeConfig: ReadKubeConfig;
   readonly now: () => Date;
 }
 
@@ -72,9 +71,9 @@ async function decide(flags: Flags, { kubeConfig, now }: DecideDependencies): Pr
     (await Promise.all(files.map(sourcesOf))).flat().flatMap(({ name, text }) => readManifests(name, text));
   const given = await read(flags.filename);
   const snapshots = flags.snapshot && (await read(flags.snapshot));
-  const client = snapshots ? undefined : await clientOf(flags, kubeConfig);
+  const client = snapshots ? undefined : await clientOf(flags.kubeconfig, kubeConfig);
   try {
-    const configuration = await configurationOf(flags, client);
+    const configuration = await readConfiguration(flags, client);
     const { oversubscribe } = configuration.sharing.timeSlicing;
     const warn = (why: string, details: object) => say(`${why}: ${JSON.stringify(details)}`);
     const state = new ClusterState(warn, { oversubscribe });
@@ -110,16 +109,6 @@ function passedOverOf(manifest: Manifest): PassedOver {
   return { file: manifest.file, object: nameOfObject(manifest) };
 }
 
-/** Nothing was said of a cluster: most likely there is none at hand. */
-async function clientOf({ kubeconfig }: Flags, kubeConfig: DecideDependencies['kubeConfig']): Promise<KubeClient> {
-  try {
-    return new KubeClient(await kubeConfig(kubeconfig));
-  } catch (error) {
-    const { message } = error as Error;
-    throw new InputError(`${message}\n(without a live cluster: --snapshot FILE)`, { cause: error });
-  }
-}
-
 function report(
   manifest: Manifest,
   pods: readonly TemplatePod[],
@@ -141,20 +130,9 @@ function nameOfObject({ object: { kind, metadata } }: Manifest): string {
   return `${kind} ${metadata?.name ?? metadata?.generateName ?? ''}`.trim();
 }
 
-async function configurationOf(
-  { config, systemNamespace }: Flags,
-  client: KubeClient | undefined,
-): Promise<Configuration> {
+async function readConfiguration({ config, systemNamespace }: Flags, client: KubeClient | undefined) {
   const installed = config === undefined && client ? await installedConfiguration(client, systemNamespace) : undefined;
-  const name = config ?? `ConfigMap ${systemNamespace}/${CONFIG_MAP.name}`;
-  const text = config === undefined ? installed : readText(config);
-  if (text === undefined) {
-    if (client) say(`there is no ${name} to be seen: the defaults hold (--config FILE for others)`);
-    return configurationSchema.parse({});
-  }
-  const parsed = parseConfiguration(text, name);
-  if (!parsed.ok) throw new InputError(parsed.faults.join('\n'));
-  return parsed.configuration;
+  return configurationOf({ file: config, systemNamespace, installed, expected: client !== undefined });
 }
 
 /** Longest time that a user at a terminal waits for Prometheus. */
