@@ -37,6 +37,8 @@ export const WRITTEN = {
   reason: `${PREFIX}optimization-reason`,
   /** The GPUSharingPolicy that governs the pod. */
   policy: `${PREFIX}policy`,
+  /** What else the decision has added to the pod: JSON, absent where that is nothing. */
+  added: `${PREFIX}optimization-added`,
   allocation: `${PREFIX}allocation`,
 } as const;
 

@@ -3,6 +3,7 @@
 import type { SharingObstacle } from '../core/admission/decision-input.ts';
 import { RDMA } from '../core/resources.ts';
 import { type AdmissionPod, controllerOf } from './admission-pod.ts';
+import { commandWords, flagAt, MAX_WORD } from './command-words.ts';
 
 interface Signs {
   readonly labels: Readonly<Record<string, string>>;
@@ -156,7 +157,7 @@ export function sharingObstacles({ metadata, spec }: AdmissionPod): SharingObsta
     spec,
     owner: controllerOf(metadata),
     resources: containers.flatMap(({ resources }) => Object.keys({ ...resources?.limits, ...resources?.requests })),
-    words: spec.containers.flatMap(({ command, args }) => [...(command ?? []), ...(args ?? [])].flatMap(wordsOf)),
+    words: commandWords(spec.containers),
     env: new Map(
       spec.containers.flatMap(({ env }) => (env ?? []).map(({ name, value }) => [name, value ?? undefined] as const)),
     ),
@@ -180,23 +181,16 @@ function rank({ env }: Signs): string | undefined {
   return because(env.has('MASTER_ADDR') && !isAlone && 'MASTER_ADDR', 'it is one rank of several');
 }
 
-/** The words of a command or argument, which may be a script as a whole. */
-function wordsOf(text: string): string[] {
-  return /\s/.test(text) ? text.slice(0, MAX_SCRIPT).split(/[\s;&|"'\\]+/) : [text];
-}
-
 function joinsRay(words: readonly string[]): boolean {
   return words.some((word, i) => /(^|\/)ray$/.test(word) && /^(start|symmetric-run)$/.test(words[i + 1] ?? ''));
 }
 
 /** A model over several GPUs, each of which is another pod's. */
 function parallel({ words, env }: Signs): string | undefined {
-  for (const [i, word] of words.entries()) {
-    const [name = '', own] = word.length > MAX_WORD ? [] : word.split('=');
-    const flag = name.replaceAll('_', '-');
+  for (const i of words.keys()) {
+    const { name: flag = '', value = '' } = flagAt(words, i) ?? {};
     if (MEMBER_FLAG.test(flag)) return `${flag}: it is one of several`;
     if (!PARALLEL_FLAG.test(flag)) continue;
-    const value = (own ?? words[i + 1] ?? '').replace(/^["']/, '');
     // A variable, `$(LWS_GROUP_SIZE)`, is worth asking for only with more than one; `1:4` is a range.
     const most = Math.max(...value.split(':').map(Number));
     if (most > 1 || value.startsWith('$')) return `${flag} ${value.slice(0, MAX_WORD)}: one model over several GPUs`;
@@ -204,11 +198,6 @@ function parallel({ words, env }: Signs): string | undefined {
   const name = PARALLEL_ENV.find((each) => Number(env.get(each) ?? 0) > 1);
   return name && `${name}=${env.get(name)}: one model over several GPUs`;
 }
-
-/** Characters of a script that are looked at. */
-const MAX_SCRIPT = 20_000;
-/** Longer words are no flags. */
-const MAX_WORD = 64;
 
 function because(sign: string | false | undefined, why: string): string | undefined {
   return sign ? `${sign}: ${why}` : undefined;

@@ -60,6 +60,7 @@ async function start(
     context: () => ({
       view: runtime.admissionView(),
       promise: (resource, mode) => runtime.admission.promise(resource, mode),
+      withdraw: (resource, mode) => runtime.admission.withdraw(resource, mode),
       now: clock.now(),
     }),
   });

@@ -107,6 +107,11 @@ export class AdmissionState {
     this.#promised.promise(resource, mode);
   }
 
+  /** The pod of an earlier promise is decided anew. */
+  withdraw(resource: string, mode: SharingMode): void {
+    this.#promised.withdraw(resource, mode);
+  }
+
   /** What a decision is made from, as of now. */
   view(historyOf: HistoryOf = () => undefined): AdmissionView {
     this.#inOrder ??= byPrecedence(this.#readable());

@@ -12,6 +12,7 @@ import {
 } from '../api/admission-pod.ts';
 import { toApiError } from '../api/errors.ts';
 import { formatIssues } from '../api/kubernetes.ts';
+import { memoryShareOf } from '../api/memory-share.ts';
 import { parsePodOptions } from '../api/pod-options.ts';
 import { sharingObstacles } from '../api/sharing-obstacles.ts';
 import { type Workload, workloadOf } from '../api/workload.ts';
@@ -122,6 +123,8 @@ export function evaluatePod(parsed: AdmissionPod, namespace: string | undefined,
       schedulerName: spec.schedulerName || 'default-scheduler',
       pinned: isPinned(parsed),
       priority: spec.priority ?? 0,
+      // By its label it says that it can do with a slot, and takes its share of that.
+      memoryShareMilli: wishes.workloadType === undefined ? memoryShareOf(parsed) : undefined,
       obstacles: sharingObstacles(parsed),
     },
     namespaceLabels,

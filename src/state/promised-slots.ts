@@ -32,6 +32,11 @@ export class PromisedSlots {
     this.#unseen.set(kind, [...(this.#unseen.get(kind) ?? []), this.#clock.monotonic()]);
   }
 
+  /** The newest of the promises of such a slot is taken back. */
+  withdraw(resource: string, mode: SharingMode): void {
+    this.#unseen.get(kindOf(resource, mode))?.pop();
+  }
+
   /** Slots promised, and held by no pod yet. */
   count(resource: string, mode: SharingMode): number {
     const kind = kindOf(resource, mode);

@@ -64,7 +64,7 @@ export function webhookConfiguration({
         matchConditions: [{ name: 'asks-for-gpu', expression: ASKS_FOR_GPU }],
         failurePolicy,
         sideEffects: 'None',
-        reinvocationPolicy: 'Never',
+        reinvocationPolicy: 'IfNeeded',
         timeoutSeconds,
       },
     ],

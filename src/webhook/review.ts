@@ -6,6 +6,7 @@ import type { SharedMode } from '../core/sharing-mode.ts';
 import { type AdmissionView, evaluateAdmission } from '../state/evaluate-admission.ts';
 import { applyDecision } from './mutate.ts';
 import { patchOf } from './patch.ts';
+import { isSameDecision, undoDecision } from './reinvocation.ts';
 
 /** What became of the pod, for metrics and logs. */
 export type ReviewedStrategy = SharedMode | 'exclusive' | 'none' | 'error';
@@ -23,17 +24,22 @@ export interface ReviewContext {
   readonly view: AdmissionView;
   /** Hears of each slot that a pod is promised. */
   readonly promise?: (resource: string, mode: SharedMode) => void;
+  /** Hears of each promise that is taken back. */
+  readonly withdraw?: (resource: string, mode: SharedMode) => void;
   readonly now: Date;
 }
 
 /** A warning header holds 256 characters of text; the API server cuts all of them together at 4,096. */
 const MAX_WARNING = 250;
 
-export function review(request: AdmissionRequest, { view, promise, now }: ReviewContext): Reviewed {
+export function review(request: AdmissionRequest, { view, promise, withdraw, now }: ReviewContext): Reviewed {
   if (request.operation !== 'CREATE' || (request.kind?.kind ?? 'Pod') !== 'Pod' || request.subResource) {
     return admit(request, { strategy: 'none', pod: '', reasons: ['only the creation of pods is reviewed'] });
   }
-  const judged = evaluateAdmission(request.object, request.namespace ?? undefined, view);
+  const undone = undoDecision(request.object, now);
+  if (undone?.promised) withdraw?.(undone.promised.resource, undone.promised.mode);
+  const object = undone ? undone.pod : request.object;
+  const judged = evaluateAdmission(object, request.namespace ?? undefined, view);
   if (!judged.ok) {
     const warnings = judged.unreadable ? judged.faults.map((fault) => `not optimized: ${fault}`) : judged.faults;
     return admit(request, { strategy: 'error', pod: judged.pod, reasons: judged.faults }, warnings);
@@ -41,13 +47,14 @@ export function review(request: AdmissionRequest, { view, promise, now }: Review
   const { pod, decision } = judged;
   const { reasons, warnings, policy } = decision;
   const outcome = { strategy: strategyOf(decision), pod, reasons, ...(policy !== undefined && { policy }) };
-  const changed = applyDecision(request.object, judged, view, now);
+  const changed = applyDecision(object, judged, view, now) ?? undone?.pod;
   if (changed === undefined) return admit(request, outcome, warnings);
   if (annotationBytes(changed) > MAX_ANNOTATIONS) {
     const why = 'not optimized: its annotations and ours would be larger than Kubernetes takes';
     return admit(request, { strategy: 'error', pod, reasons: [why] }, [why]);
   }
   if (decision.action === 'share' && !request.dryRun) promise?.(decision.resource, decision.mode);
+  if (undone && isSameDecision(request.object, changed)) return admit(request, outcome, warnings);
   return admit(request, outcome, warnings, patchOf(request.object, changed));
 }
 

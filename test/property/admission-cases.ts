@@ -115,7 +115,9 @@ const container = sparse({
 });
 /** The one that asks for a GPU, as a rule. */
 const asking = fc.tuple(container, resources).map(([each, own]) => ({ ...each, resources: own }));
-const named = (list: readonly object[]) => list.map((each, i) => ({ name: `c${i}`, ...each }));
+/** No two containers of a pod have one name. */
+const named = (prefix: string) => (list: readonly object[]) =>
+  list.map((each, i) => ({ name: `${prefix}${i}`, ...each }));
 
 const keys = (fields: Record<string, fc.Arbitrary<unknown>>) =>
   sparse(Object.fromEntries(Object.entries(fields).map(([key, arbitrary]) => [KEY + key, arbitrary])));
@@ -148,8 +150,8 @@ const spec = fc
     containers: fc
       .tuple(asking, rarely(container))
       .map((list) => list.filter((each) => each !== undefined))
-      .map(named),
-    initContainers: rarely(fc.array(container, { maxLength: 2 }).map(named)),
+      .map(named('c')),
+    initContainers: rarely(fc.array(container, { maxLength: 2 }).map(named('init'))),
     schedulerName: mostly('default-scheduler', undefined, 'gpu-autoscaler-scheduler', 'volcano'),
     nodeSelector: rarely(pick({ pool: 'a' }, { pool: 'b' }, {})),
     priority: rarely(pick(-5, 1_000)),

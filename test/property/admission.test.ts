@@ -6,6 +6,7 @@ import tap from 'tap';
 import { admissionPodSchema, nodeConstraintsOf } from '#src/api/admission-pod.ts';
 import { parsePodOptions } from '#src/api/pod-options.ts';
 import { isGpuResource, migProfileOf, WHOLE_GPU } from '#src/core/resources.ts';
+import { isSameDecision } from '#src/webhook/reinvocation.ts';
 import { type Reviewed, review } from '#src/webhook/review.ts';
 import { KEY, stateOf, type World } from '../unit/state/evaluating.ts';
 import { anyCase, type Case } from './admission-cases.ts';
@@ -55,12 +56,13 @@ function check(
   says: string,
   kinds: readonly string[],
   holds: (given: Case, seen: (kind: string) => void) => boolean | undefined,
+  runs = RUNS,
 ): void {
   tap.test(says, async (t) => {
     const missing = new Set(kinds);
     fc.assert(
       fc.property(anyCase, (given) => holds(given, (kind) => missing.delete(kind)) !== false),
-      RUNS,
+      runs,
     );
     t.strictSame([...missing], [], `cases of ${kinds.join(', ')}`);
   });
@@ -71,6 +73,52 @@ check('what has been decided stays: the second review changes nothing', ANY, (gi
   seen(reviewed.strategy);
   return !admit(given, pod).patched;
 });
+
+const LABELS = [
+  { 'gpu-autoscaler.io/workload-type': 'training' },
+  { 'gpu-autoscaler.io/workload-type': 'development' },
+  { app: 'web' },
+];
+const withLabels = (pod: unknown, labels: object) => {
+  const { metadata, ...rest } = structuredClone(pod) as { metadata: { labels?: object } };
+  return { ...rest, metadata: { ...metadata, labels: { ...metadata.labels, ...labels } } };
+};
+
+check(
+  'what later webhooks add counts as if it had been there at first',
+  ANY,
+  (given, seen) => {
+    const { pod, reviewed } = admit(given);
+    seen(reviewed.strategy);
+    return LABELS.every((labels) => {
+      const late = admit(given, withLabels(pod, labels));
+      const early = admit(given, withLabels(given.pod, labels));
+      return (
+        late.reviewed.strategy === early.reviewed.strategy && isSameDecision(canonical(late.pod), canonical(early.pod))
+      );
+    });
+  },
+  { numRuns: 200 },
+);
+
+/** Requests equal limits in a pod that was ever decided; an empty list is none. */
+function canonical(pod: unknown): unknown {
+  const copy = structuredClone(pod) as { spec: { nodeSelector?: object }; metadata: { annotations?: object } };
+  for (const { resources } of containersOf(copy)) {
+    const names = Object.keys({ ...resources?.requests, ...resources?.limits }).filter(isGpuResource);
+    const both = resources as Record<string, Record<string, unknown>> | undefined;
+    for (const name of names) {
+      const value = resources?.limits?.[name] ?? resources?.requests?.[name];
+      for (const list of ['requests', 'limits']) if (both) both[list] = { ...both[list], [name]: value };
+    }
+  }
+  if (Object.keys(copy.metadata.annotations ?? {}).length === 0) delete copy.metadata.annotations;
+  if (Object.keys(copy.spec.nodeSelector ?? {}).length === 0) delete copy.spec.nodeSelector;
+  for (const container of containersOf(copy) as { env?: readonly object[] }[]) {
+    if (container.env?.length === 0) delete container.env;
+  }
+  return copy;
+}
 
 check('never a slot that no node has, or could have, where the pod may go', SHARED, (given, seen) => {
   const { pod, reviewed, view } = admit(given);

@@ -225,7 +225,9 @@ function inference(context: DecisionContext): Verdict | undefined {
   const { facts, reasons } = context;
   if (typeOf(facts) !== 'inference') return undefined;
   // A server without a declared size takes all the memory that it sees: a guess is not a wish.
-  if (facts.pod.workloadType === undefined && memoryOf(facts, context.constraints, 'mps') === undefined) {
+  const { workloadType, memoryShareMilli } = facts.pod;
+  const isKnown = memoryShareMilli !== undefined || memoryOf(facts, context.constraints, 'mps') !== undefined;
+  if (workloadType === undefined && !isKnown) {
     reasons.push('skipped MPS: it only looks like inference, and its GPU memory is not known');
     return undefined;
   }
@@ -233,7 +235,8 @@ function inference(context: DecisionContext): Verdict | undefined {
     reasons.push('skipped MPS: history says that it keeps a GPU too busy for that');
     return undefined;
   }
-  return tryMode(context, 'mps', 'inference');
+  const share = memoryShareMilli === undefined ? '' : ` with ${memoryShareMilli / 10}% of a GPU's memory by its flag`;
+  return tryMode(context, 'mps', `inference${share}`);
 }
 
 /** A batch pod takes MIG at any size that a profile holds; the small ones were served above. */
@@ -298,6 +301,7 @@ function share({ facts, constraints, reasons }: DecisionContext, mode: SharedMod
     nodeSelector: selectorOf(facts, constraints, mode),
     mpsLimits: mode === 'mps' ? mpsLimits(constraints.mps, offer, memory?.mib) : {},
     assumedMiB: memory && !memory.declared ? memory.mib : undefined,
+    ...(mode !== 'mig' && facts.pod.fractionMilli === undefined && { assumedMilli: facts.pod.memoryShareMilli }),
   };
 }
 

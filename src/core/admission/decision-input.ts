@@ -44,6 +44,8 @@ export interface PodFacts {
   readonly memoryMiB: number | undefined;
   /** Declared share of one GPU. */
   readonly fractionMilli: number | undefined;
+  /** Share of a GPU's memory that its server takes, by its own flag, where nothing else says what it is; milli-GPU. */
+  readonly memoryShareMilli?: number | undefined;
   readonly obstacles?: readonly SharingObstacle[];
 }
 
@@ -159,6 +161,8 @@ export interface Shared {
   readonly mpsLimits: MpsLimits;
   /** GPU memory that the decision counted on though the pod does not declare it. */
   readonly assumedMiB: number | undefined;
+  /** The same of the share of a GPU, in milli-GPU. */
+  readonly assumedMilli?: number | undefined;
 }
 
 /** `leave`: not a byte changes. */

@@ -88,7 +88,7 @@ export function findSlot(
 ): SlotOffer | undefined {
   const { pod, guards } = facts;
   const memory = memoryOf(facts, constraints, mode);
-  const share = pod.fractionMilli ?? (mode === 'mig' ? 0 : constraints.usedMilli);
+  const share = pod.fractionMilli ?? (mode === 'mig' ? 0 : Math.max(constraints.usedMilli, pod.memoryShareMilli ?? 0));
   const leastMilli = Math.max(share, constraints.leastMilli[mode]);
   const selector = selectorOf(facts, constraints, mode);
   const all = facts

@@ -114,3 +114,33 @@ tap.test('slots that could be made count as free while a node for them is idle',
   const busy = storedPod({ name: 'b', uid: 'b', nodeName: 'whole', resources: { 'nvidia.com/gpu': '1' } });
   t.match(outcome({ nodes: [WHOLE], pods: [busy], configuration }).becomes, /^exclusive/);
 });
+
+tap.test('a server that tells its share of the memory takes a slot of that size', async (t) => {
+  const server = (...args: string[]) => ({
+    spec: {
+      containers: [{ name: 'main', image: 'vllm/vllm-openai', args, resources: { limits: { 'nvidia.com/gpu': '1' } } }],
+    },
+    metadata: { ownerReferences: [{ kind: 'ReplicaSet', name: 'r', controller: true }] },
+  });
+  const nodes = [
+    mpsNode({ name: 'fine', gpus: 1, replicas: 8 }),
+    mpsNode({ name: 'coarse', gpus: 1, replicas: 2 }),
+    WHOLE,
+  ];
+  const becomes = (parts: object) => {
+    const { becomes, reasons } = judged(podOf(parts), { nodes });
+    return `${becomes}: ${reasons.find((each) => /MPS/.test(each))}`;
+  };
+  t.match(
+    becomes(server('--gpu-memory-utilization=0.4')),
+    /^mps .*inference with 40% of a GPU's memory by its flag takes a slot of 1\/2 GPU/,
+  );
+  t.match(becomes(server('--gpu-memory-utilization=0.1')), /^mps .*takes a slot of 1\/8 GPU/);
+  t.match(becomes(server('--gpu-memory-utilization=0.95')), /^exclusive.*no node offers a slot/);
+  t.match(becomes(server()), /^exclusive: skipped MPS: it only looks like inference/);
+  const labelled = podOf({
+    ...server('--gpu-memory-utilization=0.95'),
+    metadata: { labels: { 'gpu-autoscaler.io/workload-type': 'inference' } },
+  });
+  t.match(judged(labelled, { nodes }).becomes, /^mps/, 'by label it takes its share of a slot');
+});
