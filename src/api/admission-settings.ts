@@ -11,6 +11,8 @@ import { conditionsOf } from './labels.ts';
 export interface AdmissionConfiguration {
   readonly settings: AdmissionSettings;
   readonly offers: SlotIndexOptions;
+  /** Whether one GPU stays whole on nodes by whose label cluster-autoscaler expects one. */
+  readonly keepWholeGpu: boolean;
   /** Whether a time-slice may use the memory of the whole GPU. */
   readonly oversubscribe: boolean;
 }
@@ -39,6 +41,7 @@ export function admissionConfigurationOf(
     binPacking.enabled ? {} : { [GFD.sharingStrategy]: SHARING_MODES[mode].label };
   return {
     oversubscribe: timeSlicing.oversubscribe,
+    keepWholeGpu: reconciler.planner.keepWholeGpu,
     settings: {
       whenFull: sharing.whenFull,
       schedulerName: binPacking.enabled ? schedulerName : DEFAULT_SCHEDULER,

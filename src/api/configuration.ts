@@ -150,6 +150,10 @@ const reconciler = z.strictObject({
     .strictObject({
       idle: duration().default('10s').describe('After the last pod that cannot be placed, so long is waited for more.'),
       longest: duration().default('60s').describe('So long at most.'),
+      keepWholeGpu: z
+        .boolean()
+        .default(true)
+        .describe('One GPU stays whole on nodes with a label by which cluster-autoscaler expects nvidia.com/gpu.'),
     })
     .prefault({}),
 });

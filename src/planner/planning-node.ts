@@ -11,7 +11,7 @@ import { desiredOf } from '../core/partitioning/desired-partition.ts';
 import { inventoryWith, type Partition, samePartition } from '../core/partitioning/partition.ts';
 import type { PlanningNode } from '../core/partitioning/plan-input.ts';
 import { SHARED_MODES, SHARING_MODES, type SharingMode } from '../core/sharing-mode.ts';
-import { whyOthersDecide } from '../state/changeable.ts';
+import { keepsWholeGpu, whyOthersDecide } from '../state/changeable.ts';
 import { currentPartition, type ObservedNode } from '../state/observed-node.ts';
 
 export interface NodeFactsForPlanning {
@@ -30,6 +30,7 @@ export interface NodeFactsForPlanning {
 /** @param now ms since the epoch */
 export function planningNodeOf(facts: NodeFactsForPlanning, configuration: Configuration, now: number): PlanningNode {
   const { inventory, observed, config, held, labels, users = [] } = facts;
+  const keepsWhole = configuration.reconciler.planner.keepWholeGpu && keepsWholeGpu(labels);
   const hasFailed = observed.lastApplied?.failed !== undefined;
   const partition = hasFailed ? undefined : currentPartition(observed);
   const coming = comingTo(facts, partition, configuration);
@@ -40,7 +41,8 @@ export function planningNodeOf(facts: NodeFactsForPlanning, configuration: Confi
     coming,
     held,
     users,
-    modes: modesOn(inventory, labels, configuration),
+    modes: modesOn(inventory, labels, configuration, keepsWhole),
+    keepsWholeGpu: keepsWhole,
     onlyRecommend: (mode) => whyOnlyRecommended(mode, facts, configuration),
     cooldownMs: cooldownOf({ lastChanges: changesOf(config).map((at) => Math.max(0, now - at)) }),
   };
@@ -65,14 +67,17 @@ function wantedBy(config: NodeConfig | undefined, { gpus }: ObservedNode, { shar
 
 /** Of GPUs without MIG all but that: where they will do, they are taken before GPUs that could be cut. */
 function modesOn(
-  { product, noMig }: NodeInventory,
+  { product, gpus, noMig }: NodeInventory,
   labels: Labels,
   { sharing }: Configuration,
+  keepsWhole: boolean,
 ): ReadonlySet<SharingMode> {
   const modes = new Set<SharingMode>(['exclusive']);
   for (const mode of SHARED_MODES) {
     const { enabled, nodeSelector } = sharing[SHARING_MODES[mode].key];
     if (mode === 'mig' && (noMig || !migClassOf(product))) continue;
+    // Sharing is of all GPUs without MIG.
+    if (keepsWhole && (mode !== 'mig' || gpus < 2)) continue;
     if (enabled && matches(equalTo(nodeSelector), labels)) modes.add(mode);
   }
   return modes;

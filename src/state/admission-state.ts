@@ -10,7 +10,7 @@ import type { Ledger } from '../core/ledger.ts';
 import { SEVERAL_USERS } from '../core/request.ts';
 import type { SharingMode } from '../core/sharing-mode.ts';
 import { type Clock, systemClock } from '../kube/clock.ts';
-import { isChangeable } from './changeable.ts';
+import { isChangeable, keepsWholeGpu } from './changeable.ts';
 import type { ClusterState, NamespacedRecord } from './cluster-state.ts';
 import type { AdmissionView, HistoryOf } from './evaluate-admission.ts';
 import { NodeConfigs } from './node-configs.ts';
@@ -82,7 +82,16 @@ export class AdmissionState {
 
   #offer(inventory: NodeInventory, record: NodeRecord, isAway: boolean): void {
     const isFixed = !isChangeable(record.observed, this.#configs.of(record.name)[0]);
-    this.#slots.set({ inventory, labels: record.labels, taints: lastingTaintsOf(record), isAway, isFixed });
+    const { labels } = record;
+    const keepsWhole = this.#configuration.keepWholeGpu && keepsWholeGpu(labels);
+    this.#slots.set({
+      inventory,
+      labels,
+      taints: lastingTaintsOf(record),
+      isAway,
+      isFixed,
+      keepsWholeGpu: keepsWhole,
+    });
   }
 
   #forgetAway(): void {
@@ -98,8 +107,10 @@ export class AdmissionState {
 
   /** Takes another configuration from now on. */
   configure(configuration: AdmissionConfiguration): void {
+    const isKeptOtherwise = configuration.keepWholeGpu !== this.#configuration.keepWholeGpu;
     this.#configuration = configuration;
     this.#slots.setOptions(configuration.offers);
+    if (isKeptOtherwise) for (const record of this.#cluster.nodes.values()) this.#follow(record.name, record, record);
   }
 
   /** A pod has been admitted for a slot, which counts as taken until the pod holds it. */

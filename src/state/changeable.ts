@@ -4,7 +4,9 @@
  */
 
 import { isOurs } from '../api/config-name.ts';
+import { AUTOSCALER_GPU_LABELS } from '../api/keys.ts';
 import type { NodeConfig } from '../api/node-config.ts';
+import type { Labels } from '../core/label-selector.ts';
 import { isPlanned } from './node-configs.ts';
 import { currentPartition, type ObservedNode } from './observed-node.ts';
 
@@ -39,6 +41,14 @@ export function whyOthersDecide(observed: ObservedNode, config: NodeConfig | und
   if (foreign) return `mig-manager has a configuration of the node that is not ours (${foreign.name})`;
   const [unknown] = observed.unknownResources;
   return unknown && `the node offers ${unknown}, which is not known to us`;
+}
+
+/**
+ * Whether one GPU of the node stays whole: cluster-autoscaler takes a node that bears the label and offers no `nvidia.com/gpu`
+ * for one whose GPUs are not up yet, makes others in its place, and removes it.
+ */
+export function keepsWholeGpu(labels: Labels): boolean {
+  return AUTOSCALER_GPU_LABELS.some((key) => labels[key] !== undefined);
 }
 
 /** Whether the planner may change it, be it now, or once it has rested or been changed: how it is partitioned is known to us. */

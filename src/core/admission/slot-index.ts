@@ -15,6 +15,8 @@ export interface OfferingNode {
   readonly isAway?: boolean;
   /** How it is partitioned is not ours to change. */
   readonly isFixed?: boolean;
+  /** One GPU of it stays whole. */
+  readonly keepsWholeGpu?: boolean;
 }
 
 /** Nodes on which a mode is used; a mode that is missing is used on all. */
@@ -35,6 +37,11 @@ const MAX_QUESTION = 4_096;
 
 /** What nodes of one kind offer: the same object for all of them, since a fleet has many nodes and few kinds. */
 type Kind = readonly SlotOffer[];
+
+/** Sharing is of all GPUs without MIG; instances need another GPU. */
+function besideWholeGpu({ gpus }: NodeInventory, { mig }: OnDemand): OnDemand {
+  return mig && gpus > 1 ? { mig } : {};
+}
 
 export class SlotIndex {
   readonly #nodes = new Map<string, OfferingNode & { readonly kind: Kind }>();
@@ -118,9 +125,14 @@ export class SlotIndex {
     return this.#answers.size;
   }
 
-  #kindOf({ inventory, labels, isAway = false, isFixed = false }: OfferingNode): Kind {
+  #kindOf({ inventory, labels, isAway = false, isFixed = false, keepsWholeGpu = false }: OfferingNode): Kind {
     const { onDemand, nodes } = this.#options;
-    const offers = [...offeredBy(inventory), ...(isFixed || isAway ? [] : possibleOn(inventory, onDemand))]
+    const offers = [
+      ...offeredBy(inventory),
+      ...(isFixed || isAway
+        ? []
+        : possibleOn(inventory, keepsWholeGpu ? besideWholeGpu(inventory, onDemand) : onDemand)),
+    ]
       .filter(({ mode }) => matches(nodes[mode] ?? [], labels))
       .map((offer) => (isAway ? { ...offer, onOneNode: 0 } : offer));
     const key = JSON.stringify(offers);

@@ -93,7 +93,8 @@ function openFor(
   const cut = withMig(from);
   const kept = cut.slice(off).filter((gpu) => idleMigGpus.includes(gpu));
   if (!idle) return kept;
-  return [...kept, ...[...from.layouts.keys()].filter((gpu) => !cut.includes(gpu)).reverse()];
+  const uncut = [...from.layouts.keys()].filter((gpu) => !cut.includes(gpu)).reverse();
+  return [...kept, ...(representative.node.keepsWholeGpu ? uncut.slice(0, -1) : uncut)];
 }
 
 /**

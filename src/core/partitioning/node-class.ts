@@ -33,7 +33,7 @@ export function classesOf(candidates: readonly CandidateNode[], demandClasses: r
   const byKey = new Map<string, { candidates: CandidateNode[]; servable: Map<DemandClass, number> }>();
   const suited = new Map<string, Map<DemandClass, number>>();
   for (const candidate of candidates) {
-    const { partition, modes, onlyRecommend, inventory, cooldownMs } = candidate.node;
+    const { partition, modes, keepsWholeGpu = false, onlyRecommend, inventory, cooldownMs } = candidate.node;
     if (!partition || !candidate.changeable || !mayChange(candidate, partition)) continue;
     const allowed = MODES.filter((mode) => modes.has(mode));
     const { product, gpuMiB, gpus, oversubscribe = false } = inventory;
@@ -56,6 +56,7 @@ export function classesOf(candidates: readonly CandidateNode[], demandClasses: r
       partition.sharing?.replicas,
       partition.layouts.map((layout) => layout ?? null),
       held,
+      keepsWholeGpu,
       allowed.map((mode) => onlyRecommend(mode) ?? null),
       cooldownMs > 0,
       candidate.roomLeft,

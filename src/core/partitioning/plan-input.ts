@@ -47,6 +47,8 @@ export interface PlanningNode {
   readonly users?: readonly number[];
   /** Modes that may be made of it; `exclusive`: back to whole GPUs. */
   readonly modes: ReadonlySet<SharingMode>;
+  /** One GPU of it, if there is one, stays whole; false if absent. */
+  readonly keepsWholeGpu?: boolean;
   /** Why we may only recommend to make that mode of it; undefined: we may. */
   readonly onlyRecommend: (mode: SharingMode) => string | undefined;
   /** ms for which it must rest before it may be changed again (`cooldownOf`); 0: it may be changed now. */

@@ -5,7 +5,7 @@ import type { NodeConfig } from '#src/api/node-config.ts';
 import { samePartition } from '#src/core/partitioning/partition.ts';
 import { changesOf, MAX_CHANGES, planningNodeOf } from '#src/planner/planning-node.ts';
 import { nodeConfig } from '../../objects/node-configs.ts';
-import { T4 } from '../../objects/nodes.ts';
+import { exclusiveNode, T4 } from '../../objects/nodes.ts';
 import { nodeRecord } from '../../objects/records.ts';
 import {
   MPS,
@@ -50,6 +50,17 @@ tap.test('a node that nobody has touched', async (t) => {
 
 tap.test('a node whose pods hold what we cannot count is left alone', async (t) => {
   t.match(planned(nodeObject(), { holdsUnknown: true }).onlyRecommend('mps'), /not known to us/);
+});
+
+tap.test('where cluster-autoscaler expects a whole GPU, one stays so', async (t) => {
+  const labels = { 'k8s.amazonaws.com/accelerator': 'nvidia-tesla-t4' };
+  const labelled = (gpus: number) => exclusiveNode({ name: 'a', gpus, labels });
+  const two = planned(labelled(2));
+  t.equal(two.keepsWholeGpu, true);
+  t.strictSame([...two.modes], ['exclusive', 'mig'], 'sharing would be of all of them');
+  t.strictSame([...planned(labelled(1)).modes], ['exclusive'], 'there is one alone');
+  const configuration = configurationOf({ reconciler: { planner: { keepWholeGpu: false } } });
+  t.equal(planned(labelled(2), { configuration }).modes.size, 4, 'unless it need not');
 });
 
 tap.test('what is under way is coming, whatever is wanted by now', async (t) => {

@@ -144,3 +144,19 @@ tap.test('a server that tells its share of the memory takes a slot of that size'
   });
   t.match(judged(labelled, { nodes }).becomes, /^mps/, 'by label it takes its share of a slot');
 });
+
+tap.test('no slot is promised on a GPU that stays whole for cluster-autoscaler', async (t) => {
+  const labels = { 'k8s.amazonaws.com/accelerator': 'nvidia-tesla-a100' };
+  const configuration = { sharing: { mps: { autoConfig: true }, mig: { autoConfig: true } } };
+  const becomes = (gpus: number, wishes: object, more: object = {}) =>
+    judged(podOf(wishes), {
+      nodes: [exclusiveNode({ name: 'n', gpus, labels })],
+      configuration: { ...configuration, ...more },
+    }).becomes;
+  const small = { annotations: { 'gpu-memory': '4Gi' } };
+  t.match(becomes(2, INFERENCE), /^exclusive/, 'sharing would be of all of them');
+  t.match(becomes(2, small), /^mig/, 'an instance fits beside it');
+  t.match(becomes(1, small), /^exclusive/);
+  const reconciler = { planner: { keepWholeGpu: false } };
+  t.match(becomes(1, INFERENCE, { reconciler }), /^mps/, 'unless it need not');
+});

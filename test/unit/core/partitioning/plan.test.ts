@@ -45,6 +45,13 @@ const CASES: readonly Case[] = [
     free: 6,
   },
   {
+    says: 'one GPU stays whole where it must, and the others are cut',
+    nodes: [planningNode('a', { gpus: 3, keepsWholeGpu: true, modes: ['exclusive', 'mig'] })],
+    demands: [demand('d', 30, MIG_1G)],
+    changes: ['a: 2 GPUs as 7 × 1g.5gb, 1 whole GPU (14)'],
+    refused: ['OthersFirst 16'],
+  },
+  {
     says: 'slots of an MPS daemon that serves another user are none: another node is made for the pods',
     nodes: [
       planningNode('a', { partition: shared(2, 'mps', 8), held: { [SHARED_GPU]: 1 }, users: [0] }),
