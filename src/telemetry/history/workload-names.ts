@@ -15,6 +15,8 @@ const MAX_BASE = 58;
  * fewer than six of them; to look for those would take every `train-4` for a Deployment's.
  */
 const HASHED = /^(.+)-[456789bcdf]{6,10}$/;
+/** The Deployment of a revision of a Knative Configuration. */
+const REVISION = /^(.+)-\d{5}-deployment$/;
 /** A Job of a CronJob: its name, and minutes since 1970; one of many of an Indexed Job: that, and a number. */
 const TIMED = /^(.+)-\d{8,}(?:-\d+)?$/;
 /** The same, cut. */
@@ -43,11 +45,16 @@ export function possibleWorkloads(namespace: string, pod: string): Set<string> {
   if (stem === base && !isCut) return keys;
   for (const kind of ['ReplicaSet', 'Job', 'ReplicationController']) add(kind, stem);
   add('Job', NUMBERED.exec(stem)?.[1]);
-  add('Deployment', HASHED.exec(stem)?.[1]);
+  const hashed = HASHED.exec(stem)?.[1];
+  add('Deployment', hashed);
+  add('Rollout', hashed);
+  add('Configuration', REVISION.exec(hashed ?? '')?.[1]);
   add('CronJob', TIMED.exec(stem)?.[1]);
   if (isCut) {
-    add('Deployment', /^(.+)-[456789bcdf]{1,10}$/.exec(stem)?.[1]);
-    add('Deployment', stem);
+    for (const kind of ['Deployment', 'Rollout']) {
+      add(kind, /^(.+)-[456789bcdf]{1,10}$/.exec(stem)?.[1]);
+      add(kind, stem);
+    }
     add('CronJob', TIMED_AND_CUT.exec(stem)?.[1]);
   }
   return keys;

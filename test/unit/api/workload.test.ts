@@ -16,6 +16,19 @@ const pods: readonly [says: string, metadata: object, workload: string][] = [
     { labels: HASH, ...owner('ReplicaSet', 'web-a-b-7f9c6bd5b') },
     'team/Deployment/web-a-b',
   ],
+  [
+    'a Rollout',
+    { labels: { 'rollouts-pod-template-hash': '7f9c6bd5b' }, ...owner('ReplicaSet', 'web-7f9c6bd5b') },
+    'team/Rollout/web',
+  ],
+  [
+    'a revision of Knative',
+    {
+      labels: { ...HASH, 'serving.knative.dev/configuration': 'hello' },
+      ...owner('ReplicaSet', 'hello-00001-deployment-7f9c6bd5b'),
+    },
+    'team/Configuration/hello',
+  ],
   ['a ReplicaSet that nobody made', { ...owner('ReplicaSet', 'web-7f9c6bd5b') }, 'team/ReplicaSet/web-7f9c6bd5b'],
   ['a ReplicaSet of another name', { labels: HASH, ...owner('ReplicaSet', 'web') }, 'team/ReplicaSet/web'],
   ['a StatefulSet', { name: 'db-0', ...owner('StatefulSet', 'db') }, 'team/StatefulSet/db'],
