@@ -1,0 +1,67 @@
+/** What a run of the tests printed becomes a row of the document, and what failed a section of it. */
+
+import tap from 'tap';
+import { addRun, type VersionRun, versionsIn } from './document.ts';
+import { readOutcome } from './outcome.ts';
+
+const PRINTED = `ok   test/contract/label-selectors.test.ts · 12 assertions · 1.2 s
+FAIL test/integration/preemption.test.ts · 20 assertions · 61.0 s
+     not ok: on nodes > one slot needed
+       at: x
+     not ok: on nodes > nobody of lower priority
+ok   test/integration/reload.test.ts · 3 assertions · 4.0 s
+     skipped: a piece (no Prometheus)
+FAIL test/integration/helm.test.ts · 0 assertions
+     ended badly
+33 passed, 3 failed, 1 skipped
+`;
+
+const OUTCOME = {
+  passed: 33,
+  failed: 3,
+  skipped: 1,
+  failedFiles: [
+    {
+      file: 'test/integration/preemption.test.ts',
+      assertions: ['on nodes > one slot needed', 'on nodes > nobody of lower priority'],
+    },
+    { file: 'test/integration/helm.test.ts', assertions: [] },
+  ],
+};
+
+tap.test('the outcome is read from what is printed', async (t) => {
+  t.same(readOutcome(PRINTED), OUTCOME);
+  t.same(readOutcome('5 passed, 0 failed\n'), { passed: 5, failed: 0, skipped: 0, failedFiles: [] });
+  t.equal(readOutcome(PRINTED.replace(/^33 .*$/m, '')), undefined, 'a run that was ended has none');
+});
+
+const RUN: VersionRun = {
+  version: '1.34.4',
+  date: '2026-01-31',
+  machine: '2 cores (CPU), 4 GiB',
+  seconds: 600,
+  ...OUTCOME,
+};
+const passing = (version: string): VersionRun => ({ ...RUN, version, failed: 0, failedFiles: [] });
+
+tap.test('rows are in the order of versions, and sections tell what failed', async (t) => {
+  const document = [passing('1.36.3'), RUN, { ...RUN, version: '1.9.10' }].reduce<string | undefined>(
+    addRun,
+    undefined,
+  );
+  t.same(versionsIn(document ?? ''), ['1.9.10', '1.34.4', '1.36.3']);
+  t.match(document, '| 1.34.4 | 33 | 3 | 1 | 2026-01-31 | 2 cores (CPU), 4 GiB | 600 s |\n| 1.36.3 | 33 | 0 |');
+  t.match(document, /## Failed on 1\.9\.10\n[^#]*\n## Failed on 1\.34\.4\n\n- `test\/integration\/preemption/);
+  t.match(
+    document,
+    '  - on nodes > nobody of lower priority\n- `test/integration/helm.test.ts`: ended badly\n\nMethod',
+  );
+});
+
+tap.test('a new run of a version takes the place of the old one, and others stay as they are', async (t) => {
+  const other = { ...RUN, version: '1.30.14' };
+  const document = addRun(addRun(addRun(undefined, RUN), other), passing('1.34.4'));
+  t.equal(document, addRun(addRun(undefined, other), passing('1.34.4')));
+  t.notMatch(document, 'Failed on 1.34.4');
+  t.match(document, 'Failed on 1.30.14');
+});
