@@ -66,7 +66,7 @@ async function refuses(
       () => 'taken',
       (error: Error) => error.message,
     );
-    t.ok(message.includes(says), `its author is told: ${says}`, { message });
+    t.ok(withoutValues(message).includes(withoutValues(says)), `its author is told: ${says}`, { message });
     const ours = parse(manifest(resource, name, spec));
     if (parsedBecause) {
       t.match(ours, { ok: true }, parsedBecause);
@@ -77,6 +77,14 @@ async function refuses(
     const reason = ours.ok ? 'taken' : ours.reason;
     t.ok(reason.startsWith(`${field}: `), `our parser blames ${field} too`, { reason });
   });
+}
+
+/**
+ * A message without the values that it quotes. Of a rule that is broken, the API server shows the value only since 1.35,
+ * and of objects and lists nothing; before, it shows the name of the type. Field and rule are the same in all versions.
+ */
+function withoutValues(message: string): string {
+  return message.replaceAll(/Invalid value: "(?:[^"\\]|\\.)*": /g, 'Invalid value: ');
 }
 
 async function keepsNode(t: Test, client: KubeClient): Promise<void> {
