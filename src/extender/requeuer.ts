@@ -3,6 +3,10 @@
  * a pod, is refused because we have not heard yet, and asks no more until something else happens,
  * which may take five minutes. So a pod that was refused everywhere is looked at again a moment
  * later; if it fits by then, its status is touched, and kube-scheduler puts it back into its queue.
+ *
+ * The same helps a preemptor that kube-scheduler has lost. Since 1.33 it evicts in the background; tried again while that
+ * goes on, the preemptor may evict pods that have gone meanwhile, and waits for an event that has been
+ * (https://github.com/kubernetes/kubernetes/issues/141694).
  */
 
 import { CONDITIONS } from '../api/keys.ts';
@@ -35,6 +39,8 @@ export interface RefusedPod {
 interface Refusal {
   readonly pod: RefusedPod;
   readonly nodes: readonly string[];
+  /** Nodes from which pods are to go for it. */
+  readonly preempted: readonly string[];
   /** Changes of the ledger until then. */
   readonly at: number;
   /** Looks that are still to come, ms each. */
@@ -67,16 +73,32 @@ export class Requeuer {
 
   /** filter has answered; without any node that passed, it may have been too early. */
   filtered(pod: RefusedPod, refused: boolean, nodes: readonly string[]): void {
-    this.#refused.delete(pod.uid);
-    this.#queue.remove(pod.uid);
-    if (!refused || this.#refused.size >= MAX_CONCURRENT) return;
-    const [first, ...looks] = LOOKS_MS;
-    this.#refused.set(pod.uid, { pod, nodes, at: this.#options.ledger.changes, looks });
-    this.#queue.addAfter(pod.uid, first);
+    this.#forget(pod.uid);
+    if (refused) this.#lookAfter({ pod, nodes, preempted: [], at: this.#options.ledger.changes });
+  }
+
+  /** preempt has answered, and left these nodes, from which pods go now or have gone. */
+  preempting(pod: RefusedPod, preempted: readonly string[]): void {
+    if (preempted.length === 0) return;
+    const { nodes = [], at = this.#options.ledger.changes } = this.#refused.get(pod.uid) ?? {};
+    this.#forget(pod.uid);
+    this.#lookAfter({ pod, nodes, preempted, at });
   }
 
   stop(): Promise<void> {
     return this.#queue.stop();
+  }
+
+  #forget(uid: string): void {
+    this.#refused.delete(uid);
+    this.#queue.remove(uid);
+  }
+
+  #lookAfter(refusal: Omit<Refusal, 'looks'>): void {
+    if (this.#refused.size >= MAX_CONCURRENT) return;
+    const [first, ...looks] = LOOKS_MS;
+    this.#refused.set(refusal.pod.uid, { ...refusal, looks });
+    this.#queue.addAfter(refusal.pod.uid, first);
   }
 
   async #look(uid: string): Promise<void> {
@@ -92,12 +114,13 @@ export class Requeuer {
     if (node !== undefined) await this.#touch(refusal.pod, node);
   }
 
-  /** A node that has changed since, and fits now. */
-  #nodeWithRoom({ pod, nodes, at }: Refusal): string | undefined {
+  /** A node that has changed since, and fits now; or one from which the victims have gone, before or since. */
+  #nodeWithRoom({ pod, nodes, preempted, at }: Refusal): string | undefined {
     const { ledger, equivalenceCache } = this.#options;
-    if (ledger.changes === at) return undefined;
+    if (ledger.changes === at && preempted.length === 0) return undefined;
     const table = equivalenceCache.of(pod.request);
-    return ledger.findAll(nodes).find((each) => each && each.version > at && !table.refusalOf(each))?.name;
+    const changed = ledger.findAll(nodes).find((each) => each && each.version > at && !table.refusalOf(each));
+    return (changed ?? ledger.findAll(preempted).find((each) => each && !table.refusalOf(each)))?.name;
   }
 
   /** Any change of its status has kube-scheduler try a pod again that we refused, and none but that pod. */
