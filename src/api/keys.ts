@@ -38,6 +38,8 @@ export const WRITTEN = {
   /** The GPUSharingPolicy that governs the pod. */
   policy: `${PREFIX}policy`,
   allocation: `${PREFIX}allocation`,
+  /** When the pod got a second look, RFC 3339. Before 1.32, kube-scheduler takes no change of the status alone as news. */
+  secondLook: `${PREFIX}second-look`,
 } as const;
 
 /** Labels of NVIDIA's GPU Feature Discovery. */

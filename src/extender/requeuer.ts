@@ -9,7 +9,7 @@
  * (https://github.com/kubernetes/kubernetes/issues/141694).
  */
 
-import { CONDITIONS } from '../api/keys.ts';
+import { CONDITIONS, WRITTEN } from '../api/keys.ts';
 import type { Ledger } from '../core/ledger.ts';
 import type { GpuRequest } from '../core/request.ts';
 import type { Clock } from '../kube/clock.ts';
@@ -123,19 +123,23 @@ export class Requeuer {
     return (changed ?? ledger.findAll(preempted).find((each) => each && !table.refusalOf(each)))?.name;
   }
 
-  /** Any change of its status has kube-scheduler try a pod again that we refused, and none but that pod. */
+  /**
+   * Has kube-scheduler try a pod again that we refused, and none but that pod. Since 1.32 any change of the pod does that;
+   * before, one of its status does not, and it is the annotation that counts. Both go with the right to write the status.
+   */
   async #touch({ uid, key }: RefusedPod, node: string): Promise<void> {
     const { client, log, metrics, clock } = this.#options;
     const [namespace = '', name = ''] = key.split('/').map(encodeURIComponent);
+    const now = clock.now().toISOString();
     const condition = {
       type: CONDITIONS.secondLook,
       status: 'True',
       reason: 'NodeChanged',
       message: `${node} has changed while the pod was tried`,
-      lastTransitionTime: clock.now().toISOString(),
+      lastTransitionTime: now,
     };
     // A pod that has gone, or another of its name, is none that waits.
-    const body = { metadata: { uid }, status: { conditions: [condition] } };
+    const body = { metadata: { uid, annotations: { [WRITTEN.secondLook]: now } }, status: { conditions: [condition] } };
     const contentType = STRATEGIC_MERGE_PATCH;
     try {
       await client.json('PATCH', `/api/v1/namespaces/${namespace}/pods/${name}/status`, { body, contentType });

@@ -73,7 +73,7 @@ tap.test('room that the watch brings after the refusal: the status is touched, o
       options: {
         contentType: 'application/strategic-merge-patch+json',
         body: {
-          metadata: { uid: 'uid-1' },
+          metadata: { uid: 'uid-1', annotations: { 'gpu-autoscaler.io/second-look': /^\d{4}-.*Z$/ } },
           status: {
             conditions: [{ type: 'gpu-autoscaler.io/SecondLook', status: 'True', message: /^a has changed/ }],
           },
