@@ -162,7 +162,7 @@ tap.test(
   async (t) => {
     const guide = read('docs/guides/install.md');
     const oldest = /^kubeVersion: '>=(1\.\d+)\.0-0'$/m.exec(read('charts/gpu-autoscaler/Chart.yaml'))?.[1];
-    t.ok(guide.includes(`Kubernetes ${oldest} or newer`), oldest);
+    t.ok(guide.includes(`Kubernetes ${oldest} or newer`), `${oldest}`);
     const ran = versionsIn(read('bench/results/kubernetes-versions.md'));
     t.ok(
       ran.some((version) => version.startsWith(`${oldest}.`)),
