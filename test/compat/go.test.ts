@@ -1,7 +1,7 @@
 /** What is said when Go cannot build a version. */
 
 import tap from 'tap';
-import { explain } from './go.ts';
+import { explain, go } from './go.ts';
 
 const cases: readonly [said: string, message: RegExp][] = [
   [
@@ -27,3 +27,16 @@ for (const [said, message] of cases) {
     t.match(explain(said), message);
   });
 }
+
+tap.test('without Go, a sentence says what to install', async (t) => {
+  const path = process.env.PATH;
+  t.teardown(() => {
+    process.env.PATH = path;
+  });
+  process.env.PATH = t.testdir({});
+  await t.rejects(go(['version']), { name: 'BuildError', message: /install Go \(https:\/\/go\.dev\/dl\)/ });
+});
+
+tap.test('a run that is ended ends Go', async (t) => {
+  await t.rejects(go(['version'], { signal: AbortSignal.abort() }), { name: 'AbortError' });
+});
