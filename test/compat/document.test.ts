@@ -2,37 +2,47 @@
 
 import tap from 'tap';
 import { addRun, type VersionRun, versionsIn } from './document.ts';
-import { readOutcome } from './outcome.ts';
+import { type Outcome, readOutcome, totalsOf, withSecondRun } from './outcome.ts';
 
 const PRINTED = `ok   test/contract/label-selectors.test.ts · 12 assertions · 1.2 s
 FAIL test/integration/preemption.test.ts · 20 assertions · 61.0 s
      not ok: on nodes > one slot needed
        at: x
      not ok: on nodes > nobody of lower priority
-ok   test/integration/reload.test.ts · 3 assertions · 4.0 s
+ok   test/integration/reload.test.ts · 4 assertions · 4.0 s
      skipped: a piece (no Prometheus)
 FAIL test/integration/helm.test.ts · 0 assertions
      ended badly
 33 passed, 3 failed, 1 skipped
 `;
 
-const OUTCOME = {
-  passed: 33,
-  failed: 3,
-  skipped: 1,
-  failedFiles: [
-    {
-      file: 'test/integration/preemption.test.ts',
-      assertions: ['on nodes > one slot needed', 'on nodes > nobody of lower priority'],
-    },
-    { file: 'test/integration/helm.test.ts', assertions: [] },
-  ],
-};
+const PREEMPTION = 'test/integration/preemption.test.ts';
+const HELM = 'test/integration/helm.test.ts';
+const OUTCOME: Outcome = [
+  { file: 'test/contract/label-selectors.test.ts', assertions: 12, skipped: 0, ok: true, failures: [] },
+  {
+    file: PREEMPTION,
+    assertions: 20,
+    skipped: 0,
+    ok: false,
+    failures: ['on nodes > one slot needed', 'on nodes > nobody of lower priority'],
+  },
+  { file: 'test/integration/reload.test.ts', assertions: 4, skipped: 1, ok: true, failures: [] },
+  { file: HELM, assertions: 0, skipped: 0, ok: false, failures: [] },
+];
 
-tap.test('the outcome is read from what is printed', async (t) => {
+tap.test('the outcome is read from what is printed, and counts as there', async (t) => {
   t.same(readOutcome(PRINTED), OUTCOME);
-  t.same(readOutcome('5 passed, 0 failed\n'), { passed: 5, failed: 0, skipped: 0, failedFiles: [] });
+  t.same(totalsOf(OUTCOME), { passed: 33, failed: 3, skipped: 1 });
   t.equal(readOutcome(PRINTED.replace(/^33 .*$/m, '')), undefined, 'a run that was ended has none');
+});
+
+const PASSED_AGAIN: Outcome = [{ file: PREEMPTION, assertions: 20, skipped: 0, ok: true, failures: [] }];
+
+tap.test('what a second run says of a file that failed counts; of one that passed, the first', async (t) => {
+  const outcome = withSecondRun(OUTCOME, PASSED_AGAIN);
+  t.same(totalsOf(outcome), { passed: 35, failed: 1, skipped: 1 });
+  t.same(totalsOf(withSecondRun(PASSED_AGAIN, OUTCOME)), { passed: 20, failed: 0, skipped: 0 });
 });
 
 const RUN: VersionRun = {
@@ -40,9 +50,9 @@ const RUN: VersionRun = {
   date: '2026-01-31',
   machine: '2 cores (CPU), 4 GiB',
   seconds: 600,
-  ...OUTCOME,
+  outcome: OUTCOME,
 };
-const passing = (version: string): VersionRun => ({ ...RUN, version, failed: 0, failedFiles: [] });
+const passing = (version: string): VersionRun => ({ ...RUN, version, outcome: PASSED_AGAIN });
 
 tap.test('rows are in the order of versions, and sections tell what failed', async (t) => {
   const document = [passing('1.36.3'), RUN, { ...RUN, version: '1.9.10' }].reduce<string | undefined>(
@@ -50,12 +60,18 @@ tap.test('rows are in the order of versions, and sections tell what failed', asy
     undefined,
   );
   t.same(versionsIn(document ?? ''), ['1.9.10', '1.34.4', '1.36.3']);
-  t.match(document, '| 1.34.4 | 33 | 3 | 1 | 2026-01-31 | 2 cores (CPU), 4 GiB | 600 s |\n| 1.36.3 | 33 | 0 |');
+  t.match(document, '| 1.34.4 | 33 | 3 | 1 | 2026-01-31 | 2 cores (CPU), 4 GiB | 600 s |\n| 1.36.3 | 20 | 0 |');
   t.match(document, /## Failed on 1\.9\.10\n[^#]*\n## Failed on 1\.34\.4\n\n- `test\/integration\/preemption/);
   t.match(
     document,
     '  - on nodes > nobody of lower priority\n- `test/integration/helm.test.ts`: ended badly\n\nMethod',
   );
+});
+
+tap.test('a file that passed when it was run again is named', async (t) => {
+  const document = addRun(undefined, { ...RUN, outcome: withSecondRun(OUTCOME, PASSED_AGAIN) });
+  t.match(document, `- \`${PREEMPTION}\`: passed when it was run again\n- \`${HELM}\`: ended badly\n`);
+  t.match(document, '| 1.34.4 | 35 | 1 | 1 |');
 });
 
 tap.test('a new run of a version takes the place of the old one, and others stay as they are', async (t) => {

@@ -1,9 +1,10 @@
 /** The document of all versions that were run: one row each, and what failed. A new run takes the place of an old one. Pure. */
 
-import type { Outcome } from './outcome.ts';
+import { type Outcome, totalsOf } from './outcome.ts';
 import { compareVersions } from './versions.ts';
 
-export interface VersionRun extends Outcome {
+export interface VersionRun {
+  readonly outcome: Outcome;
   /** `1.34.4`. */
   readonly version: string;
   /** `2026-01-31`. */
@@ -42,7 +43,8 @@ export function addRun(before: string | undefined, run: VersionRun): string {
     '',
     ...sorted.flatMap(({ section }) => (section === undefined ? [] : [section, ''])),
     'Method: kube-apiserver, kube-scheduler and kube-controller-manager are built from the Go modules of the version; etcd, ' +
-      'kwok and helm are those of all other tests; figures count assertions.',
+      'kwok and helm are those of all other tests; figures count assertions. A file that fails is run once more, alone, as ' +
+      'a busy machine fails some: what that says counts.',
     '',
     'Written by `npm run test:compat -- VERSION`, each row by a run of its own.',
     '',
@@ -60,15 +62,18 @@ function readEntries(document: string): Map<string, Entry> {
   return new Map([...rows].map(([row, version = '']) => [version, { row, section: sections.get(version) }]));
 }
 
-function rowOf({ version, passed, failed, skipped, date, machine, seconds }: VersionRun): string {
+function rowOf({ version, outcome, date, machine, seconds }: VersionRun): string {
+  const { passed, failed, skipped } = totalsOf(outcome);
   return line([version, ...[passed, failed, skipped].map(String), date, machine, `${seconds} s`]);
 }
 
-function sectionOf({ version, failedFiles }: VersionRun): string | undefined {
-  if (failedFiles.length === 0) return undefined;
-  const entries = failedFiles.flatMap(({ file, assertions }) => [
-    `- \`${file}\`${assertions.length === 0 ? ': ended badly' : ''}`,
-    ...assertions.map((name) => `  - ${name}`),
+/** Files that failed, the first time at least. */
+function sectionOf({ version, outcome }: VersionRun): string | undefined {
+  const files = outcome.filter(({ ok, again }) => !ok || again);
+  if (files.length === 0) return undefined;
+  const entries = files.flatMap(({ file, ok, failures }) => [
+    `- \`${file}\`${ok ? ': passed when it was run again' : failures.length === 0 ? ': ended badly' : ''}`,
+    ...failures.map((name) => `  - ${name}`),
   ]);
   return [`## Failed on ${version}`, '', ...entries].join('\n');
 }
