@@ -49,10 +49,9 @@ export function totalsOf(outcome: Outcome): Totals {
   return { passed, failed, skipped };
 }
 
-/** With what a second run said of files that had failed. */
+/** With what a second run said of files that had failed, or of which nothing had been said. */
 export function withSecondRun(first: Outcome, second: Outcome): Outcome {
-  return first.map((each) => {
-    const later = each.ok ? undefined : second.find(({ file }) => file === each.file);
-    return later ? { ...later, again: true } : each;
-  });
+  const again = second.filter(({ file }) => !first.some((each) => each.file === file && each.ok));
+  const kept = first.filter(({ file }) => !again.some((each) => each.file === file));
+  return [...kept, ...again.map((each) => ({ ...each, again: true }))];
 }
