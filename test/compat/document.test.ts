@@ -62,7 +62,7 @@ tap.test('rows are in the order of versions, and sections tell what failed', asy
   );
   t.same(versionsIn(document ?? ''), ['1.9.10', '1.34.4', '1.36.3']);
   t.match(document, '| 1.34.4 | 33 | 3 | 1 | 2026-01-31 | 2 cores (CPU), 4 GiB | 600 s |\n| 1.36.3 | 20 | 0 |');
-  t.match(document, /## Failed on 1\.9\.10\n[^#]*\n## Failed on 1\.34\.4\n\n- `test\/integration\/preemption/);
+  t.match(document, /## Failed on 1\.9\.10\n[^#]*\n## Failed on 1\.34\.4\n\n- `test\/integration\/helm/);
   t.match(
     document,
     '  - on nodes > nobody of lower priority\n- `test/integration/helm.test.ts`: ended badly\n\nMethod',
@@ -71,7 +71,7 @@ tap.test('rows are in the order of versions, and sections tell what failed', asy
 
 tap.test('a file that passed when it was run again is named', async (t) => {
   const document = addRun(undefined, { ...RUN, outcome: withSecondRun(OUTCOME, PASSED_AGAIN) });
-  t.match(document, `- \`${PREEMPTION}\`: passed when it was run again\n- \`${HELM}\`: ended badly\n`);
+  t.match(document, `- \`${HELM}\`: ended badly\n- \`${PREEMPTION}\`: passed when it was run again\n`);
   t.match(document, '| 1.34.4 | 35 | 1 | 1 |');
 });
 

@@ -69,7 +69,7 @@ function rowOf({ version, outcome, date, machine, seconds }: VersionRun): string
 
 /** Files that failed, the first time at least. */
 function sectionOf({ version, outcome }: VersionRun): string | undefined {
-  const files = outcome.filter(({ ok, again }) => !ok || again);
+  const files = outcome.filter(({ ok, again }) => !ok || again).sort((a, b) => a.file.localeCompare(b.file));
   if (files.length === 0) return undefined;
   const entries = files.flatMap(({ file, ok, failures }) => [
     `- \`${file}\`${ok ? ': passed when it was run again' : failures.length === 0 ? ': ended badly' : ''}`,
