@@ -65,8 +65,9 @@ tap.test('rows are in the order of versions, and sections tell what failed', asy
   t.match(document, /## Failed on 1\.9\.10\n[^#]*\n## Failed on 1\.34\.4\n\n- `test\/integration\/helm/);
   t.match(
     document,
-    '  - on nodes > nobody of lower priority\n- `test/integration/helm.test.ts`: ended badly\n\nMethod',
+    '- `test/integration/helm.test.ts`: ended badly\n- `test/integration/preemption.test.ts`\n  - on nodes >',
   );
+  t.match(document, '  - on nodes > nobody of lower priority\n\nMethod');
 });
 
 tap.test('a file that passed when it was run again is named', async (t) => {
