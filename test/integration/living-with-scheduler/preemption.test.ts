@@ -99,7 +99,7 @@ tap.test('on nodes with fractional slots', async (t) => {
     'a preemptor that kube-scheduler has lost, as its victims went too fast, is pointed out to it',
     async (t) => {
       await setUp(t, cluster, { mps: [mpsNode({ name: 'mps', gpus: 1, replicas: 4 }), ['low']] });
-      // kube-scheduler loses one in ten at most: here it is one that it never had.
+      // It loses one now and then, which cannot be forced: here it is one that it never had.
       const pod = await createPod(client, slotPod('preemptor', 'high', { schedulerName: 'nobody' }));
       const victims = { Pods: [{ UID: 'gone' }], NumPDBViolations: 0 };
       const reply = await fetch(`${extender.url}/preempt`, {
