@@ -11,7 +11,6 @@ export function report(
   command: string,
 ): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  const machine = `${availableParallelism()} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB`;
   return [
     `# ${name}`,
     '',
@@ -23,7 +22,12 @@ export function report(
     '',
     `Method: ${method}`,
     '',
-    `Written by \`${command}\` on ${new Date().toISOString().slice(0, 10)}, ${machine}, Node.js ${process.version}, in ${seconds} s.`,
+    `Written by \`${command}\` on ${new Date().toISOString().slice(0, 10)}, ${machine()}, Node.js ${process.version}, in ${seconds} s.`,
     '',
   ].join('\n');
+}
+
+/** What this machine is: `2 cores (AMD EPYC), 24 GiB`. */
+export function machine(): string {
+  return `${availableParallelism()} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB`;
 }

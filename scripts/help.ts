@@ -16,6 +16,7 @@ export const SCRIPTS: Readonly<Record<string, string>> = {
   'test:coverage': 'unit tests, and how much of src/core and src/state they run',
   'test:chaos': '100,000 binds among faults and kills; writes bench/results/chaos.md',
   'test:chaos:partitions': '1,000 changes of partitions among faults; writes bench/results/partition-chaos.md',
+  'test:compat': 'tests that need a control plane, on another Kubernetes (-- --help tells more)',
   bench: 'all benches; writes bench/results',
   generate: 'writes what follows from the source: CRDs, schema of values, resources, flags',
   build: 'compiles src into build, as the image does',

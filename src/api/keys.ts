@@ -40,6 +40,8 @@ export const WRITTEN = {
   /** What else the decision has added to the pod: JSON, absent where that is nothing. */
   added: `${PREFIX}optimization-added`,
   allocation: `${PREFIX}allocation`,
+  /** When the pod got a second look, RFC 3339. Before 1.32, kube-scheduler takes no change of the status alone as news. */
+  secondLook: `${PREFIX}second-look`,
 } as const;
 
 /** Labels of NVIDIA's GPU Feature Discovery. */

@@ -105,7 +105,7 @@ export function extenderMetrics(registry: Registry, figures: ClusterFigures) {
     }),
     secondLooks: new Counter({
       name: 'gpu_autoscaler_extender_second_looks_total',
-      help: 'Pods refused before the watch reported room: kube-scheduler was notified to try again, or that failed.',
+      help: 'Pods refused before the watch reported room, or lost in a preemption: kube-scheduler was notified, or that failed.',
       labelNames: ['result'] as const,
       registers: [registry],
     }),

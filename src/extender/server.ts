@@ -136,9 +136,11 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
   });
 
   verb('preempt', preemptionArgsSchema, ({ Pod, NodeNameToMetaVictims, NodeNameToVictims }): PreemptionResult => {
-    const { request } = readPod(Pod);
+    const { uid, key, request } = readPod(Pod);
     const candidates = given('NodeNameToMetaVictims', NodeNameToMetaVictims, NodeNameToVictims);
-    return { NodeNameToMetaVictims: preempt(ledger, equivalenceCache.of(request), candidates) };
+    const left = preempt(ledger, equivalenceCache.of(request), candidates);
+    if (uid) requeuer.preempting({ uid, key, request }, Object.keys(left));
+    return { NodeNameToMetaVictims: left };
   });
 
   verb('bind', bindingArgsSchema, async (args): Promise<BindingResult> => {

@@ -30,7 +30,7 @@ const SOURCES = {
 } as const;
 
 export type ProgramName = keyof typeof SOURCES;
-const NAMES = Object.keys(SOURCES) as ProgramName[];
+export const PROGRAM_NAMES = Object.keys(SOURCES) as ProgramName[];
 
 /** Absolute path of each program. */
 export type Programs = Readonly<Record<ProgramName, string>>;
@@ -81,20 +81,24 @@ export function findPrograms(options: FindOptions): Programs {
 
 /** One folder for each set of versions, so that a change of a go.mod never serves an old program. */
 function cacheDir(env: FindOptions['env']): string {
-  const base = env.XDG_CACHE_HOME || join(homedir(), '.cache');
   const hash = createHash('sha256').update(KUBERNETES_VERSION);
-  for (const module of new Set(NAMES.map((name) => SOURCES[name].module))) {
+  for (const module of new Set(PROGRAM_NAMES.map((name) => SOURCES[name].module))) {
     hash.update(readFileSync(join(here, 'go', module, 'go.mod')));
   }
-  return join(base, 'gpu-autoscaler', `control-plane-${hash.digest('hex').slice(0, 12)}`);
+  return join(cacheRoot(env), `control-plane-${hash.digest('hex').slice(0, 12)}`);
+}
+
+/** The project's folder for what is slow to make and can be made again. */
+export function cacheRoot(env: FindOptions['env']): string {
+  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'gpu-autoscaler');
 }
 
 function missingIn(dir: string): ProgramName[] {
-  return NAMES.filter((name) => !existsSync(join(dir, name)));
+  return PROGRAM_NAMES.filter((name) => !existsSync(join(dir, name)));
 }
 
 function programsIn(dir: string): Programs {
-  return Object.fromEntries(NAMES.map((name) => [name, resolve(dir, name)])) as Record<ProgramName, string>;
+  return Object.fromEntries(PROGRAM_NAMES.map((name) => [name, resolve(dir, name)])) as Record<ProgramName, string>;
 }
 
 function findArchive(dirs: readonly string[]): string | undefined {
@@ -110,7 +114,7 @@ function requireGo(): void {
   if (spawnSync('go', ['version']).status !== 0) {
     throw new ProgramsMissingError(
       'The control plane is not on this machine. Set CLUSTER_BIN_DIR to a folder with ' +
-        `${NAMES.join(', ')}, or install Go 1.26 or newer (https://go.dev/dl) and run this again: it builds them once.`,
+        `${PROGRAM_NAMES.join(', ')}, or install Go 1.26 or newer (https://go.dev/dl) and run this again: it builds them once.`,
     );
   }
 }
@@ -119,31 +123,48 @@ function build(cache: string, log: (line: string) => void): void {
   const started = performance.now();
   log(`building the control plane with Go into ${cache} (once; about 10 minutes on 2 cores, 3 GB of disk)`);
   intoCache(cache, (staging) => {
-    for (const name of NAMES) {
+    for (const name of PROGRAM_NAMES) {
       const { module, path } = SOURCES[name];
       const since = performance.now();
-      run('go', ['build', '-trimpath', '-ldflags', linkerFlags(module), '-o', join(staging, name), path], {
-        cwd: join(here, 'go', module),
-        env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=mod', GOTOOLCHAIN: 'local' },
-      });
+      run(
+        'go',
+        [
+          'build',
+          '-trimpath',
+          '-ldflags',
+          module === 'kubernetes' ? versionedFlags(KUBERNETES_VERSION) : STRIP,
+          '-o',
+          join(staging, name),
+          path,
+        ],
+        {
+          cwd: join(here, 'go', module),
+          env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=mod', GOTOOLCHAIN: 'local' },
+        },
+      );
       log(`  ${name} built in ${Math.round((performance.now() - since) / 1000)} s`);
     }
   });
   log(`the control plane was built in ${Math.round((performance.now() - started) / 1000)} s`);
 }
 
-/** Without a version the servers call themselves v0.0.0-master, which helm's and kubectl's checks refuse. */
-function linkerFlags(module: string): string {
-  const strip = '-s -w';
-  if (module !== 'kubernetes') return strip;
-  const [major, minor] = KUBERNETES_VERSION.slice(1).split('.');
+const STRIP = '-s -w';
+
+/**
+ * Flags for Go's linker. Without a version the servers call themselves v0.0.0-master, which helm's and kubectl's checks
+ * refuse.
+ *
+ * @param version `v1.36.3`
+ */
+export function versionedFlags(version: string): string {
+  const [major, minor] = version.slice(1).split('.');
   const stamps = ['k8s.io/component-base/version', 'k8s.io/client-go/pkg/version'].flatMap((pkg) => [
-    `-X ${pkg}.gitVersion=${KUBERNETES_VERSION}`,
+    `-X ${pkg}.gitVersion=${version}`,
     `-X ${pkg}.gitMajor=${major}`,
     `-X ${pkg}.gitMinor=${minor}`,
     `-X ${pkg}.gitTreeState=clean`,
   ]);
-  return [strip, ...stamps].join(' ');
+  return [STRIP, ...stamps].join(' ');
 }
 
 /** Fills a staging folder and renames it, so that a killed run or two runs at once leave no half cache. */

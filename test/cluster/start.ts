@@ -42,13 +42,18 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
+export interface RunningScheduler extends Running {
+  /** HTTP status of a path, as a kubelet's probe sees it. */
+  readonly probe: (path: string) => Promise<number | undefined>;
+}
+
 export interface Cluster {
   readonly client: KubeClient;
   readonly kubeConfig: KubeConfig;
   readonly kubeconfigFile: string;
   /** Data and logs. */
   readonly dir: string;
-  startScheduler(options: SchedulerOptions): Promise<Running>;
+  startScheduler(options: SchedulerOptions): Promise<RunningScheduler>;
   /** Ends all programs and removes the folder, or all of it but the logs. */
   stop(options?: { readonly keepLogs?: boolean }): Promise<void>;
 }
@@ -197,7 +202,7 @@ async function startScheduler(
   { kubeconfigFile }: Api,
   { extenderUrl, leaderElection = false, edit }: SchedulerOptions,
   log: (line: string) => void,
-): Promise<Running> {
+): Promise<RunningScheduler> {
   const [port = 0] = await freePorts(1);
   const file = join(processes.dir, `scheduler-${port}.yaml`);
   writeFileSync(file, schedulerConfig({ kubeconfigFile, extenderUrl, leaderElection, edit }));
@@ -209,15 +214,22 @@ async function startScheduler(
   ]);
   await until('kube-scheduler is ready', processes, () => ready(port));
   log(`kube-scheduler is ready${extenderUrl ? `, with the extender at ${extenderUrl}` : ''}`);
-  return running;
+  return { ...running, probe: (path) => statusOf(port, path) };
 }
 
-/** kube-scheduler's own word, informers synced included. Its certificate is signed by nobody. */
+/** kube-scheduler's own word, informers synced included; before 1.31 it has none but `/healthz`. */
 async function ready(port: number): Promise<void> {
-  const reply = request({ host: '127.0.0.1', port, path: '/readyz', rejectUnauthorized: false, agent: false });
+  const status = await statusOf(port, '/readyz');
+  const last = status === 404 ? await statusOf(port, '/healthz') : status;
+  if (last !== 200) throw new Error(`/readyz: HTTP ${last}`);
+}
+
+/** What a path of a program's HTTPS port answers. Its certificate is signed by nobody. */
+async function statusOf(port: number, path: string): Promise<number | undefined> {
+  const reply = request({ host: '127.0.0.1', port, path, rejectUnauthorized: false, agent: false });
   const [response] = (await once(reply.end(), 'response')) as [IncomingMessage];
   response.resume();
-  if (response.statusCode !== 200) throw new Error(`/readyz: HTTP ${response.statusCode}`);
+  return response.statusCode;
 }
 
 /** Tries until it works; gives up at once if a program has ended. */

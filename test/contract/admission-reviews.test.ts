@@ -17,10 +17,14 @@ const FILE = resolve(import.meta.dirname, '../fixtures/admission-reviews.json');
 const isOf = (name: string, wanted: string) =>
   wanted.endsWith('-') ? name.startsWith(wanted) && name.endsWith('-') : name === wanted;
 
-/** `request.object.spec.containers.*.name`: every place there is, whatever stands there. */
+/**
+ * `request.object.spec.containers.*.name`: every place there is, whatever stands there. Null is nothing: old versions
+ * write it for a time that is not known yet, where newer ones leave the field out.
+ */
 function shape(value: unknown, path = ''): string[] {
+  if (value === null) return [];
   if (Array.isArray(value)) return [...new Set(value.flatMap((item) => shape(item, `${path}.*`)))];
-  if (typeof value !== 'object' || value === null) return [path];
+  if (typeof value !== 'object') return [path];
   return Object.entries(value).flatMap(([key, item]) => shape(item, `${path}.${key}`));
 }
 

@@ -66,7 +66,7 @@ async function refuses(
       () => 'taken',
       (error: Error) => error.message,
     );
-    t.ok(message.includes(says), `its author is told: ${says}`, { message });
+    t.ok(inAllVersions(message).includes(inAllVersions(says)), `its author is told: ${says}`, { message });
     const ours = parse(manifest(resource, name, spec));
     if (parsedBecause) {
       t.match(ours, { ok: true }, parsedBecause);
@@ -77,6 +77,17 @@ async function refuses(
     const reason = ours.ok ? 'taken' : ours.reason;
     t.ok(reason.startsWith(`${field}: `), `our parser blames ${field} too`, { reason });
   });
+}
+
+/**
+ * What a message says in every version: which field, and what is wrong. Of a rule that is broken, the API server shows the
+ * value only since 1.35, and of objects and lists nothing; before, it shows the name of the type. It has had two sentences
+ * for what is too long.
+ */
+function inAllVersions(message: string): string {
+  return message
+    .replaceAll(/Invalid value: "(?:[^"\\]|\\.)*": /g, 'Invalid value: ')
+    .replaceAll(/Too long: \D+(\d+)(?: bytes)?/g, 'Too long: $1');
 }
 
 async function keepsNode(t: Test, client: KubeClient): Promise<void> {

@@ -106,27 +106,28 @@ async function takesStatus(t: Test, client: KubeClient): Promise<void> {
   t.same(await patchStatus(client, NODE_CONFIGS, NODE_STATUS), NODE_STATUS);
 }
 
+/** Old versions of the API server, such as 1.30, name fields of a status without `status.`. */
 async function refusesStatus(t: Test, client: KubeClient): Promise<void> {
   const refused: readonly [sentence: string, resource: Resource, status: object, says: RegExp][] = [
     [
       'an unknown phase',
       NODE_CONFIGS,
       { phase: 'Done' },
-      /status\.phase: Unsupported value: "Done": supported values: "Pending", "Configuring", "Ready", "Failed"/,
+      /(status\.)?phase: Unsupported value: "Done": supported values: "Pending", "Configuring", "Ready", "Failed"/,
     ],
-    ['fewer than no pods', SHARING_POLICIES, { appliedPods: -1 }, /status\.appliedPods: Invalid value: -1/],
+    ['fewer than no pods', SHARING_POLICIES, { appliedPods: -1 }, /(status\.)?appliedPods: Invalid value: -1/],
     ['a time that is none', SHARING_POLICIES, { lastUpdateTime: 'today' }, /must be of type date-time: "today"/],
     [
       'two conditions of one type',
       SHARING_POLICIES,
       { conditions: [CONDITION, CONDITION] },
-      /status\.conditions\[1\]: Duplicate value: .*Enforced/,
+      /(status\.)?conditions\[1\]: Duplicate value: .*Enforced/,
     ],
     [
       'a condition without a reason',
       SHARING_POLICIES,
       { conditions: [{ ...CONDITION, reason: '' }] },
-      /status\.conditions\[0\]\.reason: Invalid value: ""/,
+      /(status\.)?conditions\[0\]\.reason: Invalid value: ""/,
     ],
   ];
   for (const [sentence, resource, status, says] of refused) {

@@ -53,6 +53,28 @@ tap.test('a real API server takes every object, and knows every field', async (t
   }
 });
 
+tap.test('kube-scheduler of this version answers what its container is probed by', async (t) => {
+  const cluster = await clusterFor(t, { kubelets: false });
+  if (!cluster) return;
+  const { gitVersion } = z.object({ gitVersion: z.string() }).parse(await cluster.client.json('GET', '/version'));
+  const scheduler = await cluster.startScheduler({});
+  const path = schedulerProbe(render('--kube-version', gitVersion));
+  t.equal(await scheduler.probe(path), 200, `${path} of ${gitVersion}`);
+  t.equal(schedulerProbe(render('--kube-version', '1.30.14')), '/healthz');
+  t.equal(schedulerProbe(render('--kube-version', '1.31.0-eks-1')), '/livez');
+});
+
+/** Path of the liveness probe of the container of kube-scheduler. */
+function schedulerProbe(objects: readonly KubeObject[]): string {
+  const probed = z.looseObject({ livenessProbe: z.object({ httpGet: z.looseObject({ path: z.string() }) }) });
+  const deployment = z.object({
+    spec: z.object({ template: z.object({ spec: z.object({ containers: z.tuple([probed]).rest(z.unknown()) }) }) }),
+  });
+  const [container] = deployment.parse(find(objects, 'Deployment', 'gpu-autoscaler-scheduler')).spec.template.spec
+    .containers;
+  return container.livenessProbe.httpGet.path;
+}
+
 tap.test('rendered alone', async (t) => {
   if (!(await clusterFor(t))) return;
   const objects = render();

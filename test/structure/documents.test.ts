@@ -20,6 +20,7 @@ import { createRegistry } from '#src/telemetry/registry.ts';
 import { reloadReporter } from '#src/telemetry/reload-reporter.ts';
 import { certificateMetrics, registrationMetrics } from '#src/webhook/certificates/metrics.ts';
 import { webhookMetrics } from '#src/webhook/metrics.ts';
+import { versionsIn } from '../compat/document.ts';
 import { NO_FIGURES } from '../fakes/extender.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -166,6 +167,21 @@ tap.test('every dependency has its line in docs/dependencies.md, and no line is 
   const documented = [...lines].flatMap(([, cell = '']) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name));
   t.same(documented.sort(), Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }).sort());
 });
+
+tap.test(
+  'docs/guides/install.md names the oldest Kubernetes that the chart takes, and every version that was run',
+  async (t) => {
+    const guide = read('docs/guides/install.md');
+    const oldest = /^kubeVersion: '>=(1\.\d+)\.0-0'$/m.exec(read('charts/gpu-autoscaler/Chart.yaml'))?.[1];
+    t.ok(guide.includes(`Kubernetes ${oldest} or newer`), `${oldest}`);
+    const ran = versionsIn(read('bench/results/kubernetes-versions.md'));
+    t.ok(
+      ran.some((version) => version.startsWith(`${oldest}.`)),
+      'the oldest was run',
+    );
+    for (const version of ran) t.ok(guide.includes(version), version);
+  },
+);
 
 tap.test('links between documents lead somewhere', async (t) => {
   const documents = globSync(['*.md', 'docs/**/*.md'], { cwd: root });

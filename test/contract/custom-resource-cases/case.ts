@@ -10,7 +10,7 @@ export interface AcceptedCase {
 export interface RefusedCase {
   readonly sentence: string;
   readonly spec: unknown;
-  /** Exact part of the message, from the field on. */
+  /** Exact part of the message, from the field on; the value that it quotes is the API server's own matter. */
   readonly says: string;
   /** Why our own parser takes it all the same. */
   readonly parsedBecause?: string;

@@ -15,9 +15,11 @@ import { gpuPod } from '../../objects/pods.ts';
 /** Both slots of the node. */
 const SHARED = { 'nvidia.com/gpu.shared': 2 };
 /** Kubernetes's own safety net is a try every five minutes. */
-const WITHIN = { timeoutMs: 5_000 };
+const WITHIN = { timeoutMs: 10_000 };
+/** Before 1.33 a pod that was refused rests for a second, and perhaps a second more: an answer after that is not early. */
+const REST_MS = 2_000;
 
-for (const lagMs of [200, 1_000]) {
+for (const lagMs of [200, 2_500]) {
   tap.test(`watches that are late by ${lagMs} ms`, async (t) => {
     const cluster = await clusterFor(t, { nodes: [cpuNode()] });
     if (!cluster) return;
@@ -35,7 +37,8 @@ for (const lagMs of [200, 1_000]) {
       const before = await requests(extender, 'filter');
       await change();
       t.equal(await nodeOf(client, 'waits', WITHIN), 'a');
-      t.ok((await requests(extender, 'filter')) - before > 1, 'the first answer was too early');
+      const asked = (await requests(extender, 'filter')) - before;
+      if (lagMs > REST_MS) t.ok(asked > 1, 'the first answer was too early');
     };
 
     await t.test('slots that have grown large enough', async (t) => {

@@ -1,6 +1,7 @@
 /** A pod of higher priority takes slots from pods of lower priority: as few as it needs, and none in vain. */
 
 import tap, { type Test } from 'tap';
+import { CONDITIONS } from '#src/api/keys.ts';
 import { clearAfter } from '../../cluster/clear.ts';
 import { clusterFor } from '../../cluster/for-test.ts';
 import { createNode } from '../../cluster/nodes.ts';
@@ -93,6 +94,25 @@ tap.test('on nodes with fractional slots', async (t) => {
       t.same(await prioritiesOn(cluster, 'large'), ['high', 'middle', 'middle', 'middle']);
     });
   }
+
+  await t.test(
+    'a preemptor that kube-scheduler has lost, as its victims went too fast, is pointed out to it',
+    async (t) => {
+      await setUp(t, cluster, { mps: [mpsNode({ name: 'mps', gpus: 1, replicas: 4 }), ['low']] });
+      // It loses one now and then, which cannot be forced: here it is one that it never had.
+      const pod = await createPod(client, slotPod('preemptor', 'high', { schedulerName: 'nobody' }));
+      const victims = { Pods: [{ UID: 'gone' }], NumPDBViolations: 0 };
+      const reply = await fetch(`${extender.url}/preempt`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ Pod: pod, NodeNameToMetaVictims: { mps: victims } }),
+      });
+      t.same(await reply.json(), { NodeNameToMetaVictims: { mps: victims } });
+      await waitFor('its status is touched', async () =>
+        (await findPod(client, 'preemptor'))?.status.conditions.some(({ type }) => type === CONDITIONS.secondLook),
+      );
+    },
+  );
 });
 
 type Fleet = Readonly<Record<string, readonly [node: object, pods: readonly Priority[], lingering?: boolean]>>;

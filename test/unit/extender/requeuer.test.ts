@@ -75,7 +75,7 @@ tap.test('room that the watch brings after the refusal: the status is touched, o
       options: {
         contentType: 'application/strategic-merge-patch+json',
         body: {
-          metadata: { uid: 'uid-1' },
+          metadata: { uid: 'uid-1', annotations: { 'gpu-autoscaler.io/second-look': /^\d{4}-.*Z$/ } },
           status: {
             conditions: [{ type: 'gpu-autoscaler.io/SecondLook', status: 'True', message: /^a has changed/ }],
           },
@@ -120,6 +120,19 @@ const LEFT_ALONE: Readonly<Record<string, (made: ReturnType<typeof setUp>) => un
     second.filtered(POD, true, ['b']);
     free();
   },
+  'its victims stay where they are': ({ second }) => {
+    second.filtered(POD, true, ['b']);
+    second.preempting(POD, ['a', 'b']);
+  },
+  'preempt left no node': ({ second, free }) => {
+    second.preempting(POD, []);
+    free();
+  },
+  'it was tried again after preemption, and passed': ({ second, free }) => {
+    second.preempting(POD, ['a']);
+    free();
+    second.filtered(POD, false, ['a']);
+  },
   'a node passed': ({ second, free }) => {
     second.filtered(POD, false, ['a', 'b']);
     free();
@@ -144,6 +157,45 @@ for (const [what, happens] of Object.entries(LEFT_ALONE)) {
     t.same(made.calls, []);
   });
 }
+
+const PREEMPTIONS: Readonly<Record<string, (made: ReturnType<typeof setUp>) => unknown>> = {
+  'goes before preempt is answered': ({ second, free }) => {
+    free();
+    second.preempting(POD, ['a']);
+  },
+  'goes after preempt is answered': ({ second, free }) => {
+    second.preempting(POD, ['a']);
+    free();
+  },
+  'was on a node that filter was not asked about': ({ second, free }) => {
+    second.filtered(POD, true, ['b']);
+    free();
+    second.preempting(POD, ['a']);
+  },
+};
+for (const [what, happens] of Object.entries(PREEMPTIONS)) {
+  tap.test(`a victim that ${what} leaves room: the status is touched, once`, async (t) => {
+    const made = setUp(t);
+    await happens(made);
+    t.equal(await made.wake(), 300);
+    t.match(made.calls, [{ path: '/api/v1/namespaces/team/pods/pod/status' }]);
+    t.equal(await made.wake(), 0);
+    t.equal(made.calls.length, 1);
+  });
+}
+
+tap.test(
+  'of a node that filter refused, room that was there before does not count, preemption elsewhere or not',
+  async (t) => {
+    const { second, calls, wake, free } = setUp(t);
+    free();
+    second.filtered(POD, true, ['a']);
+    second.preempting(POD, ['b']);
+    await wake();
+    await wake();
+    t.same(calls, []);
+  },
+);
 
 tap.test('tried again and refused again, it is looked at once, from the later try on', async (t) => {
   const { second, calls, wake, free } = setUp(t);
