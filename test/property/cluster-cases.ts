@@ -103,8 +103,11 @@ const pod = fc.record({
   pool: maybe(fc.constantFrom('a', 'b')),
   tolerates: fc.boolean(),
   image: fc.constantFrom('team/app', 'vllm/vllm-openai', 'jupyter/tensorflow'),
-  args: fc.constantFrom([], [], [], ['--tp', '2'], ['train.py']),
-  labels: fc.constantFrom({}, {}, {}, { 'ray.io/cluster': 'x' }, { 'kueue.x-k8s.io/queue-name': 'q' }),
+  args: fc.oneof({ weight: 6, arbitrary: fc.constant([]) }, fc.constantFrom(['--tp', '2'], ['train.py'])),
+  labels: fc.oneof(
+    { weight: 6, arbitrary: fc.constant({}) },
+    fc.constantFrom({ 'ray.io/cluster': 'x' }, { 'kueue.x-k8s.io/queue-name': 'q' }),
+  ),
 });
 const policy = fc.record({
   strategy: fc.constantFrom('mig', 'mps', 'timeslicing', 'exclusive', 'auto'),
