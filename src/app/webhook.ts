@@ -59,7 +59,7 @@ async function start(
     notReadyReason: () => reflectors.notReadyReason(KINDS) ?? manager.notReadyReason(),
     context: () => ({
       view: runtime.admissionView(),
-      promise: (resource, mode) => runtime.admission.promise(resource, mode),
+      promise: (resource, mode, user) => runtime.admission.promise(resource, mode, user),
       now: clock.now(),
     }),
   });

@@ -21,8 +21,8 @@ export interface Reviewed {
 
 export interface ReviewContext {
   readonly view: AdmissionView;
-  /** Hears of each slot that a pod is promised. */
-  readonly promise?: (resource: string, mode: SharedMode) => void;
+  /** Hears of each slot that a pod of that user is promised. */
+  readonly promise?: (resource: string, mode: SharedMode, user: number) => void;
   readonly now: Date;
 }
 
@@ -47,7 +47,9 @@ export function review(request: AdmissionRequest, { view, promise, now }: Review
     const why = 'not optimized: its annotations and ours would be larger than Kubernetes takes';
     return admit(request, { strategy: 'error', pod, reasons: [why] }, [why]);
   }
-  if (decision.action === 'share' && !request.dryRun) promise?.(decision.resource, decision.mode);
+  if (decision.action === 'share' && !request.dryRun) {
+    promise?.(decision.resource, decision.mode, judged.user);
+  }
   return admit(request, outcome, warnings, patchOf(request.object, changed));
 }
 
