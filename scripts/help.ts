@@ -14,6 +14,7 @@ export const SCRIPTS: Readonly<Record<string, string>> = {
   format: 'mends what can be mended of format and lint',
   test: 'all tests; -- FILE or FOLDER for some',
   'test:coverage': 'unit tests, and how much of src/core and src/state they run',
+  'test:as-before': '1,000 clusters and pods, with us and without; writes bench/results/as-before.md',
   'test:chaos': '100,000 binds among faults and kills; writes bench/results/chaos.md',
   'test:chaos:partitions': '1,000 changes of partitions among faults; writes bench/results/partition-chaos.md',
   'test:compat': 'tests that need a control plane, on another Kubernetes (-- --help tells more)',

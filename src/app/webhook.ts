@@ -59,8 +59,8 @@ async function start(
     notReadyReason: () => reflectors.notReadyReason(KINDS) ?? manager.notReadyReason(),
     context: () => ({
       view: runtime.admissionView(),
-      promise: (resource, mode) => runtime.admission.promise(resource, mode),
-      withdraw: (resource, mode) => runtime.admission.withdraw(resource, mode),
+      promise: (resource, mode, user) => runtime.admission.promise(resource, mode, user),
+      withdraw: (resource, mode, user) => runtime.admission.withdraw(resource, mode, user),
       now: clock.now(),
     }),
   });

@@ -113,14 +113,14 @@ export class AdmissionState {
     if (isKeptOtherwise) for (const record of this.#cluster.nodes.values()) this.#follow(record.name, record, record);
   }
 
-  /** A pod has been admitted for a slot, which counts as taken until the pod holds it. */
-  promise(resource: string, mode: SharingMode): void {
-    this.#promised.promise(resource, mode);
+  /** A pod of that user has been admitted for a slot, which counts as taken until the pod holds it. */
+  promise(resource: string, mode: SharingMode, user: number): void {
+    this.#promised.promise(resource, mode, user);
   }
 
   /** The pod of an earlier promise is decided anew. */
-  withdraw(resource: string, mode: SharingMode): void {
-    this.#promised.withdraw(resource, mode);
+  withdraw(resource: string, mode: SharingMode, user: number): void {
+    this.#promised.withdraw(resource, mode, user);
   }
 
   /** What a decision is made from, as of now. */
@@ -147,9 +147,16 @@ export class AdmissionState {
     const { mode, resource } = offer;
     const enough = this.#configuration.settings.whenFull === 'wait' ? Number.NEGATIVE_INFINITY : 0;
     let free = -this.#promised.count(resource, mode);
+    // Pods of other users may come first to daemons that serve nobody yet: each of these users is taken to get one.
+    let claimed = mode === 'mps' ? this.#promised.otherUsers(resource, mode, user) : 0;
     let servesUser = false;
+    let isContested = false;
     for (const { name, isOffered } of this.#slots.nodesWith(offer, placement, tolerations)) {
-      if (isOffered && (mode !== 'mps' || isOnlyUser(user, ledger.users(name)))) {
+      const users = new Set(mode === 'mps' && isOffered ? ledger.users(name) : []);
+      if (isOffered && users.size === 0 && claimed > 0) {
+        claimed -= 1;
+        isContested = true;
+      } else if (isOffered && isOnlyUser(user, users)) {
         servesUser = true;
         free += ledger.freeSlots(name, resource);
       } else if (!isOffered && isIdle(ledger, name)) {
@@ -158,7 +165,8 @@ export class AdmissionState {
       }
       if (servesUser && free > enough) break;
     }
-    return { free, servesUser: servesUser && user !== SEVERAL_USERS };
+    if (user === SEVERAL_USERS) return { free, servesUser: 'no' };
+    return { free, servesUser: servesUser ? 'yes' : isContested ? 'contested' : 'no' };
   }
 
   *#readable(): Iterable<SharingPolicy> {

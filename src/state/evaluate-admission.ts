@@ -74,6 +74,8 @@ export type AdmissionResult =
       readonly decision: Decision;
       /** GPU resources asked for, by name. */
       readonly requested: ReadonlyMap<string, number>;
+      /** User of its containers with GPUs. */
+      readonly user: number;
     }
   /** The pod, or what it asks of us, cannot be read: one sentence for each fault. */
   | { readonly ok: false; readonly pod: string; readonly faults: readonly string[]; readonly unreadable: boolean };
@@ -114,6 +116,7 @@ export function evaluatePod(parsed: AdmissionPod, namespace: string | undefined,
   const workload = workloadOf(metadata, home);
   const constraints = nodeConstraintsOf(spec);
   const past = view.historyOf(workload);
+  const user = mpsUserOf(parsed);
   const decision = decide({
     pod: {
       ...wishes,
@@ -133,14 +136,14 @@ export function evaluatePod(parsed: AdmissionPod, namespace: string | undefined,
     offersOn: (nodeSelector) => view.offers(confine(constraints, nodeSelector), spec.tolerations ?? []),
     offersAnywhere: (nodeSelector) => view.offers(confine([], nodeSelector)),
     roomFor: (offer, nodeSelector) =>
-      view.roomFor(offer, confine(constraints, nodeSelector), spec.tolerations ?? [], mpsUserOf(parsed)),
+      view.roomFor(offer, confine(constraints, nodeSelector), spec.tolerations ?? [], user),
     deviceClassOf: view.deviceClassOf,
     history: past?.known ? past.history : undefined,
     ...(past && !past.known && { noHistory: past.why }),
     inferred: inferWorkloadType(workloadSignals(parsed)),
     settings: view.settings,
   });
-  return { ok: true, pod, workload, decision, requested };
+  return { ok: true, pod, workload, decision, requested, user };
 }
 
 /** The placement, and these labels besides. */

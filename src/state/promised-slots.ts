@@ -8,59 +8,107 @@ import type { Store } from './store.ts';
 /** ms after which a pod that was admitted and never seen is taken for one that was not made. */
 const UNSEEN_MS = 5_000;
 
+/** A slot that a pod was promised before the watch shows the pod. */
+interface Unseen {
+  /** ms of the clock. */
+  readonly at: number;
+  readonly user: number;
+}
+
 export class PromisedSlots {
   readonly #clock: Pick<Clock, 'monotonic'>;
-  /** Slots of pods that wait for a node, by kind. */
-  readonly #waiting = new Map<string, number>();
-  /** Times of our own promises to pods that the watch has not shown yet, by kind; the oldest first. */
-  readonly #unseen = new Map<string, number[]>();
+  /** Slots of pods that wait for a node, by kind and by user. */
+  readonly #waiting = new Map<string, Map<number, number>>();
+  /** Our own promises to pods that the watch has not shown yet, by kind; the oldest first. */
+  readonly #unseen = new Map<string, readonly Unseen[]>();
 
   constructor(pods: Store<PodRecord>, clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
     pods.follow(({ before, after }) => {
-      for (const [kind, slots] of promisesOf(before)) this.#add(kind, -slots);
-      for (const [kind, slots] of promisesOf(after)) {
-        this.#add(kind, slots);
-        if (!before) this.#unseen.get(kind)?.shift();
+      for (const { kind, user, slots } of promisesOf(before)) this.#add(kind, user, -slots);
+      for (const { kind, user, slots } of promisesOf(after)) {
+        this.#add(kind, user, slots);
+        if (!before) this.#see(kind, user);
       }
     });
   }
 
-  /** A pod is promised one such slot. */
-  promise(resource: string, mode: SharingMode): void {
+  /** A pod of that user is promised one such slot. */
+  promise(resource: string, mode: SharingMode, user: number): void {
     const kind = kindOf(resource, mode);
-    this.#unseen.set(kind, [...(this.#unseen.get(kind) ?? []), this.#clock.monotonic()]);
+    const promise = { at: this.#clock.monotonic(), user: relevantUser(mode, user) };
+    this.#unseen.set(kind, [...(this.#unseen.get(kind) ?? []), promise]);
   }
 
-  /** The newest of the promises of such a slot is taken back. */
-  withdraw(resource: string, mode: SharingMode): void {
-    this.#unseen.get(kindOf(resource, mode))?.pop();
+  /** A promise of such a slot to a pod of that user is taken back. */
+  withdraw(resource: string, mode: SharingMode, user: number): void {
+    this.#see(kindOf(resource, mode), relevantUser(mode, user));
   }
 
   /** Slots promised, and held by no pod yet. */
   count(resource: string, mode: SharingMode): number {
     const kind = kindOf(resource, mode);
-    const since = this.#clock.monotonic() - UNSEEN_MS;
-    const unseen = this.#unseen.get(kind) ?? [];
-    while ((unseen[0] ?? Number.POSITIVE_INFINITY) < since) unseen.shift();
-    return (this.#waiting.get(kind) ?? 0) + unseen.length;
+    let waiting = 0;
+    for (const slots of this.#waiting.get(kind)?.values() ?? []) waiting += slots;
+    return waiting + this.#unseenOf(kind).length;
   }
 
-  #add(kind: string, slots: number): void {
-    const left = (this.#waiting.get(kind) ?? 0) + slots;
-    if (left === 0) this.#waiting.delete(kind);
-    else this.#waiting.set(kind, left);
+  /** How many users there are, besides this one, whose pods were promised such slots and hold none yet. */
+  otherUsers(resource: string, mode: SharingMode, user: number): number {
+    const kind = kindOf(resource, mode);
+    const users = new Set(this.#waiting.get(kind)?.keys());
+    for (const unseen of this.#unseenOf(kind)) users.add(unseen.user);
+    users.delete(user);
+    return users.size;
   }
+
+  /** Those that may still be made. */
+  #unseenOf(kind: string): readonly Unseen[] {
+    const all = this.#unseen.get(kind) ?? [];
+    const since = this.#clock.monotonic() - UNSEEN_MS;
+    const first = all.findIndex(({ at }) => at >= since);
+    if (first === 0 || all.length === 0) return all;
+    const left = first === -1 ? [] : all.slice(first);
+    this.#unseen.set(kind, left);
+    return left;
+  }
+
+  #see(kind: string, user: number): void {
+    const all = this.#unseen.get(kind) ?? [];
+    const seen = all.findIndex((each) => each.user === user);
+    if (seen >= 0) this.#unseen.set(kind, all.toSpliced(seen, 1));
+  }
+
+  #add(kind: string, user: number, slots: number): void {
+    const users = this.#waiting.get(kind) ?? new Map<number, number>();
+    const left = (users.get(user) ?? 0) + slots;
+    if (left === 0) users.delete(user);
+    else users.set(user, left);
+    if (users.size === 0) this.#waiting.delete(kind);
+    else this.#waiting.set(kind, users);
+  }
+}
+
+/** By MPS alone users matter. */
+function relevantUser(mode: SharingMode, user: number): number {
+  return mode === 'mps' ? user : 0;
 }
 
 function kindOf(resource: string, mode: SharingMode): string {
   return `${mode} ${resource}`;
 }
 
+interface Promised {
+  readonly kind: string;
+  /** Where it does not matter, 0. */
+  readonly user: number;
+  readonly slots: number;
+}
+
 /** Kinds and numbers of the slots that a pod was promised and waits for. */
-function* promisesOf(record: PodRecord | undefined): Iterable<[kind: string, slots: number]> {
+function* promisesOf(record: PodRecord | undefined): Iterable<Promised> {
   if (!record || record.node !== undefined || record.finished || record.terminating) return;
-  const { mode, resources = [] } = record.gpu?.request ?? {};
+  const { mode, resources = [], user = 0 } = record.gpu?.request ?? {};
   if (!mode) return;
-  for (const { resource, count } of resources) yield [kindOf(resource, mode), count];
+  for (const { resource, count } of resources) yield { kind: kindOf(resource, mode), user, slots: count };
 }

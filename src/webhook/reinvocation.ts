@@ -5,8 +5,10 @@
 
 import { z } from 'zod';
 import { WRITTEN } from '../api/keys.ts';
+import { podSchema } from '../api/kubernetes.ts';
 import { isGpuResource, WHOLE_GPU } from '../core/resources.ts';
 import { SHARED_MODES, type SharedMode } from '../core/sharing-mode.ts';
+import { mpsUserOf } from '../state/gpu-request.ts';
 
 /** ms for which a decision is of this admission: far above the time that all webhooks together have, and clocks differ. */
 const SAME_ADMISSION_MS = 30_000;
@@ -50,7 +52,7 @@ export interface Undone {
   /** The pod without the decision. */
   readonly pod: unknown;
   /** The slot that it was promised. */
-  readonly promised: { readonly resource: string; readonly mode: SharedMode } | undefined;
+  readonly promised: { readonly resource: string; readonly mode: SharedMode; readonly user: number } | undefined;
 }
 
 /** Undefined for a pod that carries no decision, or not one of this admission. Changes nothing. */
@@ -74,7 +76,9 @@ export function undoDecision(object: unknown, now: Date): Undone | undefined {
   }
   for (const key of additions.nodeSelector ?? []) delete pod.spec.nodeSelector?.[key];
   for (const key of [...OURS, ...(additions.annotations ?? [])]) delete annotations[key];
-  return { pod, promised: mode && slot !== undefined ? { mode, resource: slot } : undefined };
+  const sized = podSchema.safeParse(pod).data;
+  if (!mode || slot === undefined || !sized) return { pod, promised: undefined };
+  return { pod, promised: { mode, resource: slot, user: mpsUserOf(sized) } };
 }
 
 /** Those that the webhook writes. */

@@ -22,10 +22,10 @@ export interface Reviewed {
 
 export interface ReviewContext {
   readonly view: AdmissionView;
-  /** Hears of each slot that a pod is promised. */
-  readonly promise?: (resource: string, mode: SharedMode) => void;
+  /** Hears of each slot that a pod of that user is promised. */
+  readonly promise?: (resource: string, mode: SharedMode, user: number) => void;
   /** Hears of each promise that is taken back. */
-  readonly withdraw?: (resource: string, mode: SharedMode) => void;
+  readonly withdraw?: (resource: string, mode: SharedMode, user: number) => void;
   readonly now: Date;
 }
 
@@ -37,7 +37,10 @@ export function review(request: AdmissionRequest, { view, promise, withdraw, now
     return admit(request, { strategy: 'none', pod: '', reasons: ['only the creation of pods is reviewed'] });
   }
   const undone = undoDecision(request.object, now);
-  if (undone?.promised) withdraw?.(undone.promised.resource, undone.promised.mode);
+  if (undone?.promised && !request.dryRun) {
+    const { resource, mode, user } = undone.promised;
+    withdraw?.(resource, mode, user);
+  }
   const object = undone ? undone.pod : request.object;
   const judged = evaluateAdmission(object, request.namespace ?? undefined, view);
   if (!judged.ok) {
@@ -53,7 +56,7 @@ export function review(request: AdmissionRequest, { view, promise, withdraw, now
     const why = 'not optimized: its annotations and ours would be larger than Kubernetes takes';
     return admit(request, { strategy: 'error', pod, reasons: [why] }, [why]);
   }
-  if (decision.action === 'share' && !request.dryRun) promise?.(decision.resource, decision.mode);
+  if (decision.action === 'share' && !request.dryRun) promise?.(decision.resource, decision.mode, judged.user);
   if (undone && isSameDecision(request.object, changed)) return admit(request, outcome, warnings);
   return admit(request, outcome, warnings, patchOf(request.object, changed));
 }

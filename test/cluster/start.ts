@@ -150,6 +150,7 @@ async function startApiServer(programs: Programs, processes: Processes, log: (li
     `--cert-dir=${certs}`,
     '--service-cluster-ip-range=10.0.0.0/24',
     '--authorization-mode=RBAC',
+    '--allow-privileged',
     `--token-auth-file=${tokens}`,
     '--service-account-issuer=https://kubernetes.default.svc',
     `--service-account-key-file=${key}`,

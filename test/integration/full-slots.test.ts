@@ -1,6 +1,7 @@
 /** Slots that are all taken, or that an MPS daemon keeps for another user: what becomes of pods on the real control plane. */
 
 import tap from 'tap';
+import type { KubeClient } from '#src/kube/kube-client.ts';
 import { stackFor } from '../cluster/for-test.ts';
 import { createPod, deletePod, listPods, nodeOf, refusalOf } from '../cluster/pods.ts';
 import { startInProcessWebhook, writeConfiguration } from '../cluster/stack.ts';
@@ -17,6 +18,14 @@ function inference(name: string, runAsUser?: number): object {
   return gpuPod({ name, gpus: 1, labels, spec, schedulerName: 'default-scheduler' });
 }
 
+/** The webhook hears by its own watch of pods that have gone. */
+async function untilShared(client: KubeClient, body: object): Promise<void> {
+  await waitFor('a pod shares again', async () => {
+    const reply = await client.json('POST', '/api/v1/namespaces/default/pods?dryRun=All', { body });
+    return JSON.stringify(reply).includes(SHARED);
+  });
+}
+
 tap.test('an MPS daemon serves one user at a time', async (t) => {
   const stack = await stackFor(t, {
     nodes: [
@@ -31,6 +40,15 @@ tap.test('an MPS daemon serves one user at a time', async (t) => {
     await createPod(client, inference(name, runAsUser));
     return nodeOf(client, name);
   };
+  await t.test('pods of three users at once: two daemons, and a whole GPU', async (t) => {
+    const names = [1, 2, 3].map((user) => `user-${user}`);
+    await Promise.all(names.map((name, i) => createPod(client, inference(name, i + 1))));
+    const nodes = await Promise.all(names.map((name) => nodeOf(client, name)));
+    t.same(nodes.toSorted(), ['mps-1', 'mps-2', 'whole']);
+    for (const name of names) await deletePod(client, name);
+    await untilShared(client, inference('probe'));
+  });
+
   const first = await place('root');
   t.match(first, /^mps-/);
   const second = await place('user-1000', 1000);
@@ -74,11 +92,6 @@ tap.test('whenFull: wholeGpu, and as many pods at once as there are slots and a 
   t.equal(nodes.filter((node) => node === 'whole').length, 4, 'the others have whole GPUs, and none waits');
   await deletePod(cluster.client, names[nodes.indexOf('mps')] ?? '');
   await waitFor('it has gone', async () => (await listPods(cluster.client)).length === 19);
-  // The webhook hears of it by its own watch.
-  await waitFor('a pod shares again', async () => {
-    const probe = { ...inference('probe') };
-    const reply = await cluster.client.json('POST', '/api/v1/namespaces/default/pods?dryRun=All', { body: probe });
-    return JSON.stringify(reply).includes(SHARED);
-  });
+  await untilShared(cluster.client, inference('probe'));
   t.pass('what is free again is shared again');
 });

@@ -1,8 +1,11 @@
 /** A decision for people, and for programs. */
 
+import { admissionPodSchema } from '../../api/admission-pod.ts';
 import { WHOLE_GPU } from '../../core/resources.ts';
 import type { AdmissionResult } from '../../state/evaluate-admission.ts';
 import { strategyOf } from '../../webhook/review.ts';
+
+type Judged = Extract<AdmissionResult, { ok: true }>;
 
 export interface Report {
   readonly file: string;
@@ -20,7 +23,7 @@ export interface PassedOver {
   readonly object: string;
 }
 
-export function asText({ file, object, judged, schedulerName }: Report): string {
+export function asText({ file, object, judged, pod, schedulerName }: Report): string {
   const lines = [`${object} (${file})`];
   if (!judged.ok) {
     lines.push(...judged.faults.map((fault) => `  ! ${fault}`), '  → admitted as it is, with a warning');
@@ -29,11 +32,11 @@ export function asText({ file, object, judged, schedulerName }: Report): string 
   const { decision } = judged;
   lines.push(...decision.reasons.map((reason, i) => `  ${i + 1}. ${reason}`));
   lines.push(...decision.warnings.map((warning) => `  ! warning to its author: ${warning}`));
-  lines.push(...outcome(judged, schedulerName));
+  lines.push(...outcome(judged, schedulerName, pod));
   return lines.join('\n');
 }
 
-function outcome({ decision, requested }: Extract<AdmissionResult, { ok: true }>, schedulerName: string): string[] {
+function outcome({ decision, requested }: Judged, schedulerName: string, pod: unknown): string[] {
   if (decision.action === 'leave') return ['  → left as it is'];
   const selector = Object.entries(decision.nodeSelector).map(([key, value]) => `    nodeSelector ${key}: ${value}`);
   const scheduler = `    placed by ${schedulerName}`;
@@ -51,8 +54,17 @@ function outcome({ decision, requested }: Extract<AdmissionResult, { ok: true }>
     `  → shares a GPU by ${decision.mode}: ${decision.resource}: 1 instead of ${WHOLE_GPU}: 1`,
     scheduler,
     ...selector,
-    ...Object.entries(decision.mpsLimits).map(([name, value]) => `    env ${name}=${value}`),
+    ...environmentOf(pod, decision.mpsLimits),
   ];
+}
+
+/** The limits that the pod has got: what its author has set, or may have set, stays. */
+function environmentOf(pod: unknown, limits: Readonly<Record<string, string>>): string[] {
+  const { containers } = admissionPodSchema.parse(pod).spec;
+  const env = containers.flatMap((container) => container.env ?? []);
+  return Object.entries(limits).flatMap(([name, value]) =>
+    env.some((variable) => variable.name === name && variable.value === value) ? `    env ${name}=${value}` : [],
+  );
 }
 
 /** Stable: fields are added, never changed; every item has all of them. */

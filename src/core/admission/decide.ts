@@ -282,7 +282,7 @@ function noSlot({ facts, constraints }: DecisionContext, mode: SharedMode, profi
       : 'the MPS daemons of the nodes that offer a slot for it serve other users';
   }
   const { offersAnywhere } = facts;
-  const elsewhere = offersAnywhere && findSlot({ ...facts, offersOn: offersAnywhere }, constraints, mode, profile);
+  const elsewhere = offersAnywhere && findSlot({ ...unlimited, offersOn: offersAnywhere }, constraints, mode, profile);
   return elsewhere
     ? 'the nodes that offer a slot for it are ruled out by its nodeSelector, affinity or tolerations'
     : 'no node offers a slot that holds the pod';

@@ -69,8 +69,11 @@ export type WhenFull = (typeof WHEN_FULL)[number];
 export interface SlotRoom {
   /** Slots that are free and promised to no other pod; of slots that an idle node could be configured to offer, any number. */
   readonly free: number;
-  /** By MPS: whether some node has, or could have, a daemon that serves the pod's user. */
-  readonly servesUser: boolean;
+  /**
+   * By MPS: whether some node has, or could have, a daemon that serves the pod's user; `contested` where pods of other users
+   * were promised slots of all daemons that serve nobody yet.
+   */
+  readonly servesUser: 'yes' | 'no' | 'contested';
 }
 
 export interface AdmissionSettings {

@@ -112,11 +112,16 @@ export function findSlot(
 }
 
 /** Whether the pod could come to hold such a slot: an MPS daemon serves its user, and one is free where it is not to wait. */
-function isOpen({ settings, roomFor }: AdmissionFacts, offer: SlotOffer, selector: Labels): boolean {
-  const mayWait = settings.whenFull === 'wait';
+function isOpen(facts: AdmissionFacts, offer: SlotOffer, selector: Labels): boolean {
+  const mayWait = facts.settings.whenFull === 'wait';
   if (mayWait && offer.mode !== 'mps') return true;
-  const room = roomFor?.(offer, selector);
-  return !room || (room.servesUser && (mayWait || room.free > 0));
+  const room = facts.roomFor?.(offer, selector);
+  if (!room) return true;
+  // A pod of another user may come first to that daemon: what would run as it came must not wait for that.
+  const servesUser =
+    room.servesUser === 'yes' ||
+    (room.servesUser === 'contested' && !facts.offersOn({}).some((other) => takesAsItCame(facts, other)));
+  return servesUser && (mayWait || room.free > 0);
 }
 
 /** Whether a node would take the pod now, were it left as it came. */

@@ -171,9 +171,13 @@ tap.test('a webhook that starts meanwhile reads it from the labels', async (t) =
 
 tap.test('where slots are ruled out by the pod itself, the reason says so', async (t) => {
   const spec = { containers: [container()], nodeSelector: { pool: 'none' } };
-  const { admission } = stateOf({ nodes: [MPS] });
-  const judged = evaluateAdmission(podOf({ ...INFERENCE, spec }), 'team', admission.view());
-  t.ok(judged.ok && judged.decision.reasons.some((reason) => /are ruled out by its nodeSelector/.test(reason)));
+  for (const pods of [undefined, []]) {
+    const { admission } = stateOf({ nodes: [MPS], ...(pods && { pods }) });
+    const judged = evaluateAdmission(podOf({ ...INFERENCE, spec }), 'team', admission.view());
+    const isSaid =
+      judged.ok && judged.decision.reasons.some((reason) => /are ruled out by its nodeSelector/.test(reason));
+    t.ok(isSaid, pods ? 'who holds what is known' : 'and where it is not');
+  }
   const policies = { only: { strategy: 'mig' } };
   t.notMatch(outcome([MPS], INFERENCE, policies).reason, /ruled out/, 'and only then');
 });

@@ -102,10 +102,28 @@ tap.test('slots that were promised a moment ago are taken', async (t) => {
     const result = evaluateAdmission(podOf(INFERENCE), 'team', admission.view());
     if (!result.ok) return 'error';
     const { decision } = result;
-    if (decision.action === 'share') admission.promise(decision.resource, decision.mode);
+    if (decision.action === 'share') admission.promise(decision.resource, decision.mode, result.user);
     return short(decision).split(' ')[0];
   });
   t.strictSame(becomes, ['mps', 'mps', 'exclusive']);
+});
+
+tap.test('a daemon that pods of another user were promised, and do not hold yet, serves no second one', async (t) => {
+  const becomes = (nodes: readonly object[], users: readonly number[]) => {
+    const { admission } = stateOf({ nodes, pods: [] });
+    return users.map((user) => {
+      const pod = podOf({ ...INFERENCE, spec: specOf(user) });
+      const result = evaluateAdmission(pod, 'team', admission.view());
+      if (!result.ok) return 'error';
+      const { decision } = result;
+      if (decision.action === 'share') admission.promise(decision.resource, decision.mode, result.user);
+      return short(decision).split(' ')[0];
+    });
+  };
+  t.strictSame(becomes([MPS, WHOLE], [0, 1000, 0]), ['mps', 'exclusive', 'mps']);
+  const second = mpsNode({ name: 'mps-2', gpus: 1, replicas: 2 });
+  t.strictSame(becomes([MPS, second, WHOLE], [0, 1000, 7, 1000]), ['mps', 'mps', 'exclusive', 'mps']);
+  t.strictSame(becomes([MPS], [0, 1000]), ['mps', 'mps'], 'where no GPU is whole, it waits for a daemon');
 });
 
 tap.test('slots that could be made count as free while a node for them is idle', async (t) => {
