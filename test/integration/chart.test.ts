@@ -300,7 +300,7 @@ tap.test('with the permissions of its service account the extender packs pods', 
 
   const { client: asWebhook } = await actAs(cluster, 'gpu-autoscaler-webhook');
   await t.resolves(asWebhook.json('GET', '/api/v1/nodes'), 'the webhook may list nodes');
-  await t.rejects(asWebhook.json('GET', '/api/v1/pods'), /forbidden/, 'and not pods');
+  await t.rejects(asWebhook.json('GET', '/api/v1/secrets'), /forbidden/, 'and no Secrets');
 });
 
 tap.test('with the permissions of its service account the controller writes statuses and events', async (t) => {

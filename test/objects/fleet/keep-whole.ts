@@ -14,6 +14,9 @@ const QWEN = pod('qwen3-32b-fp8', {
   spec: { tolerations: [{ key: GPU, operator: 'Exists' }] },
 });
 const MEMORY_UNKNOWN = whole(/looks like inference .*; skipped MPS: it only looks like inference/);
+const TAKES_ALL = whole(
+  /looks like inference .*; considered MPS: inference with 95% of a GPU's memory by its flag, but no node offers/,
+);
 const SEES_ALL = /NVIDIA_VISIBLE_DEVICES=all: it sees the GPUs that it names, not those that it is given/;
 const RULED_OUT = /considered MPS: .*ruled out by its nodeSelector, affinity or tolerations/;
 /** KServe makes pods of it: `decide` is asked with those. */
@@ -90,14 +93,14 @@ export const KEEP_WHOLE: readonly FleetWorkload[] = [
     id: '04',
     says: 'a large model of which nobody knows the memory is pressed into no slot',
     nodes: TWO_NODES,
-    pods: [{ pod: QWEN, becomes: MEMORY_UNKNOWN, node: /h100-whole/ }],
+    pods: [{ pod: QWEN, becomes: TAKES_ALL, node: /h100-whole/ }],
   },
   {
     id: '05',
     says: 'slots of a node that the pod does not tolerate do not count',
     nodes: [H100_WHOLE, A100_MPS_DEDICATED],
     pods: [
-      { pod: QWEN, becomes: MEMORY_UNKNOWN, node: /h100-whole/ },
+      { pod: QWEN, becomes: TAKES_ALL, node: /h100-whole/ },
       {
         pod: pod('labelled', { labels: inference }),
         becomes: whole(RULED_OUT),
