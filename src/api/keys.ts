@@ -37,12 +37,20 @@ export const WRITTEN = {
   reason: `${PREFIX}optimization-reason`,
   /** The GPUSharingPolicy that governs the pod. */
   policy: `${PREFIX}policy`,
-  /** What else the decision has added to the pod: JSON, absent where that is nothing. */
-  added: `${PREFIX}optimization-added`,
   allocation: `${PREFIX}allocation`,
   /** When the pod got a second look, RFC 3339. Before 1.32, kube-scheduler takes no change of the status alone as news. */
   secondLook: `${PREFIX}second-look`,
 } as const;
+
+/** Those that tell of a decision: the webhook's alone to write. */
+export const DECISION_ANNOTATIONS: readonly string[] = [
+  WRITTEN.originalGpuRequest,
+  WRITTEN.optimized,
+  WRITTEN.strategy,
+  WRITTEN.timestamp,
+  WRITTEN.reason,
+  WRITTEN.policy,
+];
 
 /** Labels of NVIDIA's GPU Feature Discovery. */
 export const GFD = {

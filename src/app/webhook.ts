@@ -4,6 +4,7 @@ import { Server } from 'node:https';
 import type { Logger } from '../telemetry/logger.ts';
 import { type CertificateSource, createCertificateManager } from '../webhook/certificates/source.ts';
 import { webhookMetrics } from '../webhook/metrics.ts';
+import { RecentDecisions } from '../webhook/reinvocation.ts';
 import { createWebhookServer } from '../webhook/server.ts';
 import { type Role, type RunningRole, startRole } from './roles.ts';
 import type { Kind, Runtime, RuntimeOptions } from './runtime.ts';
@@ -51,6 +52,7 @@ async function start(
   runtime.admissionView();
   const source = typeof certificates === 'function' ? certificates(runtime) : certificates;
   const manager = await createCertificateManager(source, { client, registry, log, random, clock });
+  const recent = new RecentDecisions();
   const server = createWebhookServer({
     log,
     registry,
@@ -61,6 +63,7 @@ async function start(
       view: runtime.admissionView(),
       promise: (resource, mode, user) => runtime.admission.promise(resource, mode, user),
       withdraw: (resource, mode, user) => runtime.admission.withdraw(resource, mode, user),
+      recent,
       now: clock.now(),
     }),
   });

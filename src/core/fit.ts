@@ -61,8 +61,9 @@ export function fit(
   request: GpuRequest,
   { delegated = NONE_DELEGATED, users = NO_USERS }: FitContext = {},
 ): Fit {
+  // What DRA serves, no change of partitions of ours touches.
+  if (isDelegated(node, request, delegated)) return FITS;
   if (!node) {
-    if (isDelegated(undefined, request, delegated)) return FITS;
     return misfit('UnknownNode', 'the node is unknown or offers no GPU', {}, false);
   }
   if (node.inTransition) return misfit('NodeInTransition', 'the partitions of the GPUs are being changed', {}, false);

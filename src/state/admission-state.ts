@@ -7,7 +7,6 @@ import type { SharingPolicy } from '../core/admission/policy.ts';
 import { SlotIndex } from '../core/admission/slot-index.ts';
 import type { NodeInventory } from '../core/inventory.ts';
 import type { Ledger } from '../core/ledger.ts';
-import { SEVERAL_USERS } from '../core/request.ts';
 import type { SharingMode } from '../core/sharing-mode.ts';
 import { type Clock, systemClock } from '../kube/clock.ts';
 import { isChangeable, keepsWholeGpu } from './changeable.ts';
@@ -151,7 +150,7 @@ export class AdmissionState {
     let claimed = mode === 'mps' ? this.#promised.otherUsers(resource, mode, user) : 0;
     let servesUser = false;
     let isContested = false;
-    for (const { name, isOffered } of this.#slots.nodesWith(offer, placement, tolerations)) {
+    for (const { name, gpus, isOffered } of this.#slots.nodesWith(offer, placement, tolerations)) {
       const users = new Set(mode === 'mps' && isOffered ? ledger.users(name) : []);
       if (isOffered && users.size === 0 && claimed > 0) {
         claimed -= 1;
@@ -161,11 +160,10 @@ export class AdmissionState {
         free += ledger.freeSlots(name, resource);
       } else if (!isOffered && isIdle(ledger, name)) {
         servesUser = true;
-        free = Number.POSITIVE_INFINITY;
+        free += gpus * Math.floor(1_000 / offer.slotMilli);
       }
       if (servesUser && free > enough) break;
     }
-    if (user === SEVERAL_USERS) return { free, servesUser: 'no' };
     return { free, servesUser: servesUser ? 'yes' : isContested ? 'contested' : 'no' };
   }
 

@@ -43,9 +43,17 @@ export function gpuRequest(pod: SizedPod, resources: readonly ResourceRequest[],
 
 const ROOT = 0;
 
-/** The user of the containers with GPUs: by the container's word, the pod's, or root, as most images have it. */
+/**
+ * The user of the containers that hold GPUs together, sidecars included; of init containers where no others do: by the
+ * container's word, the pod's, or root, as most images have it.
+ */
 export function mpsUserOf({ spec }: SizedPod): number {
-  const containers = [...spec.containers, ...(spec.initContainers ?? [])].filter(namesGpu);
+  const init = spec.initContainers ?? [];
+  const together = [...spec.containers, ...init.filter(({ restartPolicy }) => restartPolicy === 'Always')].filter(
+    holdsGpu,
+  );
+  // One after the other: the first that comes to the node.
+  const containers = together.length > 0 ? together : init.filter(holdsGpu).slice(0, 1);
   const userOf = (container: Sized) => container.securityContext?.runAsUser ?? spec.securityContext?.runAsUser ?? ROOT;
   const [user = ROOT, ...others] = new Set(containers.map(userOf));
   return others.length > 0 ? SEVERAL_USERS : user;
@@ -73,6 +81,12 @@ export function namesUnknownGpu({ spec }: SizedPod): boolean {
 function hasUnknownGpu(list: Resources): boolean {
   for (const name in list) if (isUnknownGpuResource(name)) return true;
   return false;
+}
+
+/** Whether it asks for one or more; what cannot be read is no 0. */
+function holdsGpu({ resources }: Sized): boolean {
+  const counts = { ...resources?.limits, ...resources?.requests };
+  return Object.keys(counts).some((name) => isGpuResource(name) && Number(counts[name]) !== 0);
 }
 
 function namesGpu({ resources }: Sized): boolean {

@@ -5,8 +5,18 @@ import type { Clock } from '../kube/clock.ts';
 import type { PodRecord } from './pod-record.ts';
 import type { Store } from './store.ts';
 
+/** ms for which a pod that waits counts: one that waits longer, while slots are free, cannot have them. */
+const WAITING_MS = 60_000;
 /** ms after which a pod that was admitted and never seen is taken for one that was not made. */
 const UNSEEN_MS = 5_000;
+
+/** Slots that a pod waits for. */
+interface Waiting {
+  /** ms of the clock. */
+  readonly since: number;
+  readonly user: number;
+  readonly slots: number;
+}
 
 /** A slot that a pod was promised before the watch shows the pod. */
 interface Unseen {
@@ -17,18 +27,25 @@ interface Unseen {
 
 export class PromisedSlots {
   readonly #clock: Pick<Clock, 'monotonic'>;
-  /** Slots of pods that wait for a node, by kind and by user. */
-  readonly #waiting = new Map<string, Map<number, number>>();
+  /** Slots of pods that wait for a node, by kind and by uid; the oldest first. */
+  readonly #waiting = new Map<string, Map<string, Waiting>>();
   /** Our own promises to pods that the watch has not shown yet, by kind; the oldest first. */
   readonly #unseen = new Map<string, readonly Unseen[]>();
 
   constructor(pods: Store<PodRecord>, clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
-    pods.follow(({ before, after }) => {
-      for (const { kind, user, slots } of promisesOf(before)) this.#add(kind, user, -slots);
-      for (const { kind, user, slots } of promisesOf(after)) {
-        this.#add(kind, user, slots);
-        if (!before) this.#see(kind, user);
+    pods.follow(({ key: uid, before, after }) => {
+      const waits = [...promisesOf(after)];
+      for (const { kind } of promisesOf(before)) {
+        if (!waits.some((each) => each.kind === kind)) this.#waiting.get(kind)?.delete(uid);
+      }
+      for (const { kind, user, slots } of waits) {
+        const waiting = this.#waiting.get(kind) ?? new Map<string, Waiting>();
+        if (!before) {
+          this.#see(kind, user);
+          waiting.set(uid, { since: this.#clock.monotonic(), user, slots });
+        }
+        this.#waiting.set(kind, waiting);
       }
     });
   }
@@ -49,14 +66,15 @@ export class PromisedSlots {
   count(resource: string, mode: SharingMode): number {
     const kind = kindOf(resource, mode);
     let waiting = 0;
-    for (const slots of this.#waiting.get(kind)?.values() ?? []) waiting += slots;
+    for (const { slots } of this.#waitingFor(kind)) waiting += slots;
     return waiting + this.#unseenOf(kind).length;
   }
 
   /** How many users there are, besides this one, whose pods were promised such slots and hold none yet. */
   otherUsers(resource: string, mode: SharingMode, user: number): number {
     const kind = kindOf(resource, mode);
-    const users = new Set(this.#waiting.get(kind)?.keys());
+    const users = new Set<number>();
+    for (const waiting of this.#waitingFor(kind)) users.add(waiting.user);
     for (const unseen of this.#unseenOf(kind)) users.add(unseen.user);
     users.delete(user);
     return users.size;
@@ -79,13 +97,14 @@ export class PromisedSlots {
     if (seen >= 0) this.#unseen.set(kind, all.toSpliced(seen, 1));
   }
 
-  #add(kind: string, user: number, slots: number): void {
-    const users = this.#waiting.get(kind) ?? new Map<number, number>();
-    const left = (users.get(user) ?? 0) + slots;
-    if (left === 0) users.delete(user);
-    else users.set(user, left);
-    if (users.size === 0) this.#waiting.delete(kind);
-    else this.#waiting.set(kind, users);
+  #waitingFor(kind: string): Iterable<Waiting> {
+    const all = this.#waiting.get(kind);
+    const since = this.#clock.monotonic() - WAITING_MS;
+    for (const [uid, waiting] of all ?? []) {
+      if (waiting.since >= since) break;
+      all?.delete(uid);
+    }
+    return all?.values() ?? [];
   }
 }
 

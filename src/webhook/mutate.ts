@@ -3,12 +3,11 @@
  * came, so that nothing we do not know is lost.
  */
 
-import { READ, WRITTEN } from '../api/keys.ts';
+import { DECISION_ANNOTATIONS, READ, WRITTEN } from '../api/keys.ts';
 import type { Decision, Shared } from '../core/admission/decision-input.ts';
 import { isGpuResource, WHOLE_GPU } from '../core/resources.ts';
 import { formatMiB } from '../core/units.ts';
 import type { AdmissionResult, AdmissionView } from '../state/evaluate-admission.ts';
-import type { Additions } from './reinvocation.ts';
 
 export interface Mutation {
   /** The pod as JSON, as `admissionPodSchema` has accepted it; it is not changed. */
@@ -43,16 +42,12 @@ export function mutate({ pod, decision, schedulerName, originalRequest, now }: M
   const copy = structuredClone(pod) as { metadata: Json; spec: Json };
   const { metadata, spec } = copy;
   spec.schedulerName = schedulerName;
-  const env: Record<string, string[]> = {};
   for (const list of [spec.initContainers, spec.containers]) {
-    for (const container of (list ?? []) as Json[]) {
-      const added = rewriteContainer(container, decision);
-      if (added.length > 0) env[String(container.name)] = added;
-    }
+    for (const container of (list ?? []) as Json[]) rewriteContainer(container, decision);
   }
-  const own = (spec.nodeSelector ?? {}) as Json;
-  const nodeSelector = Object.keys(decision.nodeSelector).filter((key) => !Object.hasOwn(own, key));
-  if (nodeSelector.length > 0) spec.nodeSelector = { ...decision.nodeSelector, ...own };
+  if (Object.keys(decision.nodeSelector).length > 0) {
+    spec.nodeSelector = { ...decision.nodeSelector, ...(spec.nodeSelector as Json | null) };
+  }
   if (decision.action === 'share' || decision.decided) {
     const { assumedMiB, assumedMilli } = decision.action === 'share' ? decision : {};
     const besides = {
@@ -61,8 +56,8 @@ export function mutate({ pod, decision, schedulerName, originalRequest, now }: M
       ...(assumedMiB !== undefined && { [READ.gpuMemory]: formatMiB(assumedMiB) }),
       ...(assumedMilli !== undefined && { [READ.gpuFraction]: String(assumedMilli / 1_000) }),
     };
-    const before = (metadata.annotations ?? {}) as Json;
-    const annotations = Object.keys(besides).filter((key) => before[key] === undefined);
+    const own = Object.entries((metadata.annotations ?? {}) as Json);
+    const before = Object.fromEntries(own.filter(([key]) => !DECISION_ANNOTATIONS.includes(key)));
     metadata.annotations = {
       ...before,
       [WRITTEN.originalGpuRequest]: String(originalRequest),
@@ -72,7 +67,6 @@ export function mutate({ pod, decision, schedulerName, originalRequest, now }: M
       [WRITTEN.reason]: decision.reasons.join('; '),
       ...(decision.policy !== undefined && { [WRITTEN.policy]: decision.policy }),
       ...besides,
-      ...addedBy({ nodeSelector, annotations, env }),
     };
   }
   return copy;
@@ -89,25 +83,15 @@ function wordOf(decision: Mutation['decision']): Readonly<Record<string, string>
   return decision.action === 'schedule' && decision.wholeGpu === 'promised' ? { [READ.sharingMode]: 'exclusive' } : {};
 }
 
-/** Written down, so that a decision can be taken anew (`reinvocation.ts`). */
-function addedBy({ nodeSelector = [], annotations = [], env = {} }: Additions): Readonly<Record<string, string>> {
-  const additions: Additions = {
-    ...(nodeSelector.length > 0 && { nodeSelector }),
-    ...(annotations.length > 0 && { annotations }),
-    ...(Object.keys(env).length > 0 && { env }),
-  };
-  return Object.keys(additions).length > 0 ? { [WRITTEN.added]: JSON.stringify(additions) } : {};
-}
-
-/** Extended resources must have request = limit; people write only one of them. @returns names of variables that were added */
-function rewriteContainer(container: Json, decision: Mutation['decision']): string[] {
+/** Extended resources must have request = limit; people write only one of them. */
+function rewriteContainer(container: Json, decision: Mutation['decision']): void {
   const resources = container.resources as { requests?: Json | null; limits?: Json | null } | null | undefined;
-  if (!resources) return [];
+  if (!resources) return;
   const { requests, limits } = resources;
   // The whole GPU last: the name that it gets may be there already, with a count of 0.
   const names = Object.keys({ ...limits, ...requests }).filter(isGpuResource);
   names.sort((a, b) => Number(a === WHOLE_GPU) - Number(b === WHOLE_GPU));
-  if (names.length === 0) return [];
+  if (names.length === 0) return;
   const target = (name: string) => (decision.action === 'share' && name === WHOLE_GPU ? decision.resource : name);
   // Where both are given and differ, the API server says so: that is not ours to mend.
   const rewritten = (own: Json | null | undefined, other: Json | null | undefined): Json => {
@@ -116,15 +100,15 @@ function rewriteContainer(container: Json, decision: Mutation['decision']): stri
   };
   resources.requests = rewritten(requests, limits);
   resources.limits = rewritten(limits, requests);
-  return decision.action === 'share' && names.includes(WHOLE_GPU) ? limitMps(container, decision) : [];
+  const holdsGpu = Number(requests?.[WHOLE_GPU] ?? limits?.[WHOLE_GPU] ?? 0) !== 0;
+  if (decision.action === 'share' && holdsGpu) limitMps(container, decision);
 }
 
 /** What the author has set stays. */
-function limitMps(container: Json, { mpsLimits }: Shared): string[] {
+function limitMps(container: Json, { mpsLimits }: Shared): void {
   // What it takes from a ConfigMap or Secret cannot be read here, and a variable of ours would win over it.
-  if (((container.envFrom ?? []) as readonly Json[]).length > 0) return [];
+  if (((container.envFrom ?? []) as readonly Json[]).length > 0) return;
   const env = (container.env ?? []) as readonly Json[];
   const added = Object.entries(mpsLimits).filter(([name]) => !env.some((variable) => variable.name === name));
   if (added.length > 0) container.env = [...env, ...added.map(([name, value]) => ({ name, value }))];
-  return added.map(([name]) => name);
 }

@@ -1,122 +1,149 @@
 /**
  * A pod that comes a second time within one admission, since webhooks after us have changed it: it is decided anew, from the
- * pod as it was before us and with all that has been added since.
+ * pod as it was before us and with all that has been added since. What was ours is known from memory alone: whatever a pod's
+ * author writes into annotations must not have us take away what others have put there.
  */
 
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import { WRITTEN } from '../api/keys.ts';
-import { podSchema } from '../api/kubernetes.ts';
+import { DECISION_ANNOTATIONS, WRITTEN } from '../api/keys.ts';
 import { isGpuResource, WHOLE_GPU } from '../core/resources.ts';
-import { SHARED_MODES, type SharedMode } from '../core/sharing-mode.ts';
-import { mpsUserOf } from '../state/gpu-request.ts';
+import type { SharedMode } from '../core/sharing-mode.ts';
 
-/** ms for which a decision is of this admission: far above the time that all webhooks together have, and clocks differ. */
+/** ms for which a decision is of this admission: far above the time that all webhooks together have. */
 const SAME_ADMISSION_MS = 30_000;
+/** Decisions of that time. */
+const MAX_DECISIONS = 10_000;
+
+type Strings = Readonly<Record<string, string>>;
+
+/** What a decision has put into a pod. */
+export interface Additions {
+  /** The scheduler, before and after. */
+  readonly scheduler: readonly [before: string | undefined, after: string | undefined];
+  readonly nodeSelector: Strings;
+  /** Besides those of the decision itself. */
+  readonly annotations: Strings;
+  /** Variables by container. */
+  readonly env: ReadonlyMap<string, Strings>;
+  /** The slot that it was promised. */
+  readonly promised: { readonly resource: string; readonly mode: SharedMode; readonly user: number } | undefined;
+}
+
+/** The decisions of the last moments, by pod and time. */
+export class RecentDecisions {
+  readonly #additions = new LRUCache<string, Additions>({ max: MAX_DECISIONS, ttl: SAME_ADMISSION_MS });
+
+  /** @param pod as it was decided */
+  remember(namespace: string | undefined, pod: unknown, additions: Additions): void {
+    const id = idOf(namespace, pod);
+    if (id !== undefined) this.#additions.set(id, additions);
+  }
+
+  /** What was put into the pod a moment ago; undefined if that was not us, or long ago. */
+  recall(namespace: string | undefined, pod: unknown): Additions | undefined {
+    const id = idOf(namespace, pod);
+    return id === undefined ? undefined : this.#additions.get(id);
+  }
+}
 
 const stringMap = z.record(z.string(), z.string());
-const resources = z.looseObject({
-  requests: z.record(z.string(), z.unknown()).nullish(),
-  limits: z.record(z.string(), z.unknown()).nullish(),
-});
+const quantities = z.record(z.string(), z.unknown()).nullish();
 const container = z.looseObject({
   name: z.string().optional(),
-  resources: resources.nullish(),
-  env: z.array(z.looseObject({ name: z.string() })).nullish(),
+  resources: z.looseObject({ requests: quantities, limits: quantities }).nullish(),
+  env: z.array(z.looseObject({ name: z.string(), value: z.string().nullish() })).nullish(),
 });
-type Container = z.infer<typeof container>;
-const decidedSchema = z.looseObject({
+const podSchema = z.looseObject({
   metadata: z.looseObject({
-    annotations: z
-      .looseObject({ [WRITTEN.optimized]: z.literal('true'), [WRITTEN.timestamp]: z.iso.datetime() })
-      .and(stringMap),
+    name: z.string().optional(),
+    generateName: z.string().optional(),
+    annotations: stringMap.nullish(),
   }),
   spec: z.looseObject({
+    schedulerName: z.string().nullish(),
     nodeSelector: stringMap.nullish(),
     containers: z.array(container),
     initContainers: z.array(container).nullish(),
   }),
 });
+type Pod = z.infer<typeof podSchema>;
 
-const additionsSchema = z.strictObject({
-  /** Keys. */
-  nodeSelector: z.array(z.string()).optional(),
-  annotations: z.array(z.string()).optional(),
-  /** Names of environment variables, by container. */
-  env: z.record(z.string(), z.array(z.string())).optional(),
-});
-/** What a decision has added to a pod beside the annotations that are always ours: the annotation `optimization-added`. */
-export type Additions = z.infer<typeof additionsSchema>;
-
-/** A pod that was decided a moment ago. */
-export interface Undone {
-  /** The pod without the decision. */
-  readonly pod: unknown;
-  /** The slot that it was promised. */
-  readonly promised: { readonly resource: string; readonly mode: SharedMode; readonly user: number } | undefined;
+/** A pod has no uid yet: its name, or what its name will be made of, and the time of its decision. */
+function idOf(namespace: string | undefined, pod: unknown): string | undefined {
+  const metadata = podSchema.shape.metadata.safeParse((pod as { metadata?: unknown } | undefined)?.metadata).data;
+  const time = metadata?.annotations?.[WRITTEN.timestamp];
+  return time && JSON.stringify([namespace, metadata?.name, metadata?.generateName, time]);
 }
 
-/** Undefined for a pod that carries no decision, or not one of this admission. Changes nothing. */
-export function undoDecision(object: unknown, now: Date): Undone | undefined {
-  const parsed = decidedSchema.safeParse(object);
-  if (!parsed.success) return undefined;
-  const { metadata } = parsed.data;
-  if (Math.abs(now.getTime() - Date.parse(metadata.annotations[WRITTEN.timestamp])) > SAME_ADMISSION_MS)
-    return undefined;
-  const additions = parseAdditions(metadata.annotations[WRITTEN.added]);
-  if (!additions) return undefined;
+/** What the decision has put into a pod; undefined for pods that cannot be taken back to where they were. */
+export function additionsTo(before: unknown, after: unknown, promised: Additions['promised']): Additions | undefined {
+  const [from, to] = [podSchema.safeParse(before).data, podSchema.safeParse(after).data];
+  if (!from || !to) return undefined;
+  const own = new Map(containersOf(from).map((each) => [each.name ?? '', each]));
+  // Names that are not unique do not tell what is ours; the API server refuses such a pod in the end.
+  if (own.size < containersOf(from).length) return undefined;
+  const env = containersOf(to).map(
+    ({ name = '', env }) => [name, added(variables(own.get(name)?.env), variables(env))] as const,
+  );
+  const annotations = added(from.metadata.annotations, to.metadata.annotations);
+  return {
+    scheduler: [from.spec.schedulerName ?? undefined, to.spec.schedulerName ?? undefined],
+    nodeSelector: added(from.spec.nodeSelector, to.spec.nodeSelector),
+    annotations: Object.fromEntries(Object.entries(annotations).filter(([key]) => !DECISION_ANNOTATIONS.includes(key))),
+    env: new Map(env),
+    promised,
+  };
+}
 
-  const pod = structuredClone(parsed.data);
-  const { annotations } = pod.metadata;
-  const mode = SHARED_MODES.find((each) => each === annotations[WRITTEN.strategy]);
-  let slot: string | undefined;
-  for (const each of [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]) {
-    if (mode) slot = askForWholeGpu(each) ?? slot;
-    const added = additions.env?.[each.name ?? ''] ?? [];
-    if (each.env && added.length > 0) each.env = each.env.filter(({ name }) => !added.includes(name));
+/** The pod without what was put into it, where that is unchanged; undefined if it cannot be read. Changes nothing. */
+export function undoDecision(object: unknown, additions: Additions): unknown {
+  const pod = podSchema.safeParse(structuredClone(object)).data;
+  if (!pod) return undefined;
+  const { scheduler, nodeSelector, annotations, env, promised } = additions;
+  const { metadata, spec } = pod;
+  const [schedulerBefore, schedulerAfter] = scheduler;
+  if (spec.schedulerName === schedulerAfter) {
+    if (schedulerBefore === undefined) delete spec.schedulerName;
+    else spec.schedulerName = schedulerBefore;
   }
-  for (const key of additions.nodeSelector ?? []) delete pod.spec.nodeSelector?.[key];
-  for (const key of [...OURS, ...(additions.annotations ?? [])]) delete annotations[key];
-  const sized = podSchema.safeParse(pod).data;
-  if (!mode || slot === undefined || !sized) return { pod, promised: undefined };
-  return { pod, promised: { mode, resource: slot, user: mpsUserOf(sized) } };
-}
-
-/** Those that the webhook writes. */
-const OURS: readonly string[] = [
-  WRITTEN.originalGpuRequest,
-  WRITTEN.optimized,
-  WRITTEN.strategy,
-  WRITTEN.timestamp,
-  WRITTEN.reason,
-  WRITTEN.policy,
-  WRITTEN.added,
-];
-
-/** Undefined for what cannot be read: then it is not known what is ours. */
-function parseAdditions(text: string | undefined): Additions | undefined {
-  if (text === undefined) return {};
-  try {
-    return additionsSchema.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Pods share one GPU alone, and none that asks for slots by name: whatever name has a count was that of a whole one. */
-function askForWholeGpu({ resources: own }: Container): string | undefined {
-  let slot: string | undefined;
-  for (const list of [own?.requests, own?.limits]) {
-    if (!list) continue;
-    const isNone = (name: string) => Number(list[name]) === 0;
-    const names = Object.keys(list).filter((name) => name !== WHOLE_GPU && isGpuResource(name));
-    for (const name of names.sort((a, b) => Number(isNone(a)) - Number(isNone(b)))) {
-      if (Object.hasOwn(list, WHOLE_GPU)) continue;
-      if (!isNone(name)) slot = name;
-      list[WHOLE_GPU] = list[name];
-      delete list[name];
+  for (const each of containersOf(pod)) {
+    if (promised) askForWholeGpu(each, promised.resource);
+    const ours = env.get(each.name ?? '') ?? {};
+    if (each.env && Object.keys(ours).length > 0) {
+      each.env = each.env.filter(({ name, value }) => ours[name] === undefined || ours[name] !== value);
     }
   }
-  return slot;
+  takeAway(spec.nodeSelector, nodeSelector);
+  takeAway(metadata.annotations, annotations);
+  for (const key of DECISION_ANNOTATIONS) delete metadata.annotations?.[key];
+  return pod;
+}
+
+function containersOf({ spec }: Pod) {
+  return [...spec.containers, ...(spec.initContainers ?? [])];
+}
+
+function variables(env: z.infer<typeof container>['env']): Strings {
+  return Object.fromEntries((env ?? []).map(({ name, value }) => [name, value ?? '']));
+}
+
+/** Entries whose key was not there before. */
+function added(before: Strings | null | undefined, after: Strings | null | undefined): Strings {
+  return Object.fromEntries(Object.entries(after ?? {}).filter(([key]) => !Object.hasOwn(before ?? {}, key)));
+}
+
+function takeAway(from: Record<string, string> | null | undefined, ours: Strings): void {
+  for (const [key, value] of Object.entries(ours)) if (from?.[key] === value) delete from[key];
+}
+
+/** The whole GPU comes back in place of the slot. */
+function askForWholeGpu({ resources: own }: z.infer<typeof container>, slot: string): void {
+  for (const list of [own?.requests, own?.limits]) {
+    if (!list || !Object.hasOwn(list, slot)) continue;
+    list[WHOLE_GPU] = list[slot];
+    delete list[slot];
+  }
 }
 
 /** Whether two forms of a pod differ in no more than the time and the words of the decision. */

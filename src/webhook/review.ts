@@ -6,7 +6,7 @@ import type { SharedMode } from '../core/sharing-mode.ts';
 import { type AdmissionView, evaluateAdmission } from '../state/evaluate-admission.ts';
 import { applyDecision } from './mutate.ts';
 import { patchOf } from './patch.ts';
-import { isSameDecision, undoDecision } from './reinvocation.ts';
+import { additionsTo, isSameDecision, type RecentDecisions, undoDecision } from './reinvocation.ts';
 
 /** What became of the pod, for metrics and logs. */
 export type ReviewedStrategy = SharedMode | 'exclusive' | 'none' | 'error';
@@ -26,39 +26,48 @@ export interface ReviewContext {
   readonly promise?: (resource: string, mode: SharedMode, user: number) => void;
   /** Hears of each promise that is taken back. */
   readonly withdraw?: (resource: string, mode: SharedMode, user: number) => void;
+  /** What was decided a moment ago; without it no pod is decided anew. */
+  readonly recent?: RecentDecisions;
   readonly now: Date;
 }
 
 /** A warning header holds 256 characters of text; the API server cuts all of them together at 4,096. */
 const MAX_WARNING = 250;
 
-export function review(request: AdmissionRequest, { view, promise, withdraw, now }: ReviewContext): Reviewed {
+export function review(request: AdmissionRequest, { view, promise, withdraw, recent, now }: ReviewContext): Reviewed {
   if (request.operation !== 'CREATE' || (request.kind?.kind ?? 'Pod') !== 'Pod' || request.subResource) {
     return admit(request, { strategy: 'none', pod: '', reasons: ['only the creation of pods is reviewed'] });
   }
-  const undone = undoDecision(request.object, now);
-  if (undone?.promised && !request.dryRun) {
-    const { resource, mode, user } = undone.promised;
+  const namespace = request.namespace ?? undefined;
+  const ours = recent?.recall(namespace, request.object);
+  const undone = ours && undoDecision(request.object, ours);
+  if (undone && ours.promised && !request.dryRun) {
+    const { resource, mode, user } = ours.promised;
     withdraw?.(resource, mode, user);
   }
-  const object = undone ? undone.pod : request.object;
-  const judged = evaluateAdmission(object, request.namespace ?? undefined, view);
+  const object = undone ?? request.object;
+  const back = undone ? patchOf(request.object, undone) : [];
+  const judged = evaluateAdmission(object, namespace, view);
   if (!judged.ok) {
     const warnings = judged.unreadable ? judged.faults.map((fault) => `not optimized: ${fault}`) : judged.faults;
-    return admit(request, { strategy: 'error', pod: judged.pod, reasons: judged.faults }, warnings);
+    return admit(request, { strategy: 'error', pod: judged.pod, reasons: judged.faults }, warnings, back);
   }
   const { pod, decision } = judged;
   const { reasons, warnings, policy } = decision;
   const outcome = { strategy: strategyOf(decision), pod, reasons, ...(policy !== undefined && { policy }) };
-  const changed = applyDecision(object, judged, view, now) ?? undone?.pod;
-  if (changed === undefined) return admit(request, outcome, warnings);
+  const changed = applyDecision(object, judged, view, now);
+  if (changed === undefined) return admit(request, outcome, warnings, back);
   if (annotationBytes(changed) > MAX_ANNOTATIONS) {
     const why = 'not optimized: its annotations and ours would be larger than Kubernetes takes';
-    return admit(request, { strategy: 'error', pod, reasons: [why] }, [why]);
+    return admit(request, { strategy: 'error', pod, reasons: [why] }, [why], back);
   }
-  if (decision.action === 'share' && !request.dryRun) promise?.(decision.resource, decision.mode, judged.user);
-  if (undone && isSameDecision(request.object, changed)) return admit(request, outcome, warnings);
-  return admit(request, outcome, warnings, patchOf(request.object, changed));
+  const promised = decision.action === 'share' ? { ...decision, user: judged.user } : undefined;
+  if (promised && !request.dryRun) promise?.(promised.resource, promised.mode, promised.user);
+  const isSame = undone !== undefined && isSameDecision(request.object, changed);
+  const becomes = isSame ? request.object : changed;
+  const additions = additionsTo(object, becomes, promised);
+  if (additions) recent?.remember(namespace, becomes, additions);
+  return admit(request, outcome, warnings, isSame ? [] : patchOf(request.object, changed));
 }
 
 /** Of keys and values together. Source: Kubernetes, `TotalAnnotationSizeLimitB`. */

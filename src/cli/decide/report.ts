@@ -4,6 +4,7 @@ import { admissionPodSchema } from '../../api/admission-pod.ts';
 import { WHOLE_GPU } from '../../core/resources.ts';
 import type { AdmissionResult } from '../../state/evaluate-admission.ts';
 import { strategyOf } from '../../webhook/review.ts';
+import { printable, printableJson } from '../printable.ts';
 
 type Judged = Extract<AdmissionResult, { ok: true }>;
 
@@ -27,13 +28,13 @@ export function asText({ file, object, judged, pod, schedulerName }: Report): st
   const lines = [`${object} (${file})`];
   if (!judged.ok) {
     lines.push(...judged.faults.map((fault) => `  ! ${fault}`), '  → admitted as it is, with a warning');
-    return lines.join('\n');
+    return lines.map(printable).join('\n');
   }
   const { decision } = judged;
   lines.push(...decision.reasons.map((reason, i) => `  ${i + 1}. ${reason}`));
   lines.push(...decision.warnings.map((warning) => `  ! warning to its author: ${warning}`));
   lines.push(...outcome(judged, schedulerName, pod));
-  return lines.join('\n');
+  return lines.map(printable).join('\n');
 }
 
 function outcome({ decision, requested }: Judged, schedulerName: string, pod: unknown): string[] {
@@ -84,5 +85,6 @@ export function asJson(reports: readonly Report[], passedOver: readonly PassedOv
       pod: pod ?? null,
     };
   });
-  return `${JSON.stringify({ apiVersion: 'gpu-autoscaler.io/v1', kind: 'DecisionList', items, passedOver }, null, 2)}\n`;
+  const list = { apiVersion: 'gpu-autoscaler.io/v1', kind: 'DecisionList', items, passedOver };
+  return `${printableJson(JSON.stringify(list, null, 2))}\n`;
 }

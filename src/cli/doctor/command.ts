@@ -8,11 +8,11 @@ import { installedConfiguration } from '../decide/cluster.ts';
 import { type Manifest, readManifests } from '../decide/manifests.ts';
 import { sourcesOf } from '../input.ts';
 import { InputError } from '../input-error.ts';
+import { printable } from '../printable.ts';
 import { CHECKS } from './checks/registry.ts';
 import { type Diagnosis, diagnose, findingsOf } from './diagnose.ts';
 import { gather, LiveSource, SnapshotSource } from './gather.ts';
 import { configMapSchema } from './observations.ts';
-import { printable } from './printable.ts';
 import { asJson, asText } from './report.ts';
 
 interface Flags {

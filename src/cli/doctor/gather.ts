@@ -9,10 +9,10 @@ import { HOOK_NAME } from '../../webhook/configuration.ts';
 import { takeAll } from '../decide/cluster.ts';
 import type { Manifest } from '../decide/manifests.ts';
 import { say } from '../input.ts';
+import { printable } from '../printable.ts';
 import type { Seen } from './check.ts';
 import { KINDS, type KindInfo, type ObjectKind, type Place } from './kinds.ts';
 import type { Kind, Observations, Webhook } from './observations.ts';
-import { printable } from './printable.ts';
 
 /** Something that was seen, or why it was not. */
 type Glimpse<T> = { readonly seen: true; readonly value: T } | { readonly seen: false; readonly why: string };

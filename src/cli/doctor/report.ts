@@ -1,7 +1,7 @@
 /** A diagnosis for people, and for programs. */
 
+import { printable, printableJson } from '../printable.ts';
 import { type Diagnosis, findingsOf } from './diagnose.ts';
-import { printable, printableJson } from './printable.ts';
 
 /** One line for each finding with its fix below, what was not looked at, and a summary. */
 export function asText(diagnosis: Diagnosis): string {

@@ -67,7 +67,7 @@ export type WhenFull = (typeof WHEN_FULL)[number];
 
 /** What of an offer is left for a pod, on the nodes that it may go to. */
 export interface SlotRoom {
-  /** Slots that are free and promised to no other pod; of slots that an idle node could be configured to offer, any number. */
+  /** Slots that are free, or that idle nodes could be configured to offer, and that are promised to no other pod. */
   readonly free: number;
   /**
    * By MPS: whether some node has, or could have, a daemon that serves the pod's user; `contested` where pods of other users

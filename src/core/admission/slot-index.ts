@@ -108,15 +108,21 @@ export class SlotIndex {
     { mode, resource, slotMiB, slotMilli }: SlotOffer,
     placement: NodeConstraints,
     tolerations: readonly Toleration[],
-  ): Iterable<{ readonly name: string; readonly isOffered: boolean }> {
+  ): Iterable<{ readonly name: string; readonly gpus: number; readonly isOffered: boolean }> {
     const isSuch = (offer: SlotOffer) =>
       offer.mode === mode && offer.resource === resource && offer.slotMiB === slotMiB && offer.slotMilli === slotMilli;
+    // A fleet has many nodes and few kinds: by kind, whether it offers them now; undefined if it never does.
+    const having = new Map<Kind, boolean | undefined>();
     for (const { inventory, labels, kind, taints } of this.#nodes.values()) {
-      const such = kind.filter(isSuch);
-      if (such.length === 0) continue;
+      if (!having.has(kind)) {
+        const such = kind.filter(isSuch);
+        having.set(kind, such.length > 0 ? such.some(({ nodes }) => nodes > 0) : undefined);
+      }
+      const isOffered = having.get(kind);
+      if (isOffered === undefined) continue;
       if (taints.length > 0 && !tolerates(tolerations, taints)) continue;
       if (placement.length > 0 && !placement.some((selector) => matches(selector, labels))) continue;
-      yield { name: inventory.name, isOffered: such.some(({ nodes }) => nodes > 0) };
+      yield { name: inventory.name, gpus: inventory.gpus, isOffered };
     }
   }
 

@@ -244,6 +244,7 @@ tap.test('Prometheus is found by http or https', async (t) => {
 tap.test('admission by default: everything is on, nothing on demand, our own namespace is exempt', async (t) => {
   const { settings, offers, oversubscribe } = admission({});
   t.strictSame(settings, {
+    whenFull: 'wait',
     schedulerName: 'ours',
     exemptNamespaces: new Set(['system', 'kube-system']),
     namespaceSelector: [],

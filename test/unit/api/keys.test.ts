@@ -33,6 +33,7 @@ tap.test('annotations that we write', async (t) => {
     'gpu-autoscaler.io/optimized',
     'gpu-autoscaler.io/original-gpu-request',
     'gpu-autoscaler.io/policy',
+    'gpu-autoscaler.io/second-look',
   ]);
 });
 

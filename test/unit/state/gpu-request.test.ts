@@ -50,7 +50,18 @@ tap.test('the user of its processes, where it may hold slots by MPS', async (t) 
     ['by the container first', { securityContext: { runAsUser: 1000 }, containers: [shares({ runAsUser: 5 })] }, 5],
     ['of containers with GPUs alone', { containers: [other, shares({ runAsUser: 5 })] }, 5],
     ['several', { containers: [shares({ runAsUser: 5 }), shares()] }, SEVERAL_USERS],
-    ['an init container counts', { initContainers: [shares({ runAsUser: 5 })], containers: [shares()] }, SEVERAL_USERS],
+    ['an init container has gone by then', { initContainers: [shares({ runAsUser: 5 })], containers: [shares()] }, 0],
+    ['unless it alone holds a slot', { initContainers: [shares({ runAsUser: 5 })], containers: [other] }, 5],
+    [
+      'a sidecar counts',
+      { initContainers: [{ ...shares({ runAsUser: 5 }), restartPolicy: 'Always' }], containers: [shares()] },
+      SEVERAL_USERS,
+    ],
+    [
+      'one that asks for none holds none',
+      { containers: [shares({ runAsUser: 5 }), { ...asks({ [SHARED_GPU]: '0' }) }] },
+      5,
+    ],
     ['whole GPUs need none', { containers: [asks({ [GPU]: '1' })] }, undefined],
     ['nor do instances', { containers: [asks({ [MIG_1G]: '1' })] }, undefined],
   ];

@@ -59,6 +59,7 @@ tap.test('a node as it shows itself', async (t) => {
     migState: 'pending',
     paused: [PAUSED],
     allocatable: { [SEVENTHS]: 14, [GPU]: 0 },
+    unknownResources: ['nvidia.com/other'],
     sharing: undefined,
     replicas: 1,
     migCounts: { [SEVENTHS]: 14 },

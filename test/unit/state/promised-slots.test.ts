@@ -97,3 +97,15 @@ tap.test('by time-slicing users do not matter', async (t) => {
   show('sliced', {}, 'timeslicing');
   t.equal(promised.count(SHARED, 'timeslicing'), 1, 'the pod is the one that was promised it');
 });
+
+tap.test('a pod that waits for longer than a minute cannot have what is free', async (t) => {
+  const { clock, promised, show, count } = setUp();
+  show('a');
+  clock.ms += 30_000;
+  show('b');
+  clock.ms += 30_001;
+  t.equal(count(), 1);
+  t.equal(promised.otherUsers(SHARED, 'mps', 0), 0);
+  show('a', { nodeName: 'n' });
+  t.equal(count(), 1);
+});

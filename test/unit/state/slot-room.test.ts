@@ -53,16 +53,18 @@ tap.test('a full node of the same user is waited for', async (t) => {
   t.match(outcome({ nodes: [MPS, WHOLE], pods }, 1000).becomes, /^mps/);
 });
 
-tap.test('containers of several users share by no MPS', async (t) => {
-  const shares = (runAsUser: number) => ({
-    name: `c${runAsUser}`,
+tap.test('the user is that of the container with the GPU, whatever init containers run as', async (t) => {
+  const shares = (name: string, runAsUser: number) => ({
+    name,
     image: 'team/app:1',
     resources: { requests: { 'nvidia.com/gpu': 1 } },
     securityContext: { runAsUser },
   });
-  const spec = { containers: [shares(1)], initContainers: [shares(2)] };
-  const { becomes } = judged(podOf({ ...INFERENCE, spec }), { nodes: [MPS, WHOLE], pods: [] });
-  t.match(becomes, /^exclusive/);
+  const spec = { containers: [shares('main', 1000)], initContainers: [shares('init', 0)] };
+  const becomes = (user: number) =>
+    judged(podOf({ ...INFERENCE, spec }), { nodes: [MPS, WHOLE], pods: [holder('a', 'mps', user)] }).becomes;
+  t.match(becomes(1000), /^mps/);
+  t.match(becomes(0), /^exclusive/);
 });
 
 tap.test('a node that may be made to share by MPS serves anybody, while it is idle', async (t) => {
@@ -177,4 +179,17 @@ tap.test('no slot is promised on a GPU that stays whole for cluster-autoscaler',
   t.match(becomes(1, small), /^exclusive/);
   const reconciler = { planner: { keepWholeGpu: false } };
   t.match(becomes(1, INFERENCE, { reconciler }), /^mps/, 'unless it need not');
+});
+
+tap.test('an idle node is as many slots as could be made of it, and no more', async (t) => {
+  const configuration = { sharing: { whenFull: 'wholeGpu', mps: { autoConfig: true, maxClients: 4 } } };
+  const { admission } = stateOf({ nodes: [WHOLE], pods: [], configuration });
+  const becomes = Array.from({ length: 6 }, () => {
+    const result = evaluateAdmission(podOf(INFERENCE), 'team', admission.view());
+    if (!result.ok) return 'error';
+    const { decision } = result;
+    if (decision.action === 'share') admission.promise(decision.resource, decision.mode, 0);
+    return short(decision).split(' ')[0];
+  });
+  t.strictSame(becomes, ['mps', 'mps', 'mps', 'mps', 'exclusive', 'exclusive']);
 });

@@ -86,7 +86,6 @@ tap.test('annotations: what was decided, by which policy, and memory that was co
     ...written,
     [`${KEY}policy`]: 'p',
     [`${KEY}gpu-memory`]: '2Gi',
-    [`${KEY}optimization-added`]: `{"annotations":["${KEY}gpu-memory"]}`,
   });
   t.strictSame(annotations(whole({ policy: 'p' })), {
     ...written,

@@ -2,7 +2,7 @@
 
 import { applyPatch } from 'rfc6902';
 import tap from 'tap';
-import { undoDecision } from '#src/webhook/reinvocation.ts';
+import { RecentDecisions } from '#src/webhook/reinvocation.ts';
 import { review } from '#src/webhook/review.ts';
 import { exclusiveNode, mpsNode } from '../../objects/nodes.ts';
 import { KEY, podOf, stateOf } from '../state/evaluating.ts';
@@ -19,11 +19,13 @@ interface Pod {
 function setUp() {
   const { admission } = stateOf({ nodes: NODES, configuration: CONFIGURATION });
   const promises: string[] = [];
+  const recent = new RecentDecisions();
   const admit = (pod: unknown, now = NOW): Pod => {
     const context = {
       view: admission.view(),
       promise: (resource: string) => void promises.push(`+${resource}`),
       withdraw: (resource: string) => void promises.push(`-${resource}`),
+      recent,
       now,
     };
     const { reply } = review({ uid: 'u', operation: 'CREATE', namespace: 'team', object: pod }, context);
@@ -54,7 +56,6 @@ tap.test('a label that a later webhook writes counts', async (t) => {
   t.notOk('nvidia.com/gpu.shared' in (second.spec.containers[0]?.resources.requests ?? {}));
   t.same(second.spec.containers[0]?.env ?? [], [], 'our limits have gone');
   t.same(second.spec.nodeSelector ?? {}, {}, 'and so has our selector');
-  t.notOk(`${KEY}optimization-added` in second.metadata.annotations);
   t.strictSame(promises, ['+nvidia.com/gpu.shared', '-nvidia.com/gpu.shared'], 'the slot is promised to nobody');
 
   const third = admit(labelled(second, 'inference'));
@@ -78,22 +79,68 @@ tap.test('what the author had set himself stays', async (t) => {
   t.same(again.spec.containers[0]?.env, [{ name: 'MINE', value: '1' }]);
 });
 
-tap.test('a decision of another admission stays, whatever is written there', async (t) => {
+tap.test('a decision that is not ours of a moment ago stays, whatever is written there', async (t) => {
+  const first = setUp().admit(INFERENCE);
+  const late = labelled(first, 'training');
+  t.same(setUp().admit(late), late, 'of another replica, of another admission, or of the author');
+  const { admit } = setUp();
+  const known = admit(INFERENCE);
+  const other = {
+    ...late,
+    metadata: {
+      ...late.metadata,
+      annotations: { ...late.metadata.annotations, [`${KEY}optimization-timestamp`]: '2026-01-02T03:04:05.679Z' },
+    },
+  };
+  t.same(admit(other), other, 'of another time');
+  t.notSame(admit(labelled(known, 'training')), labelled(known, 'training'));
+});
+
+tap.test('what others have set or changed since is not taken away', async (t) => {
   const { admit } = setUp();
   const first = admit(INFERENCE);
-  const later = new Date(NOW.getTime() + 31_000);
-  t.same(admit(labelled(first, 'training'), later), labelled(first, 'training'));
-  const { annotations } = first.metadata;
-  const broken: readonly Record<string, string>[] = [
-    { [`${KEY}optimization-timestamp`]: 'yesterday' },
-    { [`${KEY}optimization-added`]: 'rubbish' },
-    { [`${KEY}optimization-added`]: '{"spec":["all"]}' },
-    { [`${KEY}optimized`]: 'yes' },
-  ];
-  for (const each of broken) {
-    const pod = { ...first, metadata: { ...first.metadata, annotations: { ...annotations, ...each } } };
-    t.equal(undoDecision(pod, NOW), undefined, JSON.stringify(each));
+  const [container] = first.spec.containers;
+  const changed = {
+    ...labelled(first, 'training'),
+    spec: {
+      ...first.spec,
+      nodeSelector: { ...first.spec.nodeSelector, team: 'a' },
+      containers: [
+        {
+          ...container,
+          env: [
+            { name: 'HTTPS_PROXY', value: 'audit:1' },
+            { name: 'CUDA_MPS_ACTIVE_THREAD_PERCENTAGE', value: '3' },
+          ],
+        },
+      ],
+    },
+  };
+  const second = admit(changed);
+  t.same(second.spec.nodeSelector, { team: 'a' });
+  t.same(second.spec.containers[0]?.env, [
+    { name: 'HTTPS_PROXY', value: 'audit:1' },
+    { name: 'CUDA_MPS_ACTIVE_THREAD_PERCENTAGE', value: '3' },
+  ]);
+});
+
+tap.test('what can no longer be read, or opts out, is as it came', async (t) => {
+  const { admit } = setUp();
+  const scheduled = {
+    ...(INFERENCE as { spec: object }),
+    spec: { ...(INFERENCE as { spec: object }).spec, schedulerName: 'default-scheduler' },
+  };
+  const annotated = (pod: Pod, key: string, value: string) => ({
+    ...pod,
+    metadata: { ...pod.metadata, annotations: { ...pod.metadata.annotations, [KEY + key]: value } },
+  });
+  for (const [key, value] of [
+    ['gpu-fraction', 'half'],
+    ['optimize', 'false'],
+  ] as const) {
+    const again = admit(annotated(admit(scheduled), key, value));
+    t.same(Object.keys(again.metadata.annotations), [KEY + key]);
+    t.ok('nvidia.com/gpu' in (again.spec.containers[0]?.resources.requests ?? {}), key);
+    t.equal((again.spec as { schedulerName?: string }).schedulerName, 'default-scheduler');
   }
-  t.equal(undoDecision(undefined, NOW), undefined);
-  t.equal(undoDecision(INFERENCE, NOW), undefined);
 });

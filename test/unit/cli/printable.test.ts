@@ -1,7 +1,7 @@
 /** Nothing that others wrote steers a terminal. */
 
 import tap from 'tap';
-import { printable, printableJson } from '#src/cli/doctor/printable.ts';
+import { printable, printableJson } from '#src/cli/printable.ts';
 
 const EVIL = 'a\u001b[2J\r\n\u0007\u009b1m\u202eb\u2028\u007f';
 
