@@ -52,7 +52,7 @@ export function addDecide(program: Command, dependencies: DecideDependencies): v
     )
     .option(
       '-s, --snapshot <file>',
-      'no live cluster: kubectl get nodes,namespaces,gpusharingpolicies -o json, or manifests; may be repeated',
+      'no live cluster: kubectl get nodes,pods,namespaces,gpusharingpolicies -A -o json, or manifests; may be repeated',
       collect,
     )
     .option('-n, --namespace <name>', 'of pods that name none', 'default')
