@@ -80,7 +80,9 @@ export class AdmissionState {
   }
 
   #offer(inventory: NodeInventory, record: NodeRecord, isAway: boolean): void {
-    const isFixed = !isChangeable(record.observed, this.#configs.of(record.name)[0]);
+    // Where nothing is made on demand, it does not matter who may.
+    const mayBeMade = Object.keys(this.#configuration.offers.onDemand).length > 0;
+    const isFixed = mayBeMade && !isChangeable(record.observed, this.#configs.of(record.name)[0]);
     const { labels } = record;
     const keepsWhole = this.#configuration.keepWholeGpu && keepsWholeGpu(labels);
     this.#slots.set({
@@ -106,10 +108,10 @@ export class AdmissionState {
 
   /** Takes another configuration from now on. */
   configure(configuration: AdmissionConfiguration): void {
-    const isKeptOtherwise = configuration.keepWholeGpu !== this.#configuration.keepWholeGpu;
     this.#configuration = configuration;
     this.#slots.setOptions(configuration.offers);
-    if (isKeptOtherwise) for (const record of this.#cluster.nodes.values()) this.#follow(record.name, record, record);
+    // What may be made of a node follows from the configuration as well.
+    for (const record of this.#cluster.nodes.values()) this.#follow(record.name, record, record);
   }
 
   /** A pod of that user has been admitted for a slot, which counts as taken until the pod holds it. */

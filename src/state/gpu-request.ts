@@ -48,6 +48,8 @@ const ROOT = 0;
  * container's word, the pod's, or root, as most images have it.
  */
 export function mpsUserOf({ spec }: SizedPod): number {
+  // Most pods name no user at all.
+  if (!namesUser(spec) && !spec.containers.some(namesUser) && !spec.initContainers?.some(namesUser)) return ROOT;
   const init = spec.initContainers ?? [];
   const together = [...spec.containers, ...init.filter(({ restartPolicy }) => restartPolicy === 'Always')].filter(
     holdsGpu,
@@ -73,14 +75,20 @@ export function requestOf({ spec }: SizedPod): ResourceRequest[] {
 
 /** Whether the pod asks for a GPU under a name of NVIDIA's that is not known to us. */
 export function namesUnknownGpu({ spec }: SizedPod): boolean {
-  return [...spec.containers, ...(spec.initContainers ?? [])].some(
-    ({ resources }) => hasUnknownGpu(resources?.requests) || hasUnknownGpu(resources?.limits),
-  );
+  return spec.containers.some(isOfUnknownGpu) || (spec.initContainers?.some(isOfUnknownGpu) ?? false);
+}
+
+function isOfUnknownGpu({ resources }: Sized): boolean {
+  return hasUnknownGpu(resources?.requests) || hasUnknownGpu(resources?.limits);
 }
 
 function hasUnknownGpu(list: Resources): boolean {
   for (const name in list) if (isUnknownGpuResource(name)) return true;
   return false;
+}
+
+function namesUser({ securityContext }: Pick<Sized, 'securityContext'>): boolean {
+  return typeof securityContext?.runAsUser === 'number';
 }
 
 /** Whether it asks for one or more; what cannot be read is no 0. */

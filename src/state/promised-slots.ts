@@ -35,6 +35,8 @@ export class PromisedSlots {
   constructor(pods: Store<PodRecord>, clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
     pods.follow(({ key: uid, before, after }) => {
+      // Bound before and after: most changes of pods are.
+      if (before?.node !== undefined && after?.node !== undefined) return;
       const waits = [...promisesOf(after)];
       for (const { kind } of promisesOf(before)) {
         if (!waits.some((each) => each.kind === kind)) this.#waiting.get(kind)?.delete(uid);
