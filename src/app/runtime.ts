@@ -54,6 +54,9 @@ export interface RuntimeNeeds {
   readonly podsWithoutGpus: boolean;
 }
 
+/** How often what only time changes is looked at. */
+const PASSING_MS = 60_000;
+
 export class Runtime {
   readonly client: KubeClient;
   readonly state: ClusterState;
@@ -66,6 +69,7 @@ export class Runtime {
   readonly #configuration: ConfigurationWatch;
   readonly #configured: ((configuration: Configuration) => void)[] = [];
   readonly #stopping = new AbortController();
+  #passing: Promise<void> | undefined;
   #admission: AdmissionState | undefined;
   #refusingNodes: RefusingNodes | undefined;
   #history: HistoryProvider | undefined;
@@ -143,12 +147,20 @@ export class Runtime {
   start(): void {
     this.reflectors.start();
     this.#configuration.start();
+    this.#passing = this.#passTime();
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await Promise.all([this.#configuration.stop(), this.reflectors.stop(), this.#history?.stop()]);
+    await Promise.all([this.#configuration.stop(), this.reflectors.stop(), this.#history?.stop(), this.#passing]);
     this.client.close();
+  }
+
+  async #passTime(): Promise<void> {
+    while (!this.signal.aborted) {
+      this.state.passTime(this.clock.monotonic());
+      await this.clock.sleep(PASSING_MS, this.signal).catch(() => {});
+    }
   }
 
   #configure(configuration: Configuration): void {

@@ -13,7 +13,7 @@ import type { GpuRequest } from '../core/request.ts';
 import { softTaintsOf, type Taint } from '../core/taints.ts';
 import { type DeviceClassRecord, DraResources, readDeviceClass } from './dra-resources.ts';
 import { ledgerOf } from './ledger-view.ts';
-import { type NodeReadingOptions, type NodeRecord, readNode, withReadingOptions } from './node-record.ts';
+import { asOf, type NodeReadingOptions, type NodeRecord, readNode, withOversubscription } from './node-record.ts';
 import { NodeResourceUsage } from './node-resource-usage.ts';
 import { PodReader, type PodReaderOptions, type PodRecord } from './pod-record.ts';
 import { type PolicyRecord, readPolicy } from './policy-record.ts';
@@ -39,6 +39,7 @@ export class ClusterState {
   readonly limitRanges: Store<NamespacedRecord<boolean>>;
   /** The GPU resources that each ResourceQuota counts. */
   readonly quotas: Store<NamespacedRecord<readonly string[]>>;
+  readonly #warn: OnInvalidObject;
   #reading: NodeReadingOptions;
   #ledger: Ledger | undefined;
   #usage: NodeResourceUsage | undefined;
@@ -47,6 +48,7 @@ export class ClusterState {
 
   constructor(warn: OnInvalidObject, { oversubscribe = false, podsWithoutGpus = false }: ClusterStateOptions = {}) {
     this.#reading = { oversubscribe };
+    this.#warn = warn;
     const podReader = new PodReader({ podsWithoutGpus }, warn);
     this.nodes = new Store({ read: (object, before) => readNode(object, this.#reading, before, warn), keyOf: nameOf });
     this.pods = new Store({ read: (object) => podReader.read(object), keyOf: uidOf(warn) });
@@ -59,10 +61,18 @@ export class ClusterState {
   }
 
   /** Reads nodes in another way from now on, those that are known too. */
-  configure(reading: NodeReadingOptions): void {
-    if (reading.oversubscribe === this.#reading.oversubscribe) return;
-    this.#reading = reading;
-    this.nodes.reread((record) => withReadingOptions(record, reading));
+  configure({ oversubscribe }: NodeReadingOptions): void {
+    if (oversubscribe === this.#reading.oversubscribe) return;
+    this.#reading = { oversubscribe };
+    this.nodes.reread((record) => withOversubscription(record, oversubscribe));
+  }
+
+  /**
+   * Takes what no event tells: that time has passed.
+   * @param now ms of a clock that never goes back
+   */
+  passTime(now: number): void {
+    this.nodes.reread((record) => asOf(record, now, this.#warn));
   }
 
   /** Who holds what. */

@@ -49,6 +49,16 @@ interface Sources {
   readonly createdAt: string;
   readonly cordoned: boolean;
   readonly ready: boolean;
+  readonly migChange: MigChange | undefined;
+}
+
+/** mig-manager says that it changes the node. */
+interface MigChange {
+  readonly state: string;
+  /** When `asOf` first saw it, ms of the clock. */
+  readonly since?: number;
+  /** Set once it has taken longer than a change takes. */
+  readonly overdue?: boolean;
 }
 
 /**
@@ -78,7 +88,7 @@ function recordOf(
   before: NodeRecord | undefined,
 ): NodeRecord | undefined {
   const { name } = node.metadata;
-  const sources = sourcesOf(node);
+  const sources = sourcesOf(node, before?.sources.migChange);
   // A heartbeat: most events of nodes are.
   if (before && sameData(before.sources, sources)) return before;
   const gpus = readGpus(node);
@@ -102,9 +112,10 @@ function recordOf(
   };
 }
 
-function sourcesOf({ metadata, spec, status }: StoredNode): Sources {
+function sourcesOf({ metadata, spec, status }: StoredNode, migChange: MigChange | undefined): Sources {
+  const labels = metadata.labels ?? {};
   return {
-    labels: metadata.labels ?? {},
+    labels,
     taints: spec?.taints ?? [],
     allocatable: status?.allocatable ?? {},
     transition: metadata.annotations?.[NODE.transition],
@@ -112,6 +123,7 @@ function sourcesOf({ metadata, spec, status }: StoredNode): Sources {
     createdAt: metadata.creationTimestamp ?? '',
     cordoned: spec?.unschedulable ?? false,
     ready: (status?.conditions ?? []).some(({ type, status: is }) => type === 'Ready' && is === 'True'),
+    migChange: migChangeOf(labels[GFD.migConfigState], migChange),
   };
 }
 
@@ -161,8 +173,8 @@ function isCordoned({ observed }: NodeRecord): boolean {
   return observed.cordoned && !observed.transition;
 }
 
-/** The record as it is read under other settings. */
-export function withReadingOptions(record: NodeRecord, { oversubscribe }: NodeReadingOptions): NodeRecord {
+/** The record as it is read where time-slices may use the memory of the whole GPU, or may not. */
+export function withOversubscription(record: NodeRecord, oversubscribe: boolean): NodeRecord {
   const facts = { ...record.facts, oversubscribe };
   return { ...record, facts, inventory: inventoryOf(facts) };
 }
@@ -188,11 +200,45 @@ function gpuCounts(allocatable: Sources['allocatable']): Map<string, number> {
 }
 
 /** States of mig-manager in which instances may vanish; `failed` leaves things as they are. */
-const IN_TRANSITION: ReadonlySet<string> = new Set(['pending', 'rebooting']);
+const MIG_CHANGES: ReadonlySet<string> = new Set(['pending', 'rebooting']);
+
+function migChangeOf(state: string | undefined, before: MigChange | undefined): MigChange | undefined {
+  if (state === undefined || !MIG_CHANGES.has(state)) return undefined;
+  return before?.state === state ? before : { state };
+}
+
+/** Longer than a change with a reboot takes. Who takes mig-manager away while it works leaves its word behind. */
+const MIG_CHANGE_MINUTES = 15;
+
+/**
+ * The record as it counts now: mig-manager's word that it is at work keeps pods off a node, but not for ever.
+ * @param now ms of a clock that never goes back
+ */
+export function asOf(record: NodeRecord, now: number, warn: OnInvalidObject): NodeRecord {
+  const { name, sources, facts } = record;
+  const { migChange } = sources;
+  if (!migChange || migChange.overdue) return record;
+  const { state, since = now } = migChange;
+  const overdue = now - since >= MIG_CHANGE_MINUTES * 60_000;
+  if (!overdue)
+    return since === migChange.since ? record : { ...record, sources: { ...sources, migChange: { state, since } } };
+  warn(`mig-manager has been at work for ${MIG_CHANGE_MINUTES} minutes: the node counts by what it offers`, {
+    node: name,
+    [GFD.migConfigState]: state,
+  });
+  const after = { ...sources, migChange: { state, since, overdue } };
+  const overdueFacts = { ...facts, inTransition: isInTransition(after) };
+  return { ...record, sources: after, facts: overdueFacts, inventory: inventoryOf(overdueFacts) };
+}
+
+/** By our annotation, which comes before anything is changed, or by mig-manager's word. */
+function isInTransition({ transition, migChange }: Sources): boolean {
+  return transition !== undefined || (migChange !== undefined && !migChange.overdue);
+}
 
 function factsOf(
   name: string,
-  { labels, transition, createdAt }: Sources,
+  sources: Sources,
   reading: GpuReading,
   allocatable: ReadonlyMap<string, number>,
   { oversubscribe }: NodeReadingOptions,
@@ -201,11 +247,10 @@ function factsOf(
   return {
     ...gpus,
     name,
-    createdAt: Date.parse(createdAt) || 0,
+    createdAt: Date.parse(sources.createdAt) || 0,
     allocatable,
     oversubscribe,
-    // By our annotation, which comes before anything is changed, or by mig-manager's word.
-    inTransition: transition !== undefined || IN_TRANSITION.has(labels[GFD.migConfigState] ?? ''),
+    inTransition: isInTransition(sources),
   };
 }
 

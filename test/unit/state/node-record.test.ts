@@ -3,7 +3,8 @@
 import fc from 'fast-check';
 import tap from 'tap';
 import { SHARED_GPU, WHOLE_GPU } from '#src/core/resources.ts';
-import { DISCOVERED } from '../../objects/nodes.ts';
+import { ClusterState } from '#src/state/cluster-state.ts';
+import { DISCOVERED, exclusiveNode } from '../../objects/nodes.ts';
 import { inventoryIn, nodeRecord, quietState } from '../../objects/records.ts';
 
 const GPU = 'nvidia.com/gpu';
@@ -35,6 +36,38 @@ tap.test('a node is in transition while mig-manager is at work', async (t) => {
   for (const [state, inTransition] of Object.entries(states)) {
     t.equal(node({ [GPU]: '2' }, { 'nvidia.com/mig.config.state': state })?.inTransition, inTransition, state);
   }
+});
+
+tap.test('mig-manager is believed for a quarter of an hour: who takes it away leaves its word behind', async (t) => {
+  const minutes = (count: number) => count * 60_000;
+  const complaints: object[] = [];
+  const state = new ClusterState((_, details) => void complaints.push(details));
+  const put = (migState: string, { gpus = 2, annotations = {} } = {}) => {
+    const { metadata, ...rest } = exclusiveNode({
+      name: 'n',
+      gpus,
+      labels: { 'nvidia.com/mig.config.state': migState },
+    });
+    state.nodes.update({ ...rest, metadata: { ...metadata, annotations } });
+  };
+  const waits = () => state.ledger.find('n')?.inventory?.inTransition;
+  const at = (count: number) => {
+    state.passTime(minutes(count));
+    return waits();
+  };
+  put('pending');
+  t.strictSame([at(100), at(114), at(115)], [true, true, false]);
+  t.match(complaints, [{ node: 'n', 'nvidia.com/mig.config.state': 'pending' }]);
+  put('pending', { gpus: 4 });
+  t.strictSame([waits(), at(200)], [false, false], 'another event does not make it credible');
+  put('rebooting');
+  t.strictSame([waits(), at(300), at(314), at(315)], [true, true, true, false], 'another word does');
+  put('success');
+  put('pending');
+  t.strictSame([waits(), at(330)], [true, true], 'so does a new change');
+  put('pending', { annotations: { 'gpu-autoscaler.io/transition': '{}' } });
+  t.strictSame([at(400), at(500)], [true, true], 'our own word holds');
+  t.equal(complaints.length, 3);
 });
 
 tap.test('the sharing strategy is told in the words of GPU Feature Discovery', async (t) => {

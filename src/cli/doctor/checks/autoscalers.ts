@@ -16,7 +16,6 @@ export const autoscalers = defineCheck({
   needs: [],
   uses: ['deployments', 'definitions', 'autoscalerStatus', 'nodes'],
   run: ({ deployments, definitions, autoscalerStatus, nodes = [] }, { configuration }) => {
-    if (!deployments && !definitions && !autoscalerStatus) return undefined;
     const clusterAutoscaler =
       deployments?.filter(isClusterAutoscaler).map((each) => `Deployment ${placeOf(each)}`)[0] ??
       autoscalerStatus?.map(({ namespace, name }) => `ConfigMap ${namespace}/${name}`)[0];
@@ -25,6 +24,8 @@ export const autoscalers = defineCheck({
       definitions
         ?.filter(({ name }) => name === KARPENTER_DEFINITION)
         .map(({ name }) => `CustomResourceDefinition ${name}`)[0];
+    const seesBoth = deployments || (autoscalerStatus && definitions);
+    if (!clusterAutoscaler && !karpenter && !seesBoth) return undefined;
     return [
       ...(clusterAutoscaler ? [...unready(nodes), ...soonUnready(nodes, repartitionable(nodes, configuration))] : []),
       ...(clusterAutoscaler ? [unknown('cluster-autoscaler', clusterAutoscaler, NODE_GROUPS)] : []),

@@ -7,6 +7,7 @@ import { components } from './components.ts';
 import { definitions } from './definitions.ts';
 import { devicePluginVersion } from './device-plugin-version.ts';
 import { foreignConfigs } from './foreign-configs.ts';
+import { migState } from './mig-state.ts';
 import { migStrategy } from './mig-strategy.ts';
 import { missingGpus } from './missing-gpus.ts';
 import { nodeSizes } from './node-sizes.ts';
@@ -23,6 +24,7 @@ export const CHECKS: readonly Check[] = [
   missingGpus,
   slotNames,
   migStrategy,
+  migState,
   devicePluginVersion,
   components,
   foreignConfigs,

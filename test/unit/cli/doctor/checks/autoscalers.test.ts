@@ -53,7 +53,9 @@ tap.test('none', async (t) => {
     deployment('cluster-proportional-autoscaler', { image: 'a/cluster-proportional-autoscaler:1' }),
   );
   t.same(findingsOf(autoscalers, { nodes, deployments: other, definitions: [] }), []);
-  t.equal(autoscalers.run({ nodes }, contextOf()), undefined, 'what was seen does not tell');
+  t.same(findingsOf(autoscalers, { nodes, autoscalerStatus: [], definitions: [] }), []);
+  for (const seen of [{}, { definitions: [] }, { autoscalerStatus: [] }])
+    t.equal(autoscalers.run({ nodes, ...seen }, contextOf()), undefined, 'what was seen does not tell');
 });
 
 tap.test('nodes with the label of the cloud: without a whole GPU now, or once they are changed', async (t) => {

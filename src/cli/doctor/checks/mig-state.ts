@@ -1,0 +1,28 @@
+/** Nodes on which mig-manager says that it is at work, and does not run. */
+
+import { GFD } from '../../../api/keys.ts';
+import { defineCheck } from '../check.ts';
+import { covers, isMigManager } from '../nvidia.ts';
+import { countOf } from '../phrases.ts';
+
+export const migState = defineCheck({
+  name: 'mig-state',
+  about: 'a mig-manager that says that it is at work, where none runs',
+  needs: ['nodes', 'daemonSets'],
+  run: ({ nodes, daemonSets }) => {
+    const managers = daemonSets.filter(isMigManager);
+    const names = nodes
+      .filter(({ facts, observed }) => facts.inTransition && !observed.transition)
+      .filter((node) => !managers.some((set) => covers(set, node)))
+      .map(({ name }) => name);
+    if (names.length === 0) return [];
+    return [
+      {
+        severity: 'error',
+        message: `the label ${GFD.migConfigState} of ${countOf('node', names)} says that mig-manager is at work, and no DaemonSet of it runs there: after each start of ours no pod is placed there for 15 minutes`,
+        fix: `take the label away: kubectl label node NODE ${GFD.migConfigState}-`,
+        objects: names,
+      },
+    ];
+  },
+});
