@@ -137,6 +137,14 @@ export const CUSTOM_RESOURCES = {
 /** Path of the classes of devices of DRA; not known to API servers before Kubernetes 1.34. */
 export const DEVICE_CLASSES = '/apis/resource.k8s.io/v1/deviceclasses';
 
+/** Paths of Kueue's queues, the newest version first: which is served depends on Kueue's. */
+const pathsOfKueue = (plural: string) =>
+  ['v1beta2', 'v1beta1'].map((version) => `/apis/kueue.x-k8s.io/${version}/${plural}`);
+export const QUEUES = {
+  localQueues: pathsOfKueue('localqueues'),
+  clusterQueues: pathsOfKueue('clusterqueues'),
+} as const;
+
 /** The configuration of an installation. */
 export const CONFIG_MAP = { name: 'gpu-autoscaler-config', key: 'config.yaml' } as const;
 

@@ -1,9 +1,10 @@
 /** What of a pod stands in the way of sharing a GPU, whatever there is to share: docs/reference/admission.md. */
 
 import type { SharingObstacle } from '../core/admission/decision-input.ts';
-import { RDMA } from '../core/resources.ts';
+import { isGpuResource, RDMA, WHOLE_GPU } from '../core/resources.ts';
 import { type AdmissionPod, controllerOf } from './admission-pod.ts';
 import { commandWords, flagAt, MAX_WORD } from './command-words.ts';
+import { type ClusterQueue, signOfKueue } from './queues.ts';
 
 interface Signs {
   readonly labels: Readonly<Record<string, string>>;
@@ -15,6 +16,8 @@ interface Signs {
   readonly words: readonly string[];
   /** Of all containers; undefined where the value is not in the pod. */
   readonly env: ReadonlyMap<string, string | undefined>;
+  /** Why Kueue, which counts the pod, would not count a slot. */
+  readonly queue: string | undefined;
 }
 
 interface Rule {
@@ -34,7 +37,6 @@ const GANGS: readonly string[] = [
   'yunikorn.apache.org/task-group-name',
   'pod-group-name',
 ];
-const KUEUE = 'kueue.x-k8s.io/';
 const MEMBERS: readonly (readonly [label: string, of: string])[] = [
   ['leaderworkerset.sigs.k8s.io/name', 'LeaderWorkerSet'],
   ['ray.io/cluster', 'Ray cluster'],
@@ -81,7 +83,7 @@ const RULES: readonly Rule[] = [
         'its group is placed together by a scheduler of its own',
       ),
   },
-  { bars: 'sharing', why: kueue },
+  { bars: 'sharing', why: ({ queue }) => queue },
   {
     bars: 'sharing',
     why: ({ env }) =>
@@ -148,8 +150,12 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** The obstacles, in order of what they bar; none for most pods. */
-export function sharingObstacles({ metadata, spec }: AdmissionPod): SharingObstacle[] {
+/**
+ * The obstacles, in order of what they bar; none for most pods.
+ * @param queue the ClusterQueue that counts what the pod itself asks for, if that is known
+ */
+export function sharingObstacles(pod: AdmissionPod, queue?: ClusterQueue): SharingObstacle[] {
+  const { metadata, spec } = pod;
   const containers = [...spec.containers, ...(spec.initContainers ?? [])];
   const signs: Signs = {
     labels: metadata.labels ?? {},
@@ -161,6 +167,7 @@ export function sharingObstacles({ metadata, spec }: AdmissionPod): SharingObsta
     env: new Map(
       spec.containers.flatMap(({ env }) => (env ?? []).map(({ name, value }) => [name, value ?? undefined] as const)),
     ),
+    queue: queueObstacle(pod, queue),
   };
   return RULES.flatMap(({ bars, why }) => {
     const reason = why(signs);
@@ -168,11 +175,12 @@ export function sharingObstacles({ metadata, spec }: AdmissionPod): SharingObsta
   });
 }
 
-/** Kueue's own gate is the surest sign: with a default queue there is no label. */
-function kueue({ labels, annotations, spec }: Signs): string | undefined {
-  const key = [...Object.keys(labels), ...Object.keys(annotations)].find((each) => each.startsWith(KUEUE));
-  const gate = spec.schedulingGates?.find(({ name }) => name.startsWith(KUEUE))?.name;
-  return because(key ?? gate, 'Kueue counts what it asked for');
+function queueObstacle(pod: AdmissionPod, queue: ClusterQueue | undefined): string | undefined {
+  const sign = signOfKueue(pod);
+  if (sign === undefined) return undefined;
+  if (!queue) return because(sign, 'Kueue counts what it asked for');
+  const hasSlots = queue.grants.some((resource) => resource !== WHOLE_GPU && isGpuResource(resource));
+  return hasSlots ? undefined : because(sign, `ClusterQueue ${queue.name} has no quota for slots of shared GPUs`);
 }
 
 /** One process of one is no group, whatever address it gives itself. */

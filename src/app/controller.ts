@@ -32,6 +32,8 @@ const KINDS: readonly Kind[] = [
   'limitranges',
   'resourcequotas',
   'deviceclasses',
+  'localqueues',
+  'clusterqueues',
   'policies',
   'nodeconfigs',
 ];

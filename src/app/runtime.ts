@@ -7,7 +7,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import type { Registry } from 'prom-client';
 import { admissionConfigurationOf } from '../api/admission-settings.ts';
 import type { Configuration } from '../api/configuration.ts';
-import { CUSTOM_RESOURCES, DEVICE_CLASSES, SYSTEM_NAMESPACE } from '../api/keys.ts';
+import { CUSTOM_RESOURCES, DEVICE_CLASSES, QUEUES, SYSTEM_NAMESPACE } from '../api/keys.ts';
 import type { Clock } from '../kube/clock.ts';
 import { KubeClient } from '../kube/kube-client.ts';
 import { Reflector } from '../kube/reflector.ts';
@@ -30,6 +30,8 @@ export type Kind =
   | 'limitranges'
   | 'resourcequotas'
   | 'deviceclasses'
+  | 'localqueues'
+  | 'clusterqueues'
   | 'policies'
   | 'nodeconfigs';
 
@@ -54,6 +56,8 @@ export interface RuntimeNeeds {
   readonly podsWithoutGpus: boolean;
 }
 
+/** ms between two looks whether Kueue has come. */
+const ABSENT_MS = 60_000;
 /** How often what only time changes is looked at. */
 const PASSING_MS = 60_000;
 
@@ -177,6 +181,7 @@ export class Runtime {
   #reflect(kinds: ReadonlySet<Kind>): Reflectors<Kind> {
     const { client, state, random, warn: log, clock } = this;
     const common = { client, random, log, clock };
+    const kueue = { ...common, optional: 'ifAllowed', absentMs: ABSENT_MS } as const;
     const make: Readonly<Record<Kind, () => Reflector>> = {
       nodes: () => new Reflector({ ...common, path: '/api/v1/nodes', store: state.nodes }),
       pods: () => new Reflector({ ...common, path: '/api/v1/pods', store: state.pods }),
@@ -185,6 +190,8 @@ export class Runtime {
       resourcequotas: () => new Reflector({ ...common, path: '/api/v1/resourcequotas', store: state.quotas }),
       deviceclasses: () =>
         new Reflector({ ...common, path: DEVICE_CLASSES, store: state.deviceClasses, optional: 'ifAllowed' }),
+      localqueues: () => new Reflector({ ...kueue, path: QUEUES.localQueues, store: state.queues.localQueues }),
+      clusterqueues: () => new Reflector({ ...kueue, path: QUEUES.clusterQueues, store: state.queues.clusterQueues }),
       policies: () =>
         new Reflector({ ...common, path: CUSTOM_RESOURCES.policies, store: state.policies, optional: true }),
       nodeconfigs: () =>

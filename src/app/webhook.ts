@@ -30,8 +30,8 @@ const KINDS: readonly Kind[] = [
   'nodeconfigs',
 ];
 
-/** Pods tell which slots are free: it decides without them until they are known. */
-const ALL_KINDS: readonly Kind[] = [...KINDS, 'pods'];
+/** Pods tell which slots are free, queues what they count: it decides without them until they are known. */
+const ALL_KINDS: readonly Kind[] = [...KINDS, 'pods', 'localqueues', 'clusterqueues'];
 
 export function webhookRole(options: WebhookRoleOptions): Role<RunningWebhook> {
   return { name: 'webhook', kinds: ALL_KINDS, start: (runtime, log) => start(runtime, log, options) };

@@ -33,8 +33,8 @@ export interface ReflectorStore {
 
 export interface ReflectorOptions {
   readonly client: Pick<KubeClient, 'json' | 'stream'>;
-  /** `/api/v1/nodes` */
-  readonly path: string;
+  /** `/api/v1/nodes`; of a kind that may be served in one of several versions, all of its paths in order of preference. */
+  readonly path: string | readonly string[];
   readonly store: ReflectorStore;
   readonly log: (message: string, details: Record<string, unknown>) => void;
   /** In [0, 1): spreads reconnections. */
@@ -68,6 +68,8 @@ export class Reflector {
   readonly #stopping = new AbortController();
   readonly #firstList = Promise.withResolvers<void>();
   readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #paths: readonly string[];
+  #path: string;
   #running: Promise<void> | undefined;
   #watching: AbortController | undefined;
   /** Asked to list once more, and not done yet. */
@@ -84,6 +86,8 @@ export class Reflector {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#heardAt = this.#clock.monotonic();
+    this.#paths = [options.path].flat();
+    this.#path = this.#paths[0] ?? '';
   }
 
   start(): void {
@@ -150,7 +154,8 @@ export class Reflector {
 
   /** Lists everything, page by page; the version to watch from. */
   async #list(): Promise<string> {
-    const { client, path, pageSize, store } = this.#options;
+    const { client, pageSize, store } = this.#options;
+    const path = this.#path;
     const signal = this.#stopping.signal;
     // Callers that asked before now are answered by this list; later ones, by another.
     const asked = this.#again;
@@ -182,6 +187,12 @@ export class Reflector {
       asked?.resolve();
       return version;
     } catch (error) {
+      const next = this.#isAbsence(error) && this.#paths[this.#paths.indexOf(path) + 1];
+      if (next) {
+        this.#path = next;
+        this.#again ??= asked;
+        return this.#list();
+      }
       if (this.#isAbsence(error)) {
         this.#nothing();
         asked?.resolve();
@@ -198,7 +209,9 @@ export class Reflector {
   }
 
   #nothing(): void {
-    const { log, path, store } = this.#options;
+    const { log, store } = this.#options;
+    const path = this.#path;
+    this.#path = this.#paths[0] ?? path;
     this.#heardAt = this.#clock.monotonic();
     if (!this.#absent) log('the API server does not know this kind, or does not show it: there are none', { path });
     this.#absent = true;
@@ -219,7 +232,7 @@ export class Reflector {
 
   /** Follows changes until the server ends the watch; yields the version after each. */
   async *#watch(from: string): AsyncIterable<string> {
-    const { client, path, random } = this.#options;
+    const { client, random } = this.#options;
     const query = new URLSearchParams({
       watch: 'true',
       allowWatchBookmarks: 'true',
@@ -228,7 +241,7 @@ export class Reflector {
     });
     this.#watching = new AbortController();
     const signal = AbortSignal.any([this.#stopping.signal, this.#watching.signal]);
-    const response = await client.stream('GET', `${path}?${query}`, { signal, idleMs: WATCH_IDLE_MS });
+    const response = await client.stream('GET', `${this.#path}?${query}`, { signal, idleMs: WATCH_IDLE_MS });
     // A line may come in many pieces: join them once, when it is whole.
     let pieces: Buffer[] = [];
     for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -259,7 +272,8 @@ export class Reflector {
   }
 
   async #pause(failures: number, fault: unknown): Promise<void> {
-    const { log, path, random, absentMs = 15_000 } = this.#options;
+    const { log, random, absentMs = 15_000 } = this.#options;
+    const path = this.#path;
     const backoff = this.#absent ? { baseMs: absentMs, maxMs: absentMs } : BACKOFF;
     const delayMs = delayOf(backoff, failures, random);
     if (fault instanceof Error && !this.#absent) {

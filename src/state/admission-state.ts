@@ -138,6 +138,7 @@ export class AdmissionState {
       }),
       namespaceLabels: (namespace) => this.#cluster.namespaces.get(namespace),
       roomFor: (...question) => (this.#knowsPods() ? this.#roomFor(...question) : undefined),
+      clusterQueueOf: (namespace, localQueue) => this.#cluster.queues.clusterQueueOf(namespace, localQueue),
       deviceClassOf: (resource) => this.#cluster.delegated.classOf(resource),
       historyOf,
     };

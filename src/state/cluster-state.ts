@@ -17,6 +17,7 @@ import { asOf, type NodeReadingOptions, type NodeRecord, readNode, withOversubsc
 import { NodeResourceUsage } from './node-resource-usage.ts';
 import { PodReader, type PodReaderOptions, type PodRecord } from './pod-record.ts';
 import { type PolicyRecord, readPolicy } from './policy-record.ts';
+import { Queues } from './queues.ts';
 import { type OnInvalidObject, resourceVersionOf, Store } from './store.ts';
 
 export interface ClusterStateOptions extends Partial<NodeReadingOptions>, Partial<PodReaderOptions> {}
@@ -40,6 +41,7 @@ export class ClusterState {
   /** The GPU resources that each ResourceQuota counts. */
   readonly quotas: Store<NamespacedRecord<readonly string[]>>;
   readonly #warn: OnInvalidObject;
+  readonly queues = new Queues();
   #reading: NodeReadingOptions;
   #ledger: Ledger | undefined;
   #usage: NodeResourceUsage | undefined;

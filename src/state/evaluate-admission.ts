@@ -14,6 +14,7 @@ import { toApiError } from '../api/errors.ts';
 import { formatIssues } from '../api/kubernetes.ts';
 import { memoryShareOf } from '../api/memory-share.ts';
 import { parsePodOptions } from '../api/pod-options.ts';
+import { type ClusterQueue, queueOfPod } from '../api/queues.ts';
 import { sharingObstacles } from '../api/sharing-obstacles.ts';
 import { type Workload, workloadOf } from '../api/workload.ts';
 import { decide } from '../core/admission/decide.ts';
@@ -54,6 +55,8 @@ export interface AdmissionView {
   ) => SlotRoom | undefined;
   /** The DeviceClass by which DRA serves a resource; undefined: none does. */
   readonly deviceClassOf: (resource: string) => string | undefined;
+  /** The ClusterQueue behind a LocalQueue of Kueue's; undefined if it is not known. */
+  readonly clusterQueueOf: (namespace: string, localQueue: string) => ClusterQueue | undefined;
   readonly historyOf: HistoryOf;
 }
 
@@ -117,6 +120,8 @@ export function evaluatePod(parsed: AdmissionPod, namespace: string | undefined,
   const constraints = nodeConstraintsOf(spec);
   const past = view.historyOf(workload);
   const user = mpsUserOf(parsed);
+  const localQueue = queueOfPod(parsed);
+  const queue = localQueue === undefined ? undefined : view.clusterQueueOf(home, localQueue);
   const decision = decide({
     pod: {
       ...wishes,
@@ -128,7 +133,8 @@ export function evaluatePod(parsed: AdmissionPod, namespace: string | undefined,
       priority: spec.priority ?? 0,
       // By its label it says that it can do with a slot, and takes its share of that.
       memoryShareMilli: wishes.workloadType === undefined ? memoryShareOf(parsed) : undefined,
-      obstacles: sharingObstacles(parsed),
+      obstacles: sharingObstacles(parsed, queue),
+      queueGrants: queue && new Set(queue.grants),
     },
     namespaceLabels,
     guards: view.guardsOf(home),

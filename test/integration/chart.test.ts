@@ -121,6 +121,7 @@ tap.test('rendered alone', async (t) => {
       },
       { apiGroups: ['gpuautoscaler.io'], resources: ['gpusharingpolicies'], verbs: ['list', 'watch'] },
       { apiGroups: ['resource.k8s.io'], resources: ['deviceclasses'], verbs: ['list', 'watch'] },
+      { apiGroups: ['kueue.x-k8s.io'], resources: ['localqueues', 'clusterqueues'], verbs: ['list', 'watch'] },
       { apiGroups: ['gpuautoscaler.io'], resources: ['gpusharingpolicies/status'], verbs: ['patch'] },
       { apiGroups: ['gpuautoscaler.io'], resources: ['gpunodeconfigs'], verbs: ['list', 'watch'] },
       { apiGroups: ['gpuautoscaler.io'], resources: ['gpunodeconfigs/status'], verbs: ['patch'] },
@@ -356,6 +357,7 @@ const WATCHED = [
   },
   { apiGroups: ['gpuautoscaler.io'], resources: ['gpusharingpolicies', 'gpunodeconfigs'], verbs: ['list', 'watch'] },
   { apiGroups: ['resource.k8s.io'], resources: ['deviceclasses'], verbs: ['list', 'watch'] },
+  { apiGroups: ['kueue.x-k8s.io'], resources: ['localqueues', 'clusterqueues'], verbs: ['list', 'watch'] },
 ];
 
 function configurationOf(objects: readonly KubeObject[]) {

@@ -1,7 +1,7 @@
 /** What `decide` knows of the cluster: listed once from the API server, or read from files. */
 
 import { z } from 'zod';
-import { CONFIG_MAP, CUSTOM_RESOURCES, DEVICE_CLASSES } from '../../api/keys.ts';
+import { CONFIG_MAP, CUSTOM_RESOURCES, DEVICE_CLASSES, QUEUES } from '../../api/keys.ts';
 import { parseSharingPolicy } from '../../api/sharing-policy.ts';
 import { type KubeClient, KubeError } from '../../kube/kube-client.ts';
 import { listPages } from '../../kube/list.ts';
@@ -24,6 +24,8 @@ export async function listCluster(state: ClusterState, client: KubeClient): Prom
     takeAll(state.policies, client, CUSTOM_RESOURCES.policies).catch(unless(404)),
     takeAll(state.nodeConfigs, client, CUSTOM_RESOURCES.nodeConfigs).catch(unless(404, 403)),
     takeAll(state.deviceClasses, client, DEVICE_CLASSES).catch(unless(404, 403)),
+    takeFirst(state.queues.localQueues, client, QUEUES.localQueues).catch(unless(404, 403)),
+    takeFirst(state.queues.clusterQueues, client, QUEUES.clusterQueues).catch(unless(404, 403)),
     takeAll(state.pods, client, '/api/v1/pods').catch((error: unknown) => {
       unless(403)(error);
       knowsPods = false;
@@ -51,6 +53,21 @@ export async function takeAll(store: ReflectorStore, client: Pick<KubeClient, 'j
     version = resourceVersion;
   }
   list.finish(version);
+}
+
+/**
+ * The same of a kind that may be served in one of several versions.
+ * @throws KubeError of the last path, if none is served
+ */
+async function takeFirst(store: ReflectorStore, client: KubeClient, paths: readonly string[]): Promise<void> {
+  const [path = '', ...older] = paths;
+  const taken = takeAll(store, client, path);
+  await (older.length === 0
+    ? taken
+    : taken.catch(async (error: unknown) => {
+        unless(404)(error);
+        await takeFirst(store, client, older);
+      }));
 }
 
 /** Takes pods that the API server has made; whether there were any. */
@@ -85,6 +102,8 @@ function storeOf(state: ClusterState, kind: string): ReflectorStore | undefined 
   if (kind === 'LimitRange') return state.limitRanges;
   if (kind === 'ResourceQuota') return state.quotas;
   if (kind === 'DeviceClass') return state.deviceClasses;
+  if (kind === 'LocalQueue') return state.queues.localQueues;
+  if (kind === 'ClusterQueue') return state.queues.clusterQueues;
   return undefined;
 }
 

@@ -2,9 +2,9 @@
 
 import type { z } from 'zod';
 import { NODE_CONFIGS, SHARING_POLICIES } from '../../api/custom-resources.ts';
-import { API_GROUP, SCHEDULER_NAME } from '../../api/keys.ts';
+import { API_GROUP, QUEUES, SCHEDULER_NAME } from '../../api/keys.ts';
+import { clusterQueueSchema } from '../../api/queues.ts';
 import {
-  clusterQueueSchema,
   configMapSchema,
   definitionSchema,
   endpointSliceSchema,
@@ -70,7 +70,7 @@ export const KINDS: { readonly [K in ObjectKind]: KindInfo<Observations[K][numbe
     title: 'ClusterQueues',
     group: 'kueue.x-k8s.io',
     kind: 'ClusterQueue',
-    lists: ['v1beta2', 'v1beta1'].map((version) => `/apis/kueue.x-k8s.io/${version}/clusterqueues`),
+    lists: QUEUES.clusterQueues,
     schema: clusterQueueSchema,
   },
   kueueConfiguration: {

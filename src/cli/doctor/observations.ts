@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { nodeConstraintsOf, waitingPodSchema } from '../../api/admission-pod.ts';
+import type { ClusterQueue } from '../../api/queues.ts';
 import type { NodeConstraints } from '../../core/admission/slot-index.ts';
 import type { NodeRecord } from '../../state/node-record.ts';
 
@@ -48,11 +49,6 @@ export interface Container {
   /** Command and arguments in one line. */
   readonly command: string;
   readonly env: Readonly<Record<string, string>>;
-}
-
-export interface ClusterQueue {
-  readonly name: string;
-  readonly covers: readonly string[];
 }
 
 export interface ConfigMap extends Named {
@@ -130,18 +126,6 @@ export const workloadSchema = z
       available: status?.availableReplicas ?? status?.numberAvailable ?? 0,
     };
   });
-
-export const clusterQueueSchema = z
-  .object({
-    metadata,
-    spec: z.object({ resourceGroups: z.array(z.object({ coveredResources: strings })).nullish() }).nullish(),
-  })
-  .transform(
-    ({ metadata, spec }): ClusterQueue => ({
-      name: metadata.name,
-      covers: (spec?.resourceGroups ?? []).flatMap(({ coveredResources }) => coveredResources ?? []),
-    }),
-  );
 
 export const configMapSchema = z
   .object({ metadata, data: stringMap })

@@ -281,6 +281,9 @@ function noSlot({ facts, constraints }: DecisionContext, mode: SharedMode, profi
       ? 'every slot for it is taken (whenFull: wholeGpu)'
       : 'the MPS daemons of the nodes that offer a slot for it serve other users';
   }
+  const { queueGrants, ...unqueued } = facts.pod;
+  if (queueGrants && findSlot({ ...unlimited, pod: unqueued }, constraints, mode, profile))
+    return 'its ClusterQueue has no quota for such slots';
   const { offersAnywhere } = facts;
   const elsewhere = offersAnywhere && findSlot({ ...unlimited, offersOn: offersAnywhere }, constraints, mode, profile);
   return elsewhere

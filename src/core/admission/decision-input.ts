@@ -47,6 +47,8 @@ export interface PodFacts {
   /** Share of a GPU's memory that its server takes, by its own flag, where nothing else says what it is; milli-GPU. */
   readonly memoryShareMilli?: number | undefined;
   readonly obstacles?: readonly SharingObstacle[];
+  /** GPU resources of which the queue that counts the pod has any; undefined where no queue does. */
+  readonly queueGrants?: ReadonlySet<string> | undefined;
 }
 
 /** How a workload used its GPUs before, over all of its pods. */

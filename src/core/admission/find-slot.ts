@@ -97,6 +97,7 @@ export function findSlot(
       (offer) =>
         offer.mode === mode &&
         (!guards.counted.has(WHOLE_GPU) || guards.counted.has(offer.resource)) &&
+        (pod.queueGrants?.has(offer.resource) ?? true) &&
         (memory === undefined || (offer.slotMiB ?? 0) >= memory.mib) &&
         offer.slotMilli > 0 &&
         offer.slotMilli >= leastMilli &&

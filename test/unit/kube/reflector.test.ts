@@ -287,3 +287,25 @@ tap.test('silence is the time since the API server said anything; faults are cou
   await watching(2);
   t.equal(reflector.faults, 1);
 });
+
+tap.test('a kind that is served in one of two versions is found, and listed again', async (t) => {
+  const paths = ['/api/v9/nodes', '/api/v1/nodes'];
+  const { server, reflector, put, told, watching, caughtUp } = await setUp(t, { path: paths, optional: true });
+  reflector.start();
+  await watching(1);
+  put('d');
+  await caughtUp();
+  t.strictSame(told, ['[3]', 'd@104']);
+  t.equal(server.count(/^GET \/api\/v9/), 1);
+  await reflector.listAgain();
+  t.strictSame(told, ['[3]', 'd@104', '[4]']);
+});
+
+tap.test('served in neither: there are none, and both are looked for', async (t) => {
+  const paths = ['/api/v9/nodes', '/api/v8/nodes'];
+  const { server, reflector, told } = await setUp(t, { path: paths, optional: 'ifAllowed', absentMs: 10 });
+  reflector.start();
+  await reflector.synced;
+  await waitFor('a second look', () => server.count(/^GET \/api\/v9/) > 1 && server.count(/^GET \/api\/v8/) > 1);
+  t.equal(told[0], '[0]');
+});

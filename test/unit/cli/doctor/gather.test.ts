@@ -62,7 +62,7 @@ tap.test('live: the newest version of ClusterQueues that is served, page by page
   const first = { metadata: { resourceVersion: '1', continue: 'more' }, items: [queue] };
   const { client } = fakeClient({ ...BASE, [old]: first, [`${old}&continue=more`]: list(queue) });
   const { seen } = await gather(new LiveSource(client, at(0)), SYSTEM);
-  t.strictSame(seen.clusterQueues, Array(2).fill({ name: 'q', covers: ['cpu'] }));
+  t.strictSame(seen.clusterQueues, Array(2).fill({ name: 'q', covers: ['cpu'], grants: [] }));
 });
 
 tap.test('live: the clock is compared with the middle of the request', async (t) => {

@@ -1,8 +1,9 @@
 /** ClusterQueues of Kueue, and what they count. */
 
 import tap from 'tap';
+import { clusterQueueSchema } from '#src/api/queues.ts';
 import { queues } from '#src/cli/doctor/checks/queues.ts';
-import { clusterQueueSchema } from '#src/cli/doctor/observations.ts';
+
 import { exclusiveNode, migNode, mpsNode } from '../../../../objects/nodes.ts';
 import { essence, findingsOf, nodesOf } from '../make.ts';
 

@@ -1,0 +1,79 @@
+/** Kueue's queues, as far as they say what they count of a pod, and how a pod shows that Kueue counts it. */
+
+import { z } from 'zod';
+import { type AdmissionPod, controllerOf } from './admission-pod.ts';
+
+const PREFIX = 'kueue.x-k8s.io/';
+const QUEUE_NAME = `${PREFIX}queue-name`;
+/** The pod is one of several that are admitted together, or was counted with the object that made it. */
+const NOT_ALONE: readonly string[] = ['pod-group-name', 'podset', 'workload'].map((name) => PREFIX + name);
+/** Owners that Kueue does not count as a whole: their pods are queued one by one. Source: Kueue, `pkg/controller/jobs`. */
+const OWNERS: ReadonlySet<string> = new Set(['ReplicaSet', 'ReplicationController']);
+
+/** A label, annotation or scheduling gate of Kueue's; undefined: Kueue has no say in the pod that can be seen. */
+export function signOfKueue({ metadata, spec }: AdmissionPod): string | undefined {
+  const keys = [...Object.keys(metadata.labels ?? {}), ...Object.keys(metadata.annotations ?? {})];
+  const gates = (spec.schedulingGates ?? []).map(({ name }) => name);
+  // The gate is the surest sign: with a default queue there is no label.
+  return [...keys, ...gates].find((each) => each.startsWith(PREFIX));
+}
+
+/** The LocalQueue that counts the pod by what the pod itself asks for; undefined: there is none, or it counts another object. */
+export function queueOfPod({ metadata }: AdmissionPod): string | undefined {
+  const { labels, annotations } = metadata;
+  const owner = controllerOf(metadata);
+  if (owner && !OWNERS.has(owner.kind)) return undefined;
+  if (NOT_ALONE.some((key) => labels?.[key] !== undefined || annotations?.[key] !== undefined)) return undefined;
+  return labels?.[QUEUE_NAME];
+}
+
+export interface LocalQueue {
+  readonly namespace: string;
+  readonly name: string;
+  readonly clusterQueue: string;
+}
+
+export interface ClusterQueue {
+  readonly name: string;
+  /** Resources that it counts. */
+  readonly covers: readonly string[];
+  /** Those of which a pod can get any: there is quota, or a cohort that may lend some. */
+  readonly grants: readonly string[];
+}
+
+const metadata = z.object({ name: z.string(), namespace: z.string().default('default') });
+/** A queue of either kind, of which nothing else need be readable. */
+export const queueIdentitySchema = z.object({ metadata });
+
+export const localQueueSchema = z
+  .object({ metadata, spec: z.object({ clusterQueue: z.string() }) })
+  .transform(({ metadata: { name, namespace }, spec }): LocalQueue => ({ name, namespace, ...spec }));
+
+const quota = z.object({ name: z.string(), nominalQuota: z.union([z.string(), z.number()]).nullish() });
+const group = z.object({
+  coveredResources: z.array(z.string()).nullish(),
+  flavors: z.array(z.object({ resources: z.array(quota).nullish() })).nullish(),
+});
+
+export const clusterQueueSchema = z
+  .object({
+    metadata,
+    spec: z
+      .object({
+        resourceGroups: z.array(group).nullish(),
+        // The name in v1beta1, and since.
+        cohort: z.string().nullish(),
+        cohortName: z.string().nullish(),
+      })
+      .nullish(),
+  })
+  .transform(({ metadata: { name }, spec }): ClusterQueue => {
+    const groups = spec?.resourceGroups ?? [];
+    const covers = groups.flatMap(({ coveredResources }) => coveredResources ?? []);
+    const quotas = groups.flatMap(({ flavors }) => flavors ?? []).flatMap(({ resources }) => resources ?? []);
+    const hasQuota = new Set(
+      quotas.filter(({ nominalQuota }) => !/^0*$/.test(`${nominalQuota ?? 0}`)).map((each) => each.name),
+    );
+    const borrows = Boolean(spec?.cohortName || spec?.cohort);
+    return { name, covers, grants: covers.filter((resource) => borrows || hasQuota.has(resource)) };
+  });
