@@ -13,8 +13,8 @@ const holding = z.object({
   milliGpu: z.int().nonnegative(),
   /** MiB of GPU memory of all slots together; absent where the node does not report it. */
   memoryMiB: z.int().nonnegative().optional(),
-  /** GPU index that we expect for each slot; the device plugin has the last word. */
-  gpus: z.array(z.int().nonnegative()),
+  /** GPU index of each slot; absent where it is known of the node alone, since the device plugin chooses. */
+  gpus: z.array(z.int().nonnegative()).optional(),
 });
 
 export const allocationRecordSchema = holding.extend({

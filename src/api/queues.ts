@@ -42,8 +42,6 @@ export interface ClusterQueue {
 }
 
 const metadata = z.object({ name: z.string(), namespace: z.string().default('default') });
-/** A queue of either kind, of which nothing else need be readable. */
-export const queueIdentitySchema = z.object({ metadata });
 
 export const localQueueSchema = z
   .object({ metadata, spec: z.object({ clusterQueue: z.string() }) })

@@ -89,4 +89,11 @@ export type StoredPod = z.infer<typeof storedPodSchema>;
 
 /** The identity of an object that has gone. */
 export const namedSchema = z.object({ metadata: z.object({ name: z.string().min(1) }) });
+const namespacedSchema = z.object({ metadata: z.object({ namespace: z.string(), name: z.string() }) });
+
+/** `namespace/name` of an object, of which nothing else need be readable. */
+export function namespacedNameOf(object: unknown): string | undefined {
+  const metadata = namespacedSchema.safeParse(object).data?.metadata;
+  return metadata && `${metadata.namespace}/${metadata.name}`;
+}
 export const podIdentitySchema = z.object({ metadata: z.object({ uid: z.string().min(1) }) });

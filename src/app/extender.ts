@@ -45,9 +45,11 @@ const LEASE = 'gpu-autoscaler-extender';
 /** A watch catches up within moments, unless it is dead. */
 const CATCH_UP_MS = 3_000;
 const KINDS: readonly Kind[] = ['nodes', 'pods', 'deviceclasses'];
+/** DaemonSets tell what the device plugin is: until they are known, allocation records speak of nodes alone. */
+const ALL_KINDS: readonly Kind[] = [...KINDS, 'daemonsets'];
 
 export function extenderRole(options: ExtenderRoleOptions): Role<RunningExtender> {
-  return { name: 'extender', kinds: KINDS, start: (runtime, log) => start(runtime, log, options) };
+  return { name: 'extender', kinds: ALL_KINDS, start: (runtime, log) => start(runtime, log, options) };
 }
 
 /** The extender alone. @throws ConfigurationError */

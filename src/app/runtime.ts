@@ -30,6 +30,7 @@ export type Kind =
   | 'limitranges'
   | 'resourcequotas'
   | 'deviceclasses'
+  | 'daemonsets'
   | 'localqueues'
   | 'clusterqueues'
   | 'policies'
@@ -190,6 +191,13 @@ export class Runtime {
       resourcequotas: () => new Reflector({ ...common, path: '/api/v1/resourcequotas', store: state.quotas }),
       deviceclasses: () =>
         new Reflector({ ...common, path: DEVICE_CLASSES, store: state.deviceClasses, optional: 'ifAllowed' }),
+      daemonsets: () =>
+        new Reflector({
+          ...common,
+          path: '/apis/apps/v1/daemonsets',
+          store: state.devicePlugins.daemonSets,
+          optional: 'ifAllowed',
+        }),
       localqueues: () => new Reflector({ ...kueue, path: QUEUES.localQueues, store: state.queues.localQueues }),
       clusterqueues: () => new Reflector({ ...kueue, path: QUEUES.clusterQueues, store: state.queues.clusterQueues }),
       policies: () =>

@@ -114,7 +114,9 @@ export class Binder {
     const pod = `${args.PodNamespace}/${args.PodName}`;
     const { resources, user } = request;
     const allocation = ledger.allocate({ uid, pod, node, state: 'reserved', resources, user });
-    return this.#write(args, binding(args, allocationRecord(inventory, allocation, strategy())));
+    const record = state.nodes.get(node);
+    const packs = record !== undefined && state.devicePlugins.packsOn(record);
+    return this.#write(args, binding(args, allocationRecord(inventory, allocation, strategy(), packs)));
   }
 
   async #write(args: BindingArgs, body: object): Promise<BindOutcome> {

@@ -6,11 +6,12 @@
 import { z } from 'zod';
 import { parseLimitRange, parseQuota } from '../api/namespace-guards.ts';
 import { type NodeConfig, parseNodeConfig } from '../api/node-config.ts';
-import { namedSchema, podIdentitySchema } from '../api/stored-objects.ts';
+import { namedSchema, namespacedNameOf, podIdentitySchema } from '../api/stored-objects.ts';
 import type { Labels } from '../core/label-selector.ts';
 import type { Ledger } from '../core/ledger.ts';
 import type { GpuRequest } from '../core/request.ts';
 import { softTaintsOf, type Taint } from '../core/taints.ts';
+import { DevicePlugins } from './device-plugins.ts';
 import { type DeviceClassRecord, DraResources, readDeviceClass } from './dra-resources.ts';
 import { ledgerOf } from './ledger-view.ts';
 import { asOf, type NodeReadingOptions, type NodeRecord, readNode, withOversubscription } from './node-record.ts';
@@ -42,6 +43,7 @@ export class ClusterState {
   readonly quotas: Store<NamespacedRecord<readonly string[]>>;
   readonly #warn: OnInvalidObject;
   readonly queues = new Queues();
+  readonly devicePlugins = new DevicePlugins();
   #reading: NodeReadingOptions;
   #ledger: Ledger | undefined;
   #usage: NodeResourceUsage | undefined;
@@ -150,8 +152,6 @@ function readNamespace(object: unknown) {
   return { key: name, resourceVersion, record: labels ?? {} };
 }
 
-const namespacedSchema = z.object({ metadata: z.object({ namespace: z.string(), name: z.string() }) });
-
 function namespacedStore<T>(parse: (object: unknown) => ({ readonly key: string } & NamespacedRecord<T>) | undefined) {
   return new Store<NamespacedRecord<T>>({
     read: (object) => {
@@ -160,9 +160,6 @@ function namespacedStore<T>(parse: (object: unknown) => ({ readonly key: string 
       const { key, namespace, value } = guard;
       return { key, resourceVersion: resourceVersionOf(object), record: { namespace, value } };
     },
-    keyOf: (object) => {
-      const metadata = namespacedSchema.safeParse(object).data?.metadata;
-      return metadata && `${metadata.namespace}/${metadata.name}`;
-    },
+    keyOf: namespacedNameOf,
   });
 }

@@ -69,5 +69,5 @@ function holdsSlots(record: PodRecord | undefined): boolean {
 function* expectations({ gpu, node }: PodRecord): Iterable<[string, readonly number[]]> {
   const record = gpu?.allocation;
   if (!record || record.node !== node) return;
-  for (const { resource, gpus } of [record, ...(record.others ?? [])]) yield [resource, gpus];
+  for (const { resource, gpus = [] } of [record, ...(record.others ?? [])]) yield [resource, gpus];
 }

@@ -1,32 +1,22 @@
 /** Kueue's queues: which ClusterQueue counts the pods of a LocalQueue. */
 
 import type { z } from 'zod';
-import { type ClusterQueue, clusterQueueSchema, localQueueSchema, queueIdentitySchema } from '../api/queues.ts';
+import { type ClusterQueue, clusterQueueSchema, localQueueSchema } from '../api/queues.ts';
+import { namedSchema, namespacedNameOf } from '../api/stored-objects.ts';
 import { resourceVersionOf, Store } from './store.ts';
 
-interface Identity {
-  readonly namespace: string;
-  readonly name: string;
-}
-
-const namespaced = ({ namespace, name }: Identity) => `${namespace}/${name}`;
-
 export class Queues {
-  readonly localQueues = storeOf(localQueueSchema, namespaced);
-  readonly clusterQueues = storeOf(clusterQueueSchema, ({ name }) => name);
+  readonly localQueues = storeOf(localQueueSchema, namespacedNameOf);
+  readonly clusterQueues = storeOf(clusterQueueSchema, (object) => namedSchema.safeParse(object).data?.metadata.name);
 
   /** The ClusterQueue behind a LocalQueue; undefined if either is not known. */
   clusterQueueOf(namespace: string, localQueue: string): ClusterQueue | undefined {
-    const queue = this.localQueues.get(namespaced({ namespace, name: localQueue }));
+    const queue = this.localQueues.get(`${namespace}/${localQueue}`);
     return queue && this.clusterQueues.get(queue.clusterQueue);
   }
 }
 
-function storeOf<T extends object>(schema: z.ZodType<T>, nameOf: (identity: Identity) => string): Store<T> {
-  const keyOf = (object: unknown) => {
-    const identity = queueIdentitySchema.safeParse(object).data?.metadata;
-    return identity && nameOf(identity);
-  };
+function storeOf<T extends object>(schema: z.ZodType<T>, keyOf: (object: unknown) => string | undefined): Store<T> {
   return new Store<T>({
     // A queue that cannot be read counts nothing that we know of: its pods keep what they asked for.
     read: (object) => {

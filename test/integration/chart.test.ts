@@ -100,6 +100,12 @@ tap.test('rendered alone', async (t) => {
     t.same(parse(data['config.yaml'] ?? ''), parse(shipped));
   });
 
+  await t.test('the extender may watch device plugins beyond what a kube-scheduler may', async (t) => {
+    t.same(rulesOf(objects, 'ClusterRole', 'gpu-autoscaler-extender'), [
+      { apiGroups: ['apps'], resources: ['daemonsets'], verbs: ['list', 'watch'] },
+    ]);
+  });
+
   await t.test('the webhook may watch what it decides by, say whom to trust, and nothing else', async (t) => {
     t.same(rulesOf(objects, 'ClusterRole', 'gpu-autoscaler-webhook'), [
       ...WATCHED,

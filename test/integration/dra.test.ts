@@ -87,7 +87,6 @@ tap.test('a GPU by DRA under the name of a device plugin', async (t) => {
       resource: 'nvidia.com/gpu',
       count: 1,
       milliGpu: 0,
-      gpus: [],
     });
   });
 

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { NODE_CONFIGS, SHARING_POLICIES } from '../../api/custom-resources.ts';
 import { API_GROUP, QUEUES, SCHEDULER_NAME } from '../../api/keys.ts';
 import { clusterQueueSchema } from '../../api/queues.ts';
+import { workloadResourceSchema } from '../../api/workload-resource.ts';
 import {
   configMapSchema,
   definitionSchema,
@@ -15,7 +16,6 @@ import {
   SERVICE_LABEL,
   serviceSchema,
   webhookConfigurationSchema,
-  workloadSchema,
 } from './observations.ts';
 
 /** What must be known before some kinds can be asked for. */
@@ -57,14 +57,14 @@ export const KINDS: { readonly [K in ObjectKind]: KindInfo<Observations[K][numbe
     group: 'apps',
     kind: 'DaemonSet',
     lists: ['/apis/apps/v1/daemonsets'],
-    schema: workloadSchema,
+    schema: workloadResourceSchema,
   },
   deployments: {
     title: 'Deployments',
     group: 'apps',
     kind: 'Deployment',
     lists: ['/apis/apps/v1/deployments'],
-    schema: workloadSchema,
+    schema: workloadResourceSchema,
   },
   clusterQueues: {
     title: 'ClusterQueues',

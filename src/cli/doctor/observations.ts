@@ -1,17 +1,16 @@
 /** What `doctor` reads of each kind of object: parsed once, here, and nothing more than checks ask. */
 
 import { z } from 'zod';
-import { nodeConstraintsOf, waitingPodSchema } from '../../api/admission-pod.ts';
 import type { ClusterQueue } from '../../api/queues.ts';
-import type { NodeConstraints } from '../../core/admission/slot-index.ts';
+import type { WorkloadResource } from '../../api/workload-resource.ts';
 import type { NodeRecord } from '../../state/node-record.ts';
 
 /** All that may be seen, by kind. */
 export interface Observations {
   /** Nodes with GPUs. */
   readonly nodes: readonly NodeRecord[];
-  readonly daemonSets: readonly Workload[];
-  readonly deployments: readonly Workload[];
+  readonly daemonSets: readonly WorkloadResource[];
+  readonly deployments: readonly WorkloadResource[];
   readonly clusterQueues: readonly ClusterQueue[];
   /** ConfigMaps of Kueue. */
   readonly kueueConfiguration: readonly ConfigMap[];
@@ -30,25 +29,6 @@ export type Kind = keyof Observations;
 export interface Named {
   readonly namespace: string;
   readonly name: string;
-}
-
-/** A DaemonSet or a Deployment, of whose pods it says where they run and what. */
-export interface Workload extends Named {
-  readonly labels: Readonly<Record<string, string>>;
-  readonly containers: readonly Container[];
-  /** Nodes that its pods may go to; empty: all. */
-  readonly constraints: NodeConstraints;
-  /** ConfigMaps that its pods mount. */
-  readonly configMaps: readonly string[];
-  /** Pods that are available. */
-  readonly available: number;
-}
-
-export interface Container {
-  readonly image: string;
-  /** Command and arguments in one line. */
-  readonly command: string;
-  readonly env: Readonly<Record<string, string>>;
 }
 
 export interface ConfigMap extends Named {
@@ -90,42 +70,6 @@ export interface Lease extends Named {
 const strings = z.array(z.string()).nullish();
 const stringMap = z.record(z.string(), z.string()).nullish();
 const metadata = z.object({ name: z.string(), namespace: z.string().nullish(), labels: stringMap });
-
-const container = z.object({
-  image: z.string().nullish(),
-  command: strings,
-  args: strings,
-  env: z.array(z.object({ name: z.string(), value: z.string().nullish() })).nullish(),
-});
-
-export const workloadSchema = z
-  .object({
-    metadata,
-    spec: z.object({
-      template: z.object({
-        spec: waitingPodSchema.shape.spec.extend({
-          containers: z.array(container),
-          volumes: z.array(z.object({ configMap: z.object({ name: z.string().nullish() }).nullish() })).nullish(),
-        }),
-      }),
-    }),
-    status: z.object({ availableReplicas: z.number().nullish(), numberAvailable: z.number().nullish() }).nullish(),
-  })
-  .transform(({ metadata, spec, status }): Workload => {
-    const pod = spec.template.spec;
-    return {
-      ...named(metadata),
-      labels: metadata.labels ?? {},
-      containers: pod.containers.map(({ image, command, args, env }) => ({
-        image: image ?? '',
-        command: [...(command ?? []), ...(args ?? [])].join(' '),
-        env: Object.fromEntries((env ?? []).map(({ name, value }) => [name, value ?? ''])),
-      })),
-      constraints: nodeConstraintsOf(pod),
-      configMaps: (pod.volumes ?? []).flatMap(({ configMap }) => configMap?.name ?? []),
-      available: status?.availableReplicas ?? status?.numberAvailable ?? 0,
-    };
-  });
 
 export const configMapSchema = z
   .object({ metadata, data: stringMap })

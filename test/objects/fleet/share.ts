@@ -198,7 +198,7 @@ export const SHARE: readonly FleetWorkload[] = [
         pod: pod('gpu-pod', { image: CUDA_SAMPLE, spec: { tolerations: TOLERATIONS, restartPolicy: 'Never' } }),
         becomes: whole(/DRA may serve nvidia\.com\/gpu \(DeviceClass gpu\.nvidia\.com\)/),
         node: /dra-1/,
-        record: { mode: 'dra', milliGpu: 0, gpus: [] },
+        record: { mode: 'dra', milliGpu: 0 },
       },
     ],
   },

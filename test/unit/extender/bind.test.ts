@@ -25,7 +25,6 @@ tap.test('a bind is one request, whose annotations carry the allocation record',
     count: 1,
     milliGpu: 1000,
     memoryMiB: 40960,
-    gpus: [0],
   });
 });
 

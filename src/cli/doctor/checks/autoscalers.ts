@@ -1,14 +1,15 @@
 /** Autoscalers of nodes: they do not know slots, and take a node without whole GPUs for one whose GPUs are not up. */
 
+import { imageOf } from '../../../api/image.ts';
 import { AUTOSCALER_GPU_LABELS } from '../../../api/keys.ts';
+import { placeOf } from '../../../api/nvidia-components.ts';
+import type { WorkloadResource } from '../../../api/workload-resource.ts';
 import { WHOLE_GPU } from '../../../core/resources.ts';
 import type { NodeRecord } from '../../../state/node-record.ts';
 import { defineCheck, type Finding } from '../check.ts';
-import { imageOf } from '../image.ts';
 import { KARPENTER_DEFINITION } from '../kinds.ts';
-import { placeOf, repartitionable } from '../nvidia.ts';
-import type { Workload } from '../observations.ts';
 import { countOf, namesBy } from '../phrases.ts';
+import { repartitionable } from '../repartitionable.ts';
 
 export const autoscalers = defineCheck({
   name: 'autoscalers',
@@ -42,7 +43,7 @@ const NODE_OVERLAY = 'add the resources by a NodeOverlay (alpha), or keep enough
 const CLUSTER_AUTOSCALER = /(^|-)cluster-autoscaler(-|$)/;
 const NAME_LABELS = ['app.kubernetes.io/name', 'app', 'k8s-app'];
 
-function isClusterAutoscaler({ labels, containers }: Workload): boolean {
+function isClusterAutoscaler({ labels, containers }: WorkloadResource): boolean {
   return (
     NAME_LABELS.some((key) => CLUSTER_AUTOSCALER.test(labels[key] ?? '')) ||
     containers.some(({ image }) => CLUSTER_AUTOSCALER.test(imageOf(image).name))
@@ -50,7 +51,7 @@ function isClusterAutoscaler({ labels, containers }: Workload): boolean {
 }
 
 /** Its image is called `controller`, in a repository of its own. */
-function isKarpenter({ labels, containers }: Workload): boolean {
+function isKarpenter({ labels, containers }: WorkloadResource): boolean {
   return (
     NAME_LABELS.some((key) => labels[key] === 'karpenter') ||
     containers.some(({ image }) => image.split('@')[0]?.split('/').includes('karpenter'))

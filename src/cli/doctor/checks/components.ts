@@ -1,15 +1,16 @@
 /** NVIDIA's components on the nodes that we would repartition: they must be there, and read our ConfigMaps. */
 
 import type { Configuration } from '../../../api/configuration.ts';
+import { covers, isDevicePlugin, isMigManager, placeOf } from '../../../api/nvidia-components.ts';
+import type { WorkloadResource } from '../../../api/workload-resource.ts';
 import type { NodeRecord } from '../../../state/node-record.ts';
 import { defineCheck, type Finding } from '../check.ts';
-import { covers, isDevicePlugin, isMigManager, placeOf, repartitionable, wouldCut } from '../nvidia.ts';
-import type { Workload } from '../observations.ts';
 import { countOf, namesBy } from '../phrases.ts';
+import { repartitionable, wouldCut } from '../repartitionable.ts';
 
 interface Component {
   readonly title: string;
-  readonly is: (workload: Workload) => boolean;
+  readonly is: (workload: WorkloadResource) => boolean;
   /** Setting of the GPU operator that names its ConfigMap. */
   readonly setting: string;
   /** What does not come about without it. */
@@ -47,12 +48,12 @@ export const components = defineCheck({
 function faultsOf(
   { title, is, setting, loss }: Component,
   nodes: readonly NodeRecord[],
-  daemonSets: readonly Workload[],
+  daemonSets: readonly WorkloadResource[],
   configMap: string,
   { reconciler }: Configuration,
 ): Finding[] {
   const candidates = daemonSets.filter(is);
-  const setOn = (node: NodeRecord) => candidates.find((set) => covers(set, node));
+  const setOn = (node: NodeRecord) => candidates.find((set) => covers(set, node.labels));
   const without = nodes.filter((node) => !setOn(node)).map(({ name }) => name);
   const deaf = namesBy(nodes, (node) => {
     const set = setOn(node);

@@ -1,8 +1,8 @@
 /** Nodes on which mig-manager says that it is at work, and does not run. */
 
 import { GFD } from '../../../api/keys.ts';
+import { covers, isMigManager } from '../../../api/nvidia-components.ts';
 import { defineCheck } from '../check.ts';
-import { covers, isMigManager } from '../nvidia.ts';
 import { countOf } from '../phrases.ts';
 
 export const migState = defineCheck({
@@ -13,7 +13,7 @@ export const migState = defineCheck({
     const managers = daemonSets.filter(isMigManager);
     const names = nodes
       .filter(({ facts, observed }) => facts.inTransition && !observed.transition)
-      .filter((node) => !managers.some((set) => covers(set, node)))
+      .filter((node) => !managers.some((set) => covers(set, node.labels)))
       .map(({ name }) => name);
     if (names.length === 0) return [];
     return [

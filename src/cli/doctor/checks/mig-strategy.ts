@@ -1,12 +1,13 @@
 /** The MIG strategy: only `mixed` gives instances names of their own. */
 
 import { GFD, GKE } from '../../../api/keys.ts';
+import { covers, devicePluginIn } from '../../../api/nvidia-components.ts';
+import type { WorkloadResource } from '../../../api/workload-resource.ts';
 import { WHOLE_GPU } from '../../../core/resources.ts';
 import type { NodeRecord } from '../../../state/node-record.ts';
 import { type CheckContext, defineCheck, type Finding } from '../check.ts';
-import { covers, devicePluginIn, repartitionable, wouldCut } from '../nvidia.ts';
-import type { Workload } from '../observations.ts';
 import { countOf, namesBy } from '../phrases.ts';
+import { repartitionable, wouldCut } from '../repartitionable.ts';
 
 /** Wins over the configuration that we write; the GPU operator sets it. Source: k8s-device-plugin, its README. */
 const STRATEGY = 'MIG_STRATEGY';
@@ -40,7 +41,7 @@ function instances(nodes: readonly NodeRecord[]): Finding[] {
 /** Nodes that we would cut by MIG: what the device plugin then offers is not what was planned. */
 function partitions(
   nodes: readonly NodeRecord[],
-  daemonSets: readonly Workload[],
+  daemonSets: readonly WorkloadResource[],
   configuration: CheckContext['configuration'],
 ): Finding[] {
   const candidates = repartitionable(nodes, configuration).filter((node) => wouldCut(node, configuration));
@@ -53,8 +54,8 @@ function partitions(
 }
 
 /** The strategy that stands in the way; undefined if none does, as far as one can see. */
-function strategyOn(node: NodeRecord, daemonSets: readonly Workload[]): string | undefined {
-  const plugin = daemonSets.filter((set) => covers(set, node)).flatMap((set) => devicePluginIn(set) ?? [])[0];
+function strategyOn(node: NodeRecord, daemonSets: readonly WorkloadResource[]): string | undefined {
+  const plugin = daemonSets.filter((set) => covers(set, node.labels)).flatMap((set) => devicePluginIn(set) ?? [])[0];
   const forced = plugin?.env[STRATEGY];
   if (forced) return forced === 'mixed' ? undefined : forced;
   // Where nothing forces the strategy, our configuration sets it.

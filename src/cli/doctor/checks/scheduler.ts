@@ -1,8 +1,9 @@
 /** The secondary kube-scheduler: pods that name it wait where none runs. */
 
 import { SCHEDULER_NAME } from '../../../api/keys.ts';
+import type { WorkloadResource } from '../../../api/workload-resource.ts';
 import { defineCheck, type Finding } from '../check.ts';
-import type { Lease, Workload } from '../observations.ts';
+import type { Lease } from '../observations.ts';
 
 /** Renewals that may be late: by other clocks, by a busy API server. */
 const PATIENCE = 4;
@@ -31,7 +32,7 @@ function isStale({ renewedAt, durationMs }: Lease, now: number | undefined): boo
 }
 
 /** @param namespace of the Lease that was looked for; undefined if none was */
-function absent(own: Workload | undefined, lease: Lease | undefined, namespace: string | undefined): Finding {
+function absent(own: WorkloadResource | undefined, lease: Lease | undefined, namespace: string | undefined): Finding {
   const sign = own
     ? `no pod of Deployment ${own.namespace}/${own.name} is available`
     : lease

@@ -1,8 +1,8 @@
 /** Observations for tests of single checks, from manifests. */
 
 import { configurationSchema } from '#src/api/configuration.ts';
+import { workloadResourceSchema } from '#src/api/workload-resource.ts';
 import type { Check, CheckContext, Finding, Seen } from '#src/cli/doctor/check.ts';
-import { workloadSchema } from '#src/cli/doctor/observations.ts';
 import type { NodeRecord } from '#src/state/node-record.ts';
 import { nodeRecord } from '../../../objects/records.ts';
 
@@ -34,7 +34,8 @@ export function gpuNode(
   };
 }
 
-export const workloadsOf = (...manifests: object[]) => manifests.map((manifest) => workloadSchema.parse(manifest));
+export const workloadsOf = (...manifests: object[]) =>
+  manifests.map((manifest) => workloadResourceSchema.parse(manifest));
 
 /** A Deployment of one container. */
 export function deployment(

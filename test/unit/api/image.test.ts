@@ -1,7 +1,7 @@
 /** Names, tags and versions of images. */
 
 import tap from 'tap';
-import { imageOf, versionOf } from '#src/cli/doctor/image.ts';
+import { imageOf, versionOf } from '#src/api/image.ts';
 
 const IMAGES: readonly [reference: string, name: string, tag: string][] = [
   ['nvcr.io/nvidia/k8s-device-plugin:v0.17.1-ubi9', 'k8s-device-plugin', 'v0.17.1-ubi9'],
