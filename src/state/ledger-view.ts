@@ -30,6 +30,8 @@ export function ledgerOf(nodes: Store<NodeRecord>, pods: Store<PodRecord>): Ledg
       if (node !== undefined) left.add(node);
       ledger.release(uid);
     } else if (after.node !== undefined) {
+      // Its phase alone: most changes of bound pods are no more.
+      if (before && before !== after && holdsAlike(before, after)) return;
       const expected = new Map(expectations(after));
       const pod = `${after.namespace}/${after.name}`;
       const { resources, user } = request;
@@ -59,6 +61,16 @@ export function ledgerOf(nodes: Store<NodeRecord>, pods: Store<PodRecord>): Ledg
     }
   }
   return ledger;
+}
+
+function holdsAlike(before: PodRecord, after: PodRecord): boolean {
+  const [was, is] = [before.gpu, after.gpu];
+  return (
+    before.node === after.node &&
+    before.finished === after.finished &&
+    was?.request === is?.request &&
+    was?.allocation === is?.allocation
+  );
 }
 
 function holdsSlots(record: PodRecord | undefined): boolean {
