@@ -37,13 +37,13 @@ export function applyDecision(
   return mutate({ pod: object, decision: judged.decision, schedulerName, originalRequest, now });
 }
 
-/** A changed copy of the pod. */
+/** A changed copy of the pod: what does not change is the same object. */
 export function mutate({ pod, decision, schedulerName, originalRequest, now }: Mutation): unknown {
-  const copy = structuredClone(pod) as { metadata: Json; spec: Json };
-  const { metadata, spec } = copy;
-  spec.schedulerName = schedulerName;
-  for (const list of [spec.initContainers, spec.containers]) {
-    for (const container of (list ?? []) as Json[]) rewriteContainer(container, decision);
+  const before = pod as { metadata: Json; spec: Json };
+  const metadata = { ...before.metadata };
+  const spec: Json = { ...before.spec, schedulerName };
+  for (const list of ['initContainers', 'containers']) {
+    if (Array.isArray(spec[list])) spec[list] = spec[list].map((container) => rewritten(container, decision));
   }
   if (Object.keys(decision.nodeSelector).length > 0) {
     spec.nodeSelector = { ...decision.nodeSelector, ...(spec.nodeSelector as Json | null) };
@@ -57,9 +57,8 @@ export function mutate({ pod, decision, schedulerName, originalRequest, now }: M
       ...(assumedMilli !== undefined && { [READ.gpuFraction]: String(assumedMilli / 1_000) }),
     };
     const own = Object.entries((metadata.annotations ?? {}) as Json);
-    const before = Object.fromEntries(own.filter(([key]) => !DECISION_ANNOTATIONS.includes(key)));
     metadata.annotations = {
-      ...before,
+      ...Object.fromEntries(own.filter(([key]) => !DECISION_ANNOTATIONS.includes(key))),
       [WRITTEN.originalGpuRequest]: String(originalRequest),
       [WRITTEN.optimized]: 'true',
       ...strategyOf(decision),
@@ -69,7 +68,7 @@ export function mutate({ pod, decision, schedulerName, originalRequest, now }: M
       ...besides,
     };
   }
-  return copy;
+  return { ...before, metadata, spec };
 }
 
 /** What the scheduler must hold to. */
@@ -84,31 +83,35 @@ function wordOf(decision: Mutation['decision']): Readonly<Record<string, string>
 }
 
 /** Extended resources must have request = limit; people write only one of them. */
-function rewriteContainer(container: Json, decision: Mutation['decision']): void {
+function rewritten(container: Json, decision: Mutation['decision']): Json {
   const resources = container.resources as { requests?: Json | null; limits?: Json | null } | null | undefined;
-  if (!resources) return;
+  if (!resources) return container;
   const { requests, limits } = resources;
   // The whole GPU last: the name that it gets may be there already, with a count of 0.
   const names = Object.keys({ ...limits, ...requests }).filter(isGpuResource);
   names.sort((a, b) => Number(a === WHOLE_GPU) - Number(b === WHOLE_GPU));
-  if (names.length === 0) return;
+  if (names.length === 0) return container;
   const target = (name: string) => (decision.action === 'share' && name === WHOLE_GPU ? decision.resource : name);
   // Where both are given and differ, the API server says so: that is not ours to mend.
-  const rewritten = (own: Json | null | undefined, other: Json | null | undefined): Json => {
+  const completed = (own: Json | null | undefined, other: Json | null | undefined): Json => {
     const rest = Object.entries(own ?? {}).filter(([name]) => !isGpuResource(name));
     return Object.fromEntries([...rest, ...names.map((name) => [target(name), own?.[name] ?? other?.[name]])]);
   };
-  resources.requests = rewritten(requests, limits);
-  resources.limits = rewritten(limits, requests);
+  const after = {
+    ...container,
+    resources: { ...resources, requests: completed(requests, limits), limits: completed(limits, requests) },
+  };
   const holdsGpu = Number(requests?.[WHOLE_GPU] ?? limits?.[WHOLE_GPU] ?? 0) !== 0;
-  if (decision.action === 'share' && holdsGpu) limitMps(container, decision);
+  return decision.action === 'share' && holdsGpu ? withMpsLimits(after, decision) : after;
 }
 
 /** What the author has set stays. */
-function limitMps(container: Json, { mpsLimits }: Shared): void {
+function withMpsLimits(container: Json, { mpsLimits }: Shared): Json {
   // What it takes from a ConfigMap or Secret cannot be read here, and a variable of ours would win over it.
-  if (((container.envFrom ?? []) as readonly Json[]).length > 0) return;
+  if (((container.envFrom ?? []) as readonly Json[]).length > 0) return container;
   const env = (container.env ?? []) as readonly Json[];
   const added = Object.entries(mpsLimits).filter(([name]) => !env.some((variable) => variable.name === name));
-  if (added.length > 0) container.env = [...env, ...added.map(([name, value]) => ({ name, value }))];
+  return added.length === 0
+    ? container
+    : { ...container, env: [...env, ...added.map(([name, value]) => ({ name, value }))] };
 }

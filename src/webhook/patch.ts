@@ -4,14 +4,15 @@ import { createPatch, type Operation, type Pointer } from 'rfc6902';
 
 /** Operations that make `after` of `before`, both JSON. */
 export function patchOf(before: unknown, after: unknown): Operation[] {
-  return createPatch(before, after, listsInPlace);
+  return before === after ? [] : createPatch(before, after, listsInPlace);
 }
 
 /**
  * The library looks for the shortest way from one list to the other, which for 1,000 variables of environment takes
- * gigabytes. What we change in a list stays where it is, and what we add stands at its end.
+ * gigabytes. What is the same object has not changed; what we change in a list stays where it is, and what we add stands at its end.
  */
 function listsInPlace(before: unknown, after: unknown, at: Pointer): Operation[] | undefined {
+  if (before === after) return [];
   if (!Array.isArray(before) || !Array.isArray(after)) return undefined;
   const path = at.toString();
   if (after.length < before.length) return [{ op: 'replace', path, value: after }];
