@@ -9,6 +9,7 @@ import { addRoleCommands, SettingsError } from './app/commands.ts';
 import { ConfigurationError } from './app/configuration-watch.ts';
 import { addDecide } from './cli/decide/command.ts';
 import { addDoctor } from './cli/doctor/command.ts';
+import { addGenerate } from './cli/generate/command.ts';
 import { InputError } from './cli/input-error.ts';
 import { addSimulate } from './cli/simulate/command.ts';
 import { KubeError } from './kube/kube-client.ts';
@@ -25,6 +26,7 @@ addRoleCommands(program, kubeConfig, run);
 addSimulate(program, process.env);
 addDecide(program, { kubeConfig, now: () => new Date() });
 addDoctor(program, { kubeConfig, now: () => new Date() });
+addGenerate(program, { kubeConfig });
 
 /** Of the package: one folder up from here, compiled or not. */
 function version(): string {

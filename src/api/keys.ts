@@ -94,6 +94,20 @@ export const AUTOSCALER_GPU_LABELS = [
   'aliyun.accelerator/nvidia_name',
 ] as const;
 
+/** Label of a node's machine type. Source: Kubernetes, "Well-Known Labels". */
+export const INSTANCE_TYPE = 'node.kubernetes.io/instance-type';
+
+export const KARPENTER_NODE_POOL = 'karpenter.sh/nodepool';
+
+/** Labels by which a node says which pool it was made for: Karpenter's, Amazon's, Google's, Azure's, the first that is there. */
+export const NODE_POOL_LABELS = [
+  KARPENTER_NODE_POOL,
+  'eks.amazonaws.com/nodegroup',
+  'cloud.google.com/gke-nodepool',
+  'kubernetes.azure.com/agentpool',
+  'agentpool',
+] as const;
+
 /** Labels that configure NVIDIA's components. */
 export const TRIGGERS = {
   /** Key of the device plugin's ConfigMap. */
@@ -143,6 +157,17 @@ const pathsOfKueue = (plural: string) =>
 export const QUEUES = {
   localQueues: pathsOfKueue('localqueues'),
   clusterQueues: pathsOfKueue('clusterqueues'),
+} as const;
+
+/**
+ * Names in Kueue's configuration and queues. Nodes do not offer milli-GPUs, and pods do not ask for them: they are of quotas alone. They
+ * count in whole numbers, since Kueue rounds fractions of everything but cpu up. Source: Kueue 0.17, `pkg/resources/requests.go`,
+ * `ResourceValue`.
+ */
+export const QUOTA = {
+  milliGpu: `${PREFIX}milli-gpu`,
+  /** Annotation of a ClusterQueue: resources that Kueue counts as milli-GPUs, with commas between them. */
+  countedResources: `${PREFIX}counted-resources`,
 } as const;
 
 /** The configuration of an installation. */

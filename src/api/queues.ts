@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { type AdmissionPod, controllerOf } from './admission-pod.ts';
+import { QUOTA } from './keys.ts';
 
 const PREFIX = 'kueue.x-k8s.io/';
 const QUEUE_NAME = `${PREFIX}queue-name`;
@@ -37,11 +38,15 @@ export interface ClusterQueue {
   readonly name: string;
   /** Resources that it counts. */
   readonly covers: readonly string[];
-  /** Those of which a pod can get any: there is quota, or a cohort that may lend some. */
+  /** Those of which a pod can get any: there is quota, or a cohort that may lend some; what counts as milli-GPU included. */
   readonly grants: readonly string[];
 }
 
-const metadata = z.object({ name: z.string(), namespace: z.string().default('default') });
+const metadata = z.object({
+  name: z.string(),
+  namespace: z.string().default('default'),
+  annotations: z.record(z.string(), z.string()).nullish(),
+});
 
 export const localQueueSchema = z
   .object({ metadata, spec: z.object({ clusterQueue: z.string() }) })
@@ -65,7 +70,7 @@ export const clusterQueueSchema = z
       })
       .nullish(),
   })
-  .transform(({ metadata: { name }, spec }): ClusterQueue => {
+  .transform(({ metadata: { name, annotations }, spec }): ClusterQueue => {
     const groups = spec?.resourceGroups ?? [];
     const covers = groups.flatMap(({ coveredResources }) => coveredResources ?? []);
     const quotas = groups.flatMap(({ flavors }) => flavors ?? []).flatMap(({ resources }) => resources ?? []);
@@ -73,5 +78,7 @@ export const clusterQueueSchema = z
       quotas.filter(({ nominalQuota }) => !/^0*$/.test(`${nominalQuota ?? 0}`)).map((each) => each.name),
     );
     const borrows = Boolean(spec?.cohortName || spec?.cohort);
-    return { name, covers, grants: covers.filter((resource) => borrows || hasQuota.has(resource)) };
+    const grants = covers.filter((resource) => borrows || hasQuota.has(resource));
+    const counted = grants.includes(QUOTA.milliGpu) ? (annotations?.[QUOTA.countedResources] ?? '') : '';
+    return { name, covers, grants: [...grants, ...counted.split(',').filter(Boolean)] };
   });

@@ -119,3 +119,16 @@ export async function installedConfiguration(client: KubeClient, namespace: stri
     throw error;
   }
 }
+
+const namespacedSchema = z.object({ metadata: z.object({ namespace: z.string().default('default') }) });
+
+/** Text of the installed configuration, where a snapshot has its ConfigMap. */
+export function configurationIn(manifests: readonly Manifest[], systemNamespace: string): string | undefined {
+  for (const { object } of manifests) {
+    if (object.kind !== 'ConfigMap' || object.metadata?.name !== CONFIG_MAP.name) continue;
+    if (namespacedSchema.safeParse(object).data?.metadata.namespace !== systemNamespace) continue;
+    const text = configMapSchema.safeParse(object).data?.data?.[CONFIG_MAP.key];
+    if (text !== undefined) return text;
+  }
+  return undefined;
+}

@@ -1,18 +1,17 @@
 /** `gpu-autoscaler doctor`: what on this cluster will bite, and what mends it. */
 
 import type { Command } from 'commander';
-import { CONFIG_MAP, SYSTEM_NAMESPACE } from '../../api/keys.ts';
+import { SYSTEM_NAMESPACE } from '../../api/keys.ts';
 import { type KubeClient, KubeError } from '../../kube/kube-client.ts';
 import { clientOf, configurationOf, type ReadKubeConfig } from '../cluster-access.ts';
-import { installedConfiguration } from '../decide/cluster.ts';
-import { type Manifest, readManifests } from '../decide/manifests.ts';
+import { configurationIn, installedConfiguration } from '../decide/cluster.ts';
+import { readManifests } from '../decide/manifests.ts';
 import { sourcesOf } from '../input.ts';
 import { InputError } from '../input-error.ts';
 import { printable } from '../printable.ts';
 import { CHECKS } from './checks/registry.ts';
 import { type Diagnosis, diagnose, findingsOf } from './diagnose.ts';
 import { gather, LiveSource, SnapshotSource } from './gather.ts';
-import { configMapSchema } from './observations.ts';
 import { asJson, asText } from './report.ts';
 
 interface Flags {
@@ -106,14 +105,4 @@ async function lookIntoSnapshot(files: readonly string[], { config, systemNamesp
     throw new InputError('there is nothing in the snapshot that doctor looks at (see --help)');
   const installed = config === undefined ? configurationIn(manifests, systemNamespace) : undefined;
   return { gathered, configuration: configurationOf({ file: config, systemNamespace, installed, expected: true }) };
-}
-
-/** Text of the installed configuration, where the snapshot has its ConfigMap. */
-function configurationIn(manifests: readonly Manifest[], systemNamespace: string): string | undefined {
-  for (const { object } of manifests) {
-    if (object.kind !== 'ConfigMap' || object.metadata?.name !== CONFIG_MAP.name) continue;
-    const parsed = configMapSchema.safeParse(object);
-    if (parsed.data?.namespace === systemNamespace) return parsed.data.data[CONFIG_MAP.key];
-  }
-  return undefined;
 }

@@ -52,6 +52,20 @@ tap.test('a ClusterQueue grants what it has quota for, or may borrow', async (t)
   t.strictSame(grants({ resourceGroups: [group(0, 2)] }), ['cpu', GPU, SHARED], 'in one of them');
   t.strictSame(grants({ resourceGroups: [group(0)], cohort: 'all' }), ['cpu', GPU, SHARED], 'v1beta1');
   t.strictSame(grants({ resourceGroups: [group(0)], cohortName: 'all' }), ['cpu', GPU, SHARED], 'v1beta2');
+  const counted = { 'gpu-autoscaler.io/counted-resources': `${GPU},${SHARED}` };
+  const shares = (resource: string, annotations: object | null) =>
+    clusterQueueSchema.parse({
+      metadata: { name: 'c', annotations },
+      spec: {
+        resourceGroups: [
+          { coveredResources: [resource], flavors: [{ name: 'f', resources: [{ name: resource, nominalQuota: 1 }] }] },
+        ],
+      },
+    }).grants;
+  const MILLI = 'gpu-autoscaler.io/milli-gpu';
+  t.strictSame(shares(MILLI, counted), [MILLI, GPU, SHARED], 'what Kueue counts as milli-GPU');
+  t.strictSame(shares(MILLI, null), [MILLI]);
+  t.strictSame(shares('cpu', counted), ['cpu'], 'without a quota of milli-GPU');
   t.strictSame(queue({}), { name: 'c', covers: [], grants: [] });
   t.strictSame(clusterQueueSchema.parse({ metadata: { name: 'c' } }), { name: 'c', covers: [], grants: [] });
 });

@@ -36,8 +36,9 @@ export const autoscalers = defineCheck({
 });
 
 const NODE_GROUPS =
-  'tag node groups with what their nodes will offer (on AWS k8s.io/cluster-autoscaler/node-template/resources/RESOURCE), or keep enough nodes for pods that share';
-const NODE_OVERLAY = 'add the resources by a NodeOverlay (alpha), or keep enough nodes for pods that share';
+  'tag node groups with what their nodes will offer (gpu-autoscaler generate cluster-autoscaler), or keep enough nodes for pods that share';
+const NODE_OVERLAY =
+  'add the resources by a NodeOverlay (alpha; gpu-autoscaler generate karpenter), or keep enough nodes for pods that share';
 
 /** Names that others give it: aws-cluster-autoscaler, cluster-autoscaler-arm64. */
 const CLUSTER_AUTOSCALER = /(^|-)cluster-autoscaler(-|$)/;

@@ -23,7 +23,7 @@ export const queues = defineCheck({
     return missing.map(([resources, names]) => ({
       severity: 'warning',
       message: `${countOf('ClusterQueue', names)} cover${names.length === 1 ? 's' : ''} ${WHOLE_GPU} and not ${resources}: pods of such queues keep whole GPUs, and one that asks for a slot by name is not admitted`,
-      fix: 'add the resources to coveredResources, with a quota in each flavor, or let Kueue count them as another one (resources.transformations in its configuration); pods then ask for slots by name',
+      fix: 'add the resources to coveredResources, with a quota in each flavor, or let Kueue count them as another one (resources.transformations in its configuration: gpu-autoscaler generate kueue); pods then ask for slots by name',
       objects: names,
     }));
   },

@@ -1,0 +1,25 @@
+/** YAML documents with comments before each. */
+
+import { stringify } from 'yaml';
+import { printable } from '../printable.ts';
+
+export interface CommentedDocument {
+  /** Lines, without `#`. */
+  readonly comments: readonly string[];
+  readonly value: unknown;
+}
+
+/** What was generated: as text, and what is to be said beside it. */
+export interface Generated {
+  readonly documents: readonly CommentedDocument[];
+  readonly notes: readonly string[];
+}
+
+export function asYaml(documents: readonly CommentedDocument[]): string {
+  return documents
+    .map(({ comments, value }) => {
+      const lines = comments.map((line) => `# ${printable(line)}\n`).join('');
+      return `${lines}${stringify(value, { lineWidth: 0 })}`;
+    })
+    .join('---\n');
+}
