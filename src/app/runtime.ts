@@ -182,7 +182,7 @@ export class Runtime {
   #reflect(kinds: ReadonlySet<Kind>): Reflectors<Kind> {
     const { client, state, random, warn: log, clock } = this;
     const common = { client, random, log, clock };
-    const kueue = { ...common, optional: 'ifAllowed', absentMs: ABSENT_MS } as const;
+    const kueue = { ...common, optional: 'ifAllowed', mostlyAbsent: true, absentMs: ABSENT_MS } as const;
     const make: Readonly<Record<Kind, () => Reflector>> = {
       nodes: () => new Reflector({ ...common, path: '/api/v1/nodes', store: state.nodes }),
       pods: () => new Reflector({ ...common, path: '/api/v1/pods', store: state.pods }),

@@ -47,6 +47,8 @@ export interface ReflectorOptions {
    * Default false: it is waited for.
    */
   readonly optional?: boolean | 'ifAllowed';
+  /** That the kind is absent is no news: most clusters do not have it. */
+  readonly mostlyAbsent?: boolean;
   /** ms between two looks for a kind that is not installed; default 15,000. */
   readonly absentMs?: number;
 }
@@ -72,6 +74,8 @@ export class Reflector {
   #path: string;
   #running: Promise<void> | undefined;
   #watching: AbortController | undefined;
+  /** Ends a pause early. */
+  #pausing = new AbortController();
   /** Asked to list once more, and not done yet. */
   #again: PromiseWithResolvers<void> | undefined;
   /** The newest version of a list or of the watch. */
@@ -113,6 +117,7 @@ export class Reflector {
   listAgain(): Promise<void> {
     this.#again ??= Promise.withResolvers<void>();
     this.#watching?.abort();
+    if (this.#absent) this.#pausing.abort();
     return this.#again.promise;
   }
 
@@ -209,11 +214,12 @@ export class Reflector {
   }
 
   #nothing(): void {
-    const { log, store } = this.#options;
+    const { log, store, mostlyAbsent = false } = this.#options;
     const path = this.#path;
     this.#path = this.#paths[0] ?? path;
     this.#heardAt = this.#clock.monotonic();
-    if (!this.#absent) log('the API server does not know this kind, or does not show it: there are none', { path });
+    if (!this.#absent && !mostlyAbsent)
+      log('the API server does not know this kind, or does not show it: there are none', { path });
     this.#absent = true;
     store.replace().finish('');
     this.#firstList.resolve();
@@ -280,7 +286,11 @@ export class Reflector {
       this.#faults += 1;
       log('no usable answer from the API server, trying again', { path, delayMs, error: fault.message });
     }
-    await sleep(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
+    this.#pausing = new AbortController();
+    // Whoever has asked while there was nothing is answered at once.
+    if (this.#again && this.#absent) return;
+    const signal = AbortSignal.any([this.#stopping.signal, this.#pausing.signal]);
+    await sleep(delayMs, undefined, { signal }).catch(() => {});
   }
 }
 

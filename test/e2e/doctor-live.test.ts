@@ -107,7 +107,7 @@ tap.test('a live cluster', async (t) => {
       const ran = run();
       return ran.status === 0 && ran;
     });
-    t.equal(stdout, 'checked 2 GPU nodes, 13 checks: nothing found\n');
+    t.equal(stdout, 'checked 2 GPU nodes, 14 checks: nothing found\n');
   });
 
   await t.test('the webhook behind a Service: absent, then without a pod', async (t) => {

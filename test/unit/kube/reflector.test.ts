@@ -309,3 +309,22 @@ tap.test('served in neither: there are none, and both are looked for', async (t)
   await waitFor('a second look', () => server.count(/^GET \/api\/v9/) > 1 && server.count(/^GET \/api\/v8/) > 1);
   t.equal(told[0], '[0]');
 });
+
+tap.test('who asks for another list of what is absent does not wait for the next look', async (t) => {
+  const { server, reflector } = await setUp(t, { path: '/api/v9/nodes', optional: true, absentMs: 60_000 });
+  reflector.start();
+  await reflector.synced;
+  await reflector.listAgain();
+  await Promise.all([reflector.listAgain(), reflector.listAgain()]);
+  t.ok(server.count(/^GET \/api\/v9/) >= 3);
+});
+
+tap.test('that a kind is absent is said once, unless most clusters do not have it', async (t) => {
+  for (const mostlyAbsent of [false, true]) {
+    const options = { path: '/api/v9/nodes', optional: true, absentMs: 5, mostlyAbsent };
+    const { server, reflector, logged } = await setUp(t, options);
+    reflector.start();
+    await waitFor('some looks', () => server.count(/^GET \/api\/v9/) > 3);
+    t.equal(logged.length, mostlyAbsent ? 0 : 1);
+  }
+});
