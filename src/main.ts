@@ -11,6 +11,7 @@ import { addDecide } from './cli/decide/command.ts';
 import { addDoctor } from './cli/doctor/command.ts';
 import { addGenerate } from './cli/generate/command.ts';
 import { InputError } from './cli/input-error.ts';
+import { printableLines } from './cli/printable.ts';
 import { addSimulate } from './cli/simulate/command.ts';
 import { KubeError } from './kube/kube-client.ts';
 import { CertificateSettingsError } from './webhook/certificates/certificate-manager.ts';
@@ -96,6 +97,6 @@ try {
 } catch (error) {
   // What a command asks of the cluster may fail; anything else is a fault of ours.
   if (!(error instanceof InputError || error instanceof KubeError)) throw error;
-  process.stderr.write(`gpu-autoscaler: ${error.message}\n`);
+  process.stderr.write(`gpu-autoscaler: ${printableLines(error.message)}\n`);
   process.exitCode = error instanceof InputError ? 2 : 1;
 }

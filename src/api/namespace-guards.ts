@@ -1,8 +1,8 @@
 /** What of a namespace stands in the way of sharing: LimitRanges and ResourceQuotas that speak of GPUs. */
 
 import { z } from 'zod';
-import { WHOLE_GPU } from '../core/resources.ts';
 
+const NVIDIA = 'nvidia.com/';
 const amounts = z.record(z.string(), z.unknown()).nullish();
 
 const named = z.object({ name: z.string(), namespace: z.string() });
@@ -33,14 +33,13 @@ export interface Guard<T> {
   readonly value: T;
 }
 
-/** Whether a LimitRange sets bounds or defaults for whole GPUs; undefined for what is none. */
-export function parseLimitRange(object: unknown): Guard<boolean> | undefined {
+/** NVIDIA's resources of which a LimitRange sets bounds or defaults; undefined for what is none. */
+export function parseLimitRange(object: unknown): Guard<readonly string[]> | undefined {
   const parsed = limitRangeSchema.safeParse(object);
   if (!parsed.success) return undefined;
   const { metadata, spec } = parsed.data;
-  const value = (spec.limits ?? []).some((limit) =>
-    Object.values(limit).some((each) => each && Object.hasOwn(each, WHOLE_GPU)),
-  );
+  const names = (spec.limits ?? []).flatMap((limit) => Object.values(limit).flatMap((each) => Object.keys(each ?? {})));
+  const value = [...new Set(names)].filter((name) => name.startsWith(NVIDIA));
   return { key: `${metadata.namespace}/${metadata.name}`, namespace: metadata.namespace, value };
 }
 
@@ -53,7 +52,7 @@ export function parseQuota(object: unknown): Guard<readonly string[]> | undefine
   if (!parsed.success) return undefined;
   const { metadata, spec } = parsed.data;
   const value = Object.keys(spec.hard ?? {})
-    .filter((key) => key.startsWith(`${COUNTED}nvidia.com/`))
+    .filter((key) => key.startsWith(`${COUNTED}${NVIDIA}`))
     .map((key) => key.slice(COUNTED.length));
   return { key: `${metadata.namespace}/${metadata.name}`, namespace: metadata.namespace, value };
 }

@@ -11,21 +11,27 @@ const NOT_ALONE: readonly string[] = ['pod-group-name', 'podset', 'workload'].ma
 /** Owners that Kueue does not count as a whole: their pods are queued one by one. Source: Kueue, `pkg/controller/jobs`. */
 const OWNERS: ReadonlySet<string> = new Set(['ReplicaSet', 'ReplicationController']);
 
-/** A label, annotation or scheduling gate of Kueue's; undefined: Kueue has no say in the pod that can be seen. */
-export function signOfKueue({ metadata, spec }: AdmissionPod): string | undefined {
-  const keys = [...Object.keys(metadata.labels ?? {}), ...Object.keys(metadata.annotations ?? {})];
-  const gates = (spec.schedulingGates ?? []).map(({ name }) => name);
-  // The gate is the surest sign: with a default queue there is no label.
-  return [...keys, ...gates].find((each) => each.startsWith(PREFIX));
+/** How a pod shows that Kueue has a say in it. */
+export interface QueueSigns {
+  /** A label, annotation or scheduling gate of Kueue's. */
+  readonly sign: string;
+  /** The LocalQueue that counts the pod by what the pod itself asks for; undefined: Kueue counts another object, or has no name yet. */
+  readonly localQueue: string | undefined;
 }
 
-/** The LocalQueue that counts the pod by what the pod itself asks for; undefined: there is none, or it counts another object. */
-export function queueOfPod({ metadata }: AdmissionPod): string | undefined {
+/** Undefined: Kueue has no say in the pod that can be seen. */
+export function queueSignsOf({ metadata, spec }: AdmissionPod): QueueSigns | undefined {
   const { labels, annotations } = metadata;
+  const keys = [...Object.keys(labels ?? {}), ...Object.keys(annotations ?? {})];
+  const gates = (spec.schedulingGates ?? []).map(({ name }) => name);
+  // The gate is the surest sign: with a default queue there is no label.
+  const sign = [...keys, ...gates].find((each) => each.startsWith(PREFIX));
+  if (sign === undefined) return undefined;
   const owner = controllerOf(metadata);
-  if (owner && !OWNERS.has(owner.kind)) return undefined;
-  if (NOT_ALONE.some((key) => labels?.[key] !== undefined || annotations?.[key] !== undefined)) return undefined;
-  return labels?.[QUEUE_NAME];
+  const isAlone =
+    (!owner || OWNERS.has(owner.kind)) &&
+    !NOT_ALONE.some((key) => labels?.[key] !== undefined || annotations?.[key] !== undefined);
+  return { sign, localQueue: isAlone ? labels?.[QUEUE_NAME] : undefined };
 }
 
 export interface LocalQueue {

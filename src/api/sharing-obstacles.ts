@@ -4,7 +4,7 @@ import type { SharingObstacle } from '../core/admission/decision-input.ts';
 import { isGpuResource, RDMA, WHOLE_GPU } from '../core/resources.ts';
 import { type AdmissionPod, controllerOf } from './admission-pod.ts';
 import { commandWords, flagAt, MAX_WORD } from './command-words.ts';
-import { type ClusterQueue, signOfKueue } from './queues.ts';
+import type { ClusterQueue, QueueSigns } from './queues.ts';
 
 interface Signs {
   readonly labels: Readonly<Record<string, string>>;
@@ -16,8 +16,6 @@ interface Signs {
   readonly words: readonly string[];
   /** Of all containers; undefined where the value is not in the pod. */
   readonly env: ReadonlyMap<string, string | undefined>;
-  /** Why Kueue, which counts the pod, would not count a slot. */
-  readonly queue: string | undefined;
 }
 
 interface Rule {
@@ -83,7 +81,6 @@ const RULES: readonly Rule[] = [
         'its group is placed together by a scheduler of its own',
       ),
   },
-  { bars: 'sharing', why: ({ queue }) => queue },
   {
     bars: 'sharing',
     why: ({ env }) =>
@@ -150,12 +147,8 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/**
- * The obstacles, in order of what they bar; none for most pods.
- * @param queue the ClusterQueue that counts what the pod itself asks for, if that is known
- */
-export function sharingObstacles(pod: AdmissionPod, queue?: ClusterQueue): SharingObstacle[] {
-  const { metadata, spec } = pod;
+/** The obstacles that stand in the pod itself, in order of what they bar; none for most pods. */
+export function sharingObstacles({ metadata, spec }: AdmissionPod): SharingObstacle[] {
   const containers = [...spec.containers, ...(spec.initContainers ?? [])];
   const signs: Signs = {
     labels: metadata.labels ?? {},
@@ -167,7 +160,6 @@ export function sharingObstacles(pod: AdmissionPod, queue?: ClusterQueue): Shari
     env: new Map(
       spec.containers.flatMap(({ env }) => (env ?? []).map(({ name, value }) => [name, value ?? undefined] as const)),
     ),
-    queue: queueObstacle(pod, queue),
   };
   return RULES.flatMap(({ bars, why }) => {
     const reason = why(signs);
@@ -175,12 +167,14 @@ export function sharingObstacles(pod: AdmissionPod, queue?: ClusterQueue): Shari
   });
 }
 
-function queueObstacle(pod: AdmissionPod, queue: ClusterQueue | undefined): string | undefined {
-  const sign = signOfKueue(pod);
-  if (sign === undefined) return undefined;
-  if (!queue) return because(sign, 'Kueue counts what it asked for');
-  const hasSlots = queue.grants.some((resource) => resource !== WHOLE_GPU && isGpuResource(resource));
-  return hasSlots ? undefined : because(sign, `ClusterQueue ${queue.name} has no quota for slots of shared GPUs`);
+/**
+ * Why Kueue, which counts the pod, would not count a slot of a shared GPU.
+ * @param queue the ClusterQueue that counts what the pod itself asks for, if that is known
+ */
+export function queueObstacle({ sign }: QueueSigns, queue: ClusterQueue | undefined): SharingObstacle | undefined {
+  if (!queue) return { bars: 'sharing', why: `${sign}: Kueue counts what it asked for` };
+  if (queue.grants.some((resource) => resource !== WHOLE_GPU && isGpuResource(resource))) return undefined;
+  return { bars: 'sharing', why: `${sign}: ClusterQueue ${queue.name} has no quota for slots of shared GPUs` };
 }
 
 /** One process of one is no group, whatever address it gives itself. */

@@ -44,7 +44,7 @@ const PODS_REMEMBERED = 10_000;
 const LEASE = 'gpu-autoscaler-extender';
 /** A watch catches up within moments, unless it is dead. */
 const CATCH_UP_MS = 3_000;
-const KINDS: readonly Kind[] = ['nodes', 'pods', 'deviceclasses'];
+const KINDS: readonly Kind[] = ['nodes', 'pods', 'limitranges', 'resourcequotas', 'deviceclasses'];
 /** DaemonSets tell what the device plugin is: until they are known, allocation records speak of nodes alone. */
 const ALL_KINDS: readonly Kind[] = [...KINDS, 'daemonsets'];
 

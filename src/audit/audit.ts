@@ -4,10 +4,9 @@
  */
 
 import { setImmediate as turn } from 'node:timers/promises';
-import { type AdmissionPod, controllerOf } from '../api/admission-pod.ts';
 import type { Workload } from '../api/workload.ts';
 import type { SharedMode } from '../core/sharing-mode.ts';
-import { type AdmissionView, evaluatePod } from '../state/evaluate-admission.ts';
+import { type AdmissionView, judge } from '../state/evaluate-admission.ts';
 import type { UnmutatedPod } from '../state/unmutated-pods.ts';
 
 export interface MissedPod {
@@ -47,15 +46,15 @@ export async function audit(pods: Iterable<UnmutatedPod>, view: AdmissionView): 
   for (const { uid, namespace, name, created } of [...pods]) {
     judged += 1;
     if (judged % PODS_PER_TURN === 0) await turn();
-    const result = evaluatePod(created, namespace, view);
+    const result = judge(created.candidate, view);
     if (!result.ok) {
-      if (!result.unreadable) unclear.push({ uid, namespace, name, faults: result.faults });
+      unclear.push({ uid, namespace, name, faults: result.faults });
       continue;
     }
     const { workload, decision } = result;
     if (decision.action !== 'share') continue;
     const { mode, reasons } = decision;
-    const repair = repairOf(created, workload, namespace, name);
+    const repair = repairOf(created.ownerVersion, workload, namespace, name);
     missed.push({ uid, namespace, name, workload, mode, reasons, repair });
   }
   return { missed, unclear };
@@ -66,11 +65,13 @@ const ROLLED_OUT: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet']);
 /** Names as in Kubernetes, which checks those of pods and namespaces, but not of owners: any client may write these. */
 const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
-/** A command that creates the pod again, through the webhook. Users paste it into a shell: only valid names get in. */
-function repairOf({ metadata }: AdmissionPod, { kind, name }: Workload, namespace: string, pod: string): string {
+/**
+ * A command that creates the pod again, through the webhook. Users paste it into a shell: only valid names get in.
+ * @param owner API version of the pod's controller
+ */
+function repairOf(owner: string | undefined, { kind, name }: Workload, namespace: string, pod: string): string {
   const where = `-n ${namespace}`;
-  const owner = controllerOf(metadata);
-  if (owner?.apiVersion.startsWith('apps/') && ROLLED_OUT.has(kind) && NAME.test(name)) {
+  if (owner?.startsWith('apps/') && ROLLED_OUT.has(kind) && NAME.test(name)) {
     return `kubectl rollout restart ${kind.toLowerCase()}/${name} ${where}`;
   }
   // The owner of the pod creates another.

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NodeInventory } from '../core/inventory.ts';
 import { InputError } from './input-error.ts';
+import { printable } from './printable.ts';
 
 /**
  * @param file `-` for standard input
@@ -49,9 +50,9 @@ async function download(url: string): Promise<string> {
   }
 }
 
-/** On standard error: what is on standard output may be read by a program. */
+/** On standard error, as a terminal can show it: what is on standard output may be read by a program. */
 export function say(text: string): void {
-  process.stderr.write(`gpu-autoscaler: ${text}\n`);
+  process.stderr.write(`gpu-autoscaler: ${printable(text)}\n`);
 }
 
 /** Names the nodes whose slots have no known size: they explain what is missing in what follows. */

@@ -8,9 +8,9 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, escaped);
 }
 
-/** The same for JSON, whose own line breaks stay: those within strings are escaped already. */
-export function printableJson(json: string): string {
-  return json.replace(UNPRINTABLE, (character) => (character === '\n' ? character : escaped(character)));
+/** The same for several lines, whose breaks stay: tables, and JSON, where those within strings are escaped already. */
+export function printableLines(text: string): string {
+  return text.replace(UNPRINTABLE, (character) => (character === '\n' ? character : escaped(character)));
 }
 
 function escaped(character: string): string {

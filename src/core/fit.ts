@@ -4,12 +4,14 @@
  */
 
 import type { NodeInventory, Pool } from './inventory.ts';
+import { describeGuard } from './namespace-guards.ts';
 import { type GpuRequest, type ResourceRequest, SEVERAL_USERS } from './request.ts';
-import { migProfileOf } from './resources.ts';
+import { migProfileOf, WHOLE_GPU } from './resources.ts';
 import { SHARING_MODES } from './sharing-mode.ts';
 
 /** Stable codes; kube-scheduler shows them in a pod's condition, each before its sentence. */
 export const FIT_CODES = [
+  'UncountedByQuota',
   'UnknownNode',
   'NodeInTransition',
   'WrongMode',
@@ -61,6 +63,10 @@ export function fit(
   request: GpuRequest,
   { delegated = NONE_DELEGATED, users = NO_USERS }: FitContext = {},
 ): Fit {
+  if (request.guard) {
+    const named = request.resources.map(({ resource }) => resource).filter((resource) => resource !== WHOLE_GPU);
+    return misfit('UncountedByQuota', describeGuard(request.guard, named.join(', ')), {}, false);
+  }
   // What DRA serves, no change of partitions of ours touches.
   if (isDelegated(node, request, delegated)) return FITS;
   if (!node) {

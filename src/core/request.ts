@@ -1,5 +1,6 @@
 /** What a pod asks for, by Kubernetes's effective-request rule. */
 
+import type { GuardKind } from './namespace-guards.ts';
 import { isGpuResource } from './resources.ts';
 import type { SharingMode } from './sharing-mode.ts';
 
@@ -29,15 +30,17 @@ export interface GpuRequest {
   readonly slotMilli: number | undefined;
   /** User of its processes where it may hold slots by MPS, whose daemon serves one user at a time; `SEVERAL_USERS` if they differ. */
   readonly user?: number | undefined;
+  /** What of its namespace is set for whole GPUs and not for what it asks for: it gets none. */
+  readonly guard?: GuardKind | undefined;
 }
 
 /** In place of a user: the containers of one pod have several. */
 export const SEVERAL_USERS = -1;
 
 /** The same for requests that ask for the same. */
-export function classOf({ resources, mode, slotMiB, slotMilli, user }: GpuRequest): string {
+export function classOf({ resources, mode, slotMiB, slotMilli, user, guard }: GpuRequest): string {
   const parts = resources.map(({ resource, count, largestContainer }) => `${resource} ${count} ${largestContainer}`);
-  return [mode, slotMiB, slotMilli, user, ...parts].join();
+  return [mode, slotMiB, slotMilli, user, guard, ...parts].join();
 }
 
 /**

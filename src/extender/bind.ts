@@ -92,7 +92,7 @@ export class Binder {
     const { state, strategy } = this.#options;
     const { ledger } = state;
     const { PodUID: uid, Node: node } = args;
-    const request = await this.#requestOf(args);
+    const request = state.guards.applyTo(args.PodNamespace, await this.#requestOf(args));
     await holding(this.#options.lease);
     // kube-scheduler sends pods by the names of resources, a count of 0 included: they hold nothing.
     if (request.resources.length === 0) return this.#write(args, binding(args, undefined));

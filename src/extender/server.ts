@@ -104,7 +104,7 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
 
   const answerFilter = ({ Pod, NodeNames, Nodes }: ExtenderArgs): string => {
     const started = performance.now();
-    const { pod, uid, key, request } = readPod(Pod);
+    const { pod, uid, key, request } = readPod(Pod, state);
     const table = equivalenceCache.of(request);
     if (uid && !requestCache.has(uid)) live.observe(request);
     // The request of the class, not of the pod: thousands of these live on for a while.
@@ -131,12 +131,12 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
   };
 
   verb('prioritize', extenderArgsSchema, ({ Pod, NodeNames, Nodes }) => {
-    const { request } = readPod(Pod);
+    const { request } = readPod(Pod, state);
     return prioritize(ledger, equivalenceCache.of(request), given('NodeNames', NodeNames, Nodes));
   });
 
   verb('preempt', preemptionArgsSchema, ({ Pod, NodeNameToMetaVictims, NodeNameToVictims }): PreemptionResult => {
-    const { uid, key, request } = readPod(Pod);
+    const { uid, key, request } = readPod(Pod, state);
     const candidates = given('NodeNameToMetaVictims', NodeNameToMetaVictims, NodeNameToVictims);
     const left = preempt(ledger, equivalenceCache.of(request), candidates);
     if (uid) requeuer.preempting({ uid, key, request }, Object.keys(left));
@@ -171,12 +171,12 @@ export function createExtenderServer(options: ExtenderServerOptions): FastifyIns
 }
 
 /** @throws ApiError InvalidPod, InvalidQuantity */
-function readPod(body: unknown) {
+function readPod(body: unknown, { guards }: Pick<ClusterState, 'guards'>) {
   const parsed = podSchema.safeParse(body);
   if (!parsed.success) throw new ApiError('InvalidPod', formatIssues(parsed.error));
   const pod: Pod = parsed.data;
   const { uid = '', namespace = '', name = '' } = pod.metadata;
-  return { pod, uid, key: `${namespace}/${name}`, request: gpuRequestOf(pod) };
+  return { pod, uid, key: `${namespace}/${name}`, request: guards.applyTo(namespace, gpuRequestOf(pod)) };
 }
 
 /** What became of a look for a node. */

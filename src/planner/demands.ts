@@ -3,6 +3,7 @@
 import { optimalReplicas } from '../core/admission/replicas.ts';
 import type { NodeConstraints } from '../core/admission/slot-index.ts';
 import { type Labels, matches } from '../core/label-selector.ts';
+import { describeGuard, guardAgainst } from '../core/namespace-guards.ts';
 import type { PlanRefusal, PodDemand } from '../core/partitioning/plan-input.ts';
 import { classOf } from '../core/request.ts';
 import { SHARED_GPU } from '../core/resources.ts';
@@ -19,17 +20,26 @@ export interface HostFacts {
 
 export interface Demands {
   readonly demands: readonly PodDemand[];
-  /** Pods that ask for several kinds of GPUs at once: they are not planned for. */
-  readonly several: readonly string[];
+  /** Pods that are not planned for. */
+  readonly refused: readonly DemandRefusal[];
+}
+
+export interface DemandRefusal extends Omit<PlanRefusal, 'code'> {
+  readonly code: 'SeveralResources' | 'UncountedByQuota';
 }
 
 export function demandsOf(pods: readonly PendingPod[], hosts: HostFacts, view: AdmissionView): Demands {
   const classes = new Map<string, { readonly first: PendingPod; readonly replicas: number; readonly keys: string[] }>();
-  const several: string[] = [];
+  /** By the sentence that says why. */
+  const refused = new Map<string, { readonly pods: string[]; readonly code: DemandRefusal['code'] }>();
   for (const pod of pods) {
     const key = `${pod.namespace}/${pod.name}`;
-    if (pod.request.resources.length !== 1) {
-      several.push(key);
+    const refusal = refusalOf(pod, view);
+    if (refusal) {
+      const { why, code } = refusal;
+      const known = refused.get(why);
+      if (known) known.pods.push(key);
+      else refused.set(why, { pods: [key], code });
       continue;
     }
     const replicas = maxReplicas(pod, view);
@@ -39,7 +49,22 @@ export function demandsOf(pods: readonly PendingPod[], hosts: HostFacts, view: A
     if (known) known.keys.push(key);
     else classes.set(kind, { first: pod, replicas, keys: [key] });
   }
-  return { demands: [...classes.values()].flatMap((each) => demandOf(each, hosts) ?? []), several };
+  return {
+    demands: [...classes.values()].flatMap((each) => demandOf(each, hosts) ?? []),
+    refused: [...refused].map(([why, each]) => ({ ...each, why })),
+  };
+}
+
+/** Why no partition is planned for the pod, whatever nodes there are. */
+function refusalOf({ namespace, request }: PendingPod, view: AdmissionView): Omit<DemandRefusal, 'pods'> | undefined {
+  if (request.resources.length !== 1) {
+    const why =
+      'it asks for several kinds of GPUs at once, for which no partition is planned: create a GPUNodeConfig yourself';
+    return { code: 'SeveralResources', why };
+  }
+  const resources = request.resources.map(({ resource }) => resource);
+  const guard = guardAgainst(view.guardsOf(namespace), resources);
+  return guard && { code: 'UncountedByQuota', why: describeGuard(guard, resources.join(', ')) };
 }
 
 function demandOf(
@@ -82,13 +107,4 @@ function maxReplicas({ request, policy: name, workload }: PendingPod, view: Admi
   const bears = past?.known ? optimalReplicas(past.history) : FINEST;
   // Who is to share a GPU shares it with one other at least: the device plugin knows no less.
   return Math.max(2, Math.min(allowed, bears));
-}
-
-/** Of pods that are not planned for. */
-export function refuseSeveral(
-  pods: readonly string[],
-): Omit<PlanRefusal, 'code'> & { readonly code: 'SeveralResources' } {
-  const why =
-    'it asks for several kinds of GPUs at once, for which no partition is planned: create a GPUNodeConfig yourself';
-  return { pods, code: 'SeveralResources', why };
 }

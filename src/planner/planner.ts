@@ -19,7 +19,7 @@ import { type PendingPod, PendingPods } from '../state/pending-pods.ts';
 import { UnknownHolders } from '../state/unknown-holders.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Batcher } from './batcher.ts';
-import { demandsOf, refuseSeveral } from './demands.ts';
+import { demandsOf } from './demands.ts';
 import type { PlannerMetrics } from './metrics.ts';
 import { applyChange, isOutdated } from './node-config-writer.ts';
 import { PlanEvents } from './plan-events.ts';
@@ -130,14 +130,14 @@ export class Planner {
   async #answer(pods: readonly PendingPod[]): Promise<void> {
     const { state, view, clock, log, metrics } = this.#options;
     const started = clock.monotonic();
-    const { demands, several } = demandsOf(pods, state.usage, view());
+    const { demands, refused: unplanned } = demandsOf(pods, state.usage, view());
     const found = plan({ nodes: this.#planningNodes(), demands });
     metrics.duration.observe((clock.monotonic() - started) / 1_000);
     const toDo = found.changes.filter(({ recommendOnly }) => recommendOnly === undefined);
     const recommended = found.changes.filter(({ recommendOnly }) => recommendOnly !== undefined);
     let done = 0;
     for (const change of toDo) if (await this.#apply(change)) done += 1;
-    const refused = [...found.refused, ...(several.length > 0 ? [refuseSeveral(several)] : [])];
+    const refused = [...found.refused, ...unplanned];
     const level = done > 0 || refused.length > 0 ? 'info' : 'debug';
     log[level](
       {

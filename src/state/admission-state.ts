@@ -10,12 +10,11 @@ import type { Ledger } from '../core/ledger.ts';
 import type { SharingMode } from '../core/sharing-mode.ts';
 import { type Clock, systemClock } from '../kube/clock.ts';
 import { isChangeable, keepsWholeGpu } from './changeable.ts';
-import type { ClusterState, NamespacedRecord } from './cluster-state.ts';
+import type { ClusterState } from './cluster-state.ts';
 import type { AdmissionView, HistoryOf } from './evaluate-admission.ts';
 import { NodeConfigs } from './node-configs.ts';
 import { expectedInventory, lastingTaintsOf, type NodeRecord, sameOffer } from './node-record.ts';
 import { PromisedSlots } from './promised-slots.ts';
-import type { Store } from './store.ts';
 
 /**
  * ms for which a node that offers nothing counts as what it offered: the time of a reboot, or of a new device plugin. The
@@ -33,8 +32,6 @@ export class AdmissionState {
   readonly #cluster: ClusterState;
   readonly #slots: SlotIndex;
   readonly #configs: NodeConfigs;
-  readonly #limitRanges: (namespace: string) => readonly boolean[];
-  readonly #quotas: (namespace: string) => readonly (readonly string[])[];
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #knowsPods: () => boolean;
   readonly #promised: PromisedSlots;
@@ -62,8 +59,8 @@ export class AdmissionState {
     cluster.policies.subscribe(() => {
       this.#inOrder = undefined;
     });
-    this.#limitRanges = byNamespace(cluster.limitRanges);
-    this.#quotas = byNamespace(cluster.quotas);
+    // It follows from the first object on.
+    void cluster.guards;
   }
 
   #follow(name: string, before: NodeRecord | undefined, after: NodeRecord | undefined): void {
@@ -132,10 +129,7 @@ export class AdmissionState {
       settings: this.#configuration.settings,
       offers: (constraints, tolerations) => this.#slots.offers(constraints, tolerations),
       policies: this.#inOrder,
-      guardsOf: (namespace) => ({
-        limited: this.#limitRanges(namespace).some(Boolean),
-        counted: new Set(this.#quotas(namespace).flat()),
-      }),
+      guardsOf: (namespace) => this.#cluster.guards.of(namespace),
       namespaceLabels: (namespace) => this.#cluster.namespaces.get(namespace),
       roomFor: (...question) => (this.#knowsPods() ? this.#roomFor(...question) : undefined),
       clusterQueueOf: (namespace, localQueue) => this.#cluster.queues.clusterQueueOf(namespace, localQueue),
@@ -187,14 +181,4 @@ function isOnlyUser(user: number, users: Iterable<number>): boolean {
 function isIdle(ledger: Ledger, node: string): boolean {
   for (const _ of ledger.allocationsOn(node)) return false;
   return true;
-}
-
-/** What the objects of each namespace say. */
-function byNamespace<T>(store: Store<NamespacedRecord<T>>): (namespace: string) => readonly T[] {
-  const all = new Map<string, Map<string, T>>();
-  store.follow(({ key, before, after }) => {
-    if (before) all.get(before.namespace)?.delete(key);
-    if (after) all.set(after.namespace, (all.get(after.namespace) ?? new Map()).set(key, after.value));
-  });
-  return (namespace) => [...(all.get(namespace)?.values() ?? [])];
 }

@@ -14,6 +14,7 @@ import { softTaintsOf, type Taint } from '../core/taints.ts';
 import { DevicePlugins } from './device-plugins.ts';
 import { type DeviceClassRecord, DraResources, readDeviceClass } from './dra-resources.ts';
 import { ledgerOf } from './ledger-view.ts';
+import { GuardedNamespaces, type NamespacedRecord } from './namespace-guards.ts';
 import { asOf, type NodeReadingOptions, type NodeRecord, readNode, withOversubscription } from './node-record.ts';
 import { NodeResourceUsage } from './node-resource-usage.ts';
 import { PodReader, type PodReaderOptions, type PodRecord } from './pod-record.ts';
@@ -23,12 +24,6 @@ import { type OnInvalidObject, resourceVersionOf, Store } from './store.ts';
 
 export interface ClusterStateOptions extends Partial<NodeReadingOptions>, Partial<PodReaderOptions> {}
 
-/** An object of a namespace, and what it says to admission. */
-export interface NamespacedRecord<T> {
-  readonly namespace: string;
-  readonly value: T;
-}
-
 export class ClusterState {
   readonly nodes: Store<NodeRecord>;
   readonly pods: Store<PodRecord>;
@@ -37,14 +32,15 @@ export class ClusterState {
   readonly namespaces: Store<Labels>;
   /** Those that stand for an extended resource. */
   readonly deviceClasses: Store<DeviceClassRecord>;
-  /** Whether each LimitRange sets bounds or defaults for whole GPUs. */
-  readonly limitRanges: Store<NamespacedRecord<boolean>>;
+  /** The GPU resources of which each LimitRange sets bounds or defaults. */
+  readonly limitRanges: Store<NamespacedRecord<readonly string[]>>;
   /** The GPU resources that each ResourceQuota counts. */
   readonly quotas: Store<NamespacedRecord<readonly string[]>>;
   readonly #warn: OnInvalidObject;
   readonly queues = new Queues();
   readonly devicePlugins = new DevicePlugins();
   #reading: NodeReadingOptions;
+  #guards: GuardedNamespaces | undefined;
   #ledger: Ledger | undefined;
   #usage: NodeResourceUsage | undefined;
   #delegated: DraResources | undefined;
@@ -83,6 +79,12 @@ export class ClusterState {
   get ledger(): Ledger {
     this.#ledger ??= ledgerOf(this.nodes, this.pods);
     return this.#ledger;
+  }
+
+  /** What administrators have set for the GPUs of namespaces. */
+  get guards(): GuardedNamespaces {
+    this.#guards ??= new GuardedNamespaces(this.limitRanges, this.quotas);
+    return this.#guards;
   }
 
   /** What DRA serves. */

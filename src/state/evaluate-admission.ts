@@ -14,14 +14,14 @@ import { toApiError } from '../api/errors.ts';
 import { formatIssues } from '../api/kubernetes.ts';
 import { memoryShareOf } from '../api/memory-share.ts';
 import { parsePodOptions } from '../api/pod-options.ts';
-import { type ClusterQueue, queueOfPod } from '../api/queues.ts';
-import { sharingObstacles } from '../api/sharing-obstacles.ts';
+import { type ClusterQueue, type QueueSigns, queueSignsOf } from '../api/queues.ts';
+import { queueObstacle, sharingObstacles } from '../api/sharing-obstacles.ts';
 import { type Workload, workloadOf } from '../api/workload.ts';
 import { decide } from '../core/admission/decide.ts';
 import type {
   AdmissionSettings,
   Decision,
-  NamespaceGuards,
+  PodFacts,
   SlotRoom,
   WorkloadHistory,
 } from '../core/admission/decision-input.ts';
@@ -29,8 +29,9 @@ import { exemption } from '../core/admission/gates.ts';
 import type { SharingPolicy } from '../core/admission/policy.ts';
 import type { NodeConstraints } from '../core/admission/slot-index.ts';
 import type { SlotOffer } from '../core/admission/slot-offer.ts';
-import { inferWorkloadType } from '../core/admission/workload-type.ts';
+import { type InferredWorkloadType, inferWorkloadType } from '../core/admission/workload-type.ts';
 import { equalTo, type Labels } from '../core/label-selector.ts';
+import type { NamespaceGuards } from '../core/namespace-guards.ts';
 import type { Toleration } from '../core/taints.ts';
 import { mpsUserOf, requestOf } from './gpu-request.ts';
 
@@ -94,36 +95,39 @@ export function evaluateAdmission(
 ): AdmissionResult {
   const parsed = admissionPodSchema.safeParse(object);
   if (!parsed.success) return { ok: false, pod: '', faults: [formatIssues(parsed.error)], unreadable: true };
-  return evaluatePod(parsed.data, namespace, view);
-}
-
-/** The same for a pod that has been parsed. */
-export function evaluatePod(parsed: AdmissionPod, namespace: string | undefined, view: AdmissionView): AdmissionResult {
-  const { metadata, spec } = parsed;
-  const home = namespace ?? metadata.namespace ?? '';
-  const pod = `${home}/${metadata.name ?? `${metadata.generateName ?? ''}*`}`;
-  let requested: Map<string, number>;
   try {
-    requested = new Map(requestOf(parsed).map(({ resource, count }) => [resource, count]));
+    return judge(admissionCandidate(parsed.data, namespace), view);
   } catch (error) {
+    const pod = nameOf(parsed.data, namespace ?? parsed.data.metadata.namespace ?? '');
     return { ok: false, pod, faults: [toApiError(error).message], unreadable: true };
   }
-  const { faults: wishFaults, promisedMode: _, ...wishes } = parsePodOptions(metadata.labels, metadata.annotations);
-  const namespaceLabels = view.namespaceLabels(home);
-  // In an exempt namespace they are not read: the API server does not even send such pods.
-  const isRead = exemption(view.settings, home, namespaceLabels) === undefined;
-  if (requested.size > 0 && wishFaults.length > 0 && isRead) {
-    return { ok: false, pod, faults: wishFaults, unreadable: false };
-  }
+}
 
-  const workload = workloadOf(metadata, home);
-  const constraints = nodeConstraintsOf(spec);
-  const past = view.historyOf(workload);
-  const user = mpsUserOf(parsed);
-  const localQueue = queueOfPod(parsed);
-  const queue = localQueue === undefined ? undefined : view.clusterQueueOf(home, localQueue);
-  const decision = decide({
-    pod: {
+/** What admission needs of a pod: the rest of it may be large, and is not kept. */
+export interface AdmissionCandidate {
+  /** `namespace/name`, for people. */
+  readonly pod: string;
+  readonly facts: Omit<PodFacts, 'queueGrants'>;
+  /** What it asks of us cannot be read: one sentence for each fault. */
+  readonly faults: readonly string[];
+  readonly workload: Workload;
+  readonly constraints: NodeConstraints;
+  readonly tolerations: readonly Toleration[];
+  /** User of its containers with GPUs. */
+  readonly user: number;
+  readonly inferred: InferredWorkloadType | undefined;
+  readonly queue: QueueSigns | undefined;
+}
+
+/** @throws ApiError for a quantity that cannot be read */
+export function admissionCandidate(parsed: AdmissionPod, namespace: string | undefined): AdmissionCandidate {
+  const { metadata, spec } = parsed;
+  const home = namespace ?? metadata.namespace ?? '';
+  const requested = new Map(requestOf(parsed).map(({ resource, count }) => [resource, count]));
+  const { faults, promisedMode: _, ...wishes } = parsePodOptions(metadata.labels, metadata.annotations);
+  return {
+    pod: nameOf(parsed, home),
+    facts: {
       ...wishes,
       namespace: home,
       labels: metadata.labels ?? {},
@@ -133,23 +137,58 @@ export function evaluatePod(parsed: AdmissionPod, namespace: string | undefined,
       priority: spec.priority ?? 0,
       // By its label it says that it can do with a slot, and takes its share of that.
       memoryShareMilli: wishes.workloadType === undefined ? memoryShareOf(parsed) : undefined,
-      obstacles: sharingObstacles(parsed, queue),
-      queueGrants: queue && new Set(queue.grants),
+      obstacles: sharingObstacles(parsed),
     },
+    faults,
+    workload: workloadOf(metadata, home),
+    constraints: nodeConstraintsOf(spec),
+    tolerations: spec.tolerations ?? [],
+    user: mpsUserOf(parsed),
+    inferred: inferWorkloadType(workloadSignals(parsed)),
+    queue: queueSignsOf(parsed),
+  };
+}
+
+/** What becomes of the pod, as of now. */
+export function judge(candidate: AdmissionCandidate, view: AdmissionView): AdmissionResult {
+  const { pod, facts, faults, workload, constraints, tolerations, user, inferred } = candidate;
+  const { namespace, requested } = facts;
+  const namespaceLabels = view.namespaceLabels(namespace);
+  // In an exempt namespace they are not read: the API server does not even send such pods.
+  const isRead = exemption(view.settings, namespace, namespaceLabels) === undefined;
+  if (requested.size > 0 && faults.length > 0 && isRead) return { ok: false, pod, faults, unreadable: false };
+  const past = view.historyOf(workload);
+  const decision = decide({
+    pod: { ...facts, ...queueFactsOf(candidate, view) },
     namespaceLabels,
-    guards: view.guardsOf(home),
+    guards: view.guardsOf(namespace),
     policies: view.policies,
-    offersOn: (nodeSelector) => view.offers(confine(constraints, nodeSelector), spec.tolerations ?? []),
+    offersOn: (nodeSelector) => view.offers(confine(constraints, nodeSelector), tolerations),
     offersAnywhere: (nodeSelector) => view.offers(confine([], nodeSelector)),
-    roomFor: (offer, nodeSelector) =>
-      view.roomFor(offer, confine(constraints, nodeSelector), spec.tolerations ?? [], user),
+    roomFor: (offer, nodeSelector) => view.roomFor(offer, confine(constraints, nodeSelector), tolerations, user),
     deviceClassOf: view.deviceClassOf,
     history: past?.known ? past.history : undefined,
     ...(past && !past.known && { noHistory: past.why }),
-    inferred: inferWorkloadType(workloadSignals(parsed)),
+    inferred,
     settings: view.settings,
   });
   return { ok: true, pod, workload, decision, requested, user };
+}
+
+/** What the queue that counts the pod, if any, makes of it. */
+function queueFactsOf({ facts, queue }: AdmissionCandidate, view: AdmissionView): Partial<PodFacts> {
+  if (!queue) return {};
+  const { localQueue } = queue;
+  const clusterQueue = localQueue === undefined ? undefined : view.clusterQueueOf(facts.namespace, localQueue);
+  const obstacle = queueObstacle(queue, clusterQueue);
+  return {
+    obstacles: [...(obstacle ? [obstacle] : []), ...(facts.obstacles ?? [])],
+    queueGrants: clusterQueue && new Set(clusterQueue.grants),
+  };
+}
+
+function nameOf({ metadata }: AdmissionPod, namespace: string): string {
+  return `${namespace}/${metadata.name ?? `${metadata.generateName ?? ''}*`}`;
 }
 
 /** The placement, and these labels besides. */

@@ -2,19 +2,11 @@
 
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import {
-  type AdmissionPod,
-  admissionPodSchema,
-  controllerOf,
-  nodeConstraintsOf,
-  waitingPodSchema,
-} from '../api/admission-pod.ts';
+import { admissionPodSchema, controllerOf, nodeConstraintsOf, waitingPodSchema } from '../api/admission-pod.ts';
 import { type AllocationRecord, parseAllocationRecord } from '../api/allocation-record.ts';
 import { toApiError } from '../api/errors.ts';
-
 import { PREFIX, WRITTEN } from '../api/keys.ts';
 import { formatIssues, hasFinished } from '../api/kubernetes.ts';
-
 import { parsePodOptions, parseSlotOptions } from '../api/pod-options.ts';
 import { type StoredPod, storedPodSchema } from '../api/stored-objects.ts';
 import { type Workload, workloadOf } from '../api/workload.ts';
@@ -23,6 +15,7 @@ import { FIT_CODES } from '../core/fit.ts';
 import { classOf, type GpuRequest, type ResourceRequest } from '../core/request.ts';
 import { WHOLE_GPU } from '../core/resources.ts';
 import type { Toleration } from '../core/taints.ts';
+import { type AdmissionCandidate, admissionCandidate } from './evaluate-admission.ts';
 import { gpuRequest, namesUnknownGpu, requestOf } from './gpu-request.ts';
 import { type Resources, requestedResources } from './resources.ts';
 import type { OnInvalidObject, Reading } from './store.ts';
@@ -59,10 +52,16 @@ export interface PodGpus {
   readonly policy: string | undefined;
   /** Why it must not be evicted; undefined if it may. */
   readonly nonEvictableReason: string | undefined;
-  /** The pod as it was created, where the webhook has left no mark. */
-  readonly unmutated: AdmissionPod | undefined;
+  /** What the webhook would have seen of the pod, where it has left no mark. */
+  readonly unmutated: UnmutatedFacts | undefined;
   /** What it waits for, where kube-scheduler could not place it for want of GPUs. */
   readonly pending: PendingDetails | undefined;
+}
+
+export interface UnmutatedFacts {
+  readonly candidate: AdmissionCandidate;
+  /** API version of its controller; undefined if it has none. */
+  readonly ownerVersion: string | undefined;
 }
 
 export interface PendingDetails {
@@ -83,6 +82,10 @@ export interface PodReaderOptions {
 const MAX_KINDS = 1_000;
 /** Allocation records: a pod that has just been bound changes several times in its first seconds. */
 const MAX_ALLOCATIONS = 2_000;
+/** Characters of a record that are remembered. */
+const MAX_RECORD = 4_096;
+/** Pods whose faults have been told. */
+const MAX_TOLD = 10_000;
 
 export class PodReader {
   readonly #options: PodReaderOptions;
@@ -90,6 +93,8 @@ export class PodReader {
   readonly #requests = new LRUCache<string, GpuRequest>({ max: MAX_KINDS });
   readonly #resources = new LRUCache<string, Resources>({ max: MAX_KINDS });
   readonly #allocations = new LRUCache<string, AllocationRecord>({ max: MAX_ALLOCATIONS });
+  /** By uid: what was said of the pod last. */
+  readonly #told = new LRUCache<string, string>({ max: MAX_TOLD });
 
   constructor(options: PodReaderOptions, warn: OnInvalidObject) {
     this.#options = options;
@@ -130,9 +135,7 @@ export class PodReader {
     try {
       resources = requestOf(pod);
     } catch (error) {
-      const { namespace, name, uid } = pod.metadata;
-      const why = toApiError(error).message;
-      this.#warn('a pod cannot be read and is left out', { pod: { namespace, name, uid }, error: why });
+      this.#tell(pod, toApiError(error).message);
     }
     const namesUnknown = namesUnknownGpu(pod);
     if (resources?.length === 0 && !namesUnknown) return undefined;
@@ -150,10 +153,18 @@ export class PodReader {
     };
   }
 
+  /** Once for each fault: a pod that cannot be read changes as often as any other. */
+  #tell({ metadata: { namespace, name, uid } }: StoredPod, error: string): void {
+    if (this.#told.get(uid) === error) return;
+    this.#told.set(uid, error);
+    this.#warn('a pod cannot be read and is left out', { pod: { namespace, name, uid }, error });
+  }
+
   #allocation(text: string | undefined): AllocationRecord | undefined {
     if (text === undefined) return undefined;
     const known = this.#allocations.get(text) ?? parseAllocationRecord(text);
-    if (known) this.#allocations.set(text, known);
+    // Of ours, none is longer: what others write is not kept.
+    if (known && text.length <= MAX_RECORD) this.#allocations.set(text, known);
     return known;
   }
 
@@ -219,14 +230,15 @@ function hasOption(keys: Readonly<Record<string, string>> | null | undefined): b
   return false;
 }
 
-/** The pod as the webhook would have seen it: not placed yet, unless its author had; undefined if it cannot be read. */
-function asCreated(object: unknown): AdmissionPod | undefined {
+/** As the webhook would have seen the pod: not placed yet, unless its author had; undefined if it cannot be read. */
+function asCreated(object: unknown): UnmutatedFacts | undefined {
   const parsed = admissionPodSchema.safeParse(object);
   if (!parsed.success) return undefined;
   const { metadata, spec } = parsed.data;
-  if (!spec.nodeName || isBoundByAuthor(object)) return { metadata, spec };
-  const { nodeName: _, ...rest } = spec;
-  return { metadata, spec: rest };
+  const { nodeName: _, ...unplaced } = spec;
+  const created = !spec.nodeName || isBoundByAuthor(object) ? { metadata, spec } : { metadata, spec: unplaced };
+  const ownerVersion = controllerOf(metadata)?.apiVersion;
+  return { candidate: admissionCandidate(created, metadata.namespace), ownerVersion };
 }
 
 function isBoundByAuthor(object: unknown): boolean {

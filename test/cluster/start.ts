@@ -68,6 +68,7 @@ const CONTROLLERS = [
   'garbage-collector-controller',
   'serviceaccount-controller',
   'namespace-controller',
+  'resourcequota-controller',
 ];
 
 /**

@@ -6,7 +6,7 @@ import { fleet } from '../chaos/fleet.ts';
 import { runChaos } from '../chaos/run.ts';
 import { clusterFor } from '../cluster/for-test.ts';
 
-const BINDS = 2_000;
+const BINDS = 1_000;
 /** After a kill nobody binds for as long as the Lease lasts, 15 s: with shorter times between kills hardly anything is bound. */
 const KILL_EVERY_MS = 40_000;
 

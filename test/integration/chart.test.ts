@@ -102,6 +102,7 @@ tap.test('rendered alone', async (t) => {
 
   await t.test('the extender may watch device plugins beyond what a kube-scheduler may', async (t) => {
     t.same(rulesOf(objects, 'ClusterRole', 'gpu-autoscaler-extender'), [
+      { apiGroups: [''], resources: ['limitranges', 'resourcequotas'], verbs: ['list', 'watch'] },
       { apiGroups: ['apps'], resources: ['daemonsets'], verbs: ['list', 'watch'] },
     ]);
   });

@@ -4,7 +4,7 @@ import { admissionPodSchema } from '../../api/admission-pod.ts';
 import { WHOLE_GPU } from '../../core/resources.ts';
 import type { AdmissionResult } from '../../state/evaluate-admission.ts';
 import { strategyOf } from '../../webhook/review.ts';
-import { printable, printableJson } from '../printable.ts';
+import { printable, printableLines } from '../printable.ts';
 
 type Judged = Extract<AdmissionResult, { ok: true }>;
 
@@ -86,5 +86,5 @@ export function asJson(reports: readonly Report[], passedOver: readonly PassedOv
     };
   });
   const list = { apiVersion: 'gpu-autoscaler.io/v1', kind: 'DecisionList', items, passedOver };
-  return `${printableJson(JSON.stringify(list, null, 2))}\n`;
+  return `${printableLines(JSON.stringify(list, null, 2))}\n`;
 }

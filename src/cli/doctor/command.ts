@@ -8,7 +8,6 @@ import { configurationIn, installedConfiguration } from '../decide/cluster.ts';
 import { readManifests } from '../decide/manifests.ts';
 import { sourcesOf } from '../input.ts';
 import { InputError } from '../input-error.ts';
-import { printable } from '../printable.ts';
 import { CHECKS } from './checks/registry.ts';
 import { type Diagnosis, diagnose, findingsOf } from './diagnose.ts';
 import { gather, LiveSource, SnapshotSource } from './gather.ts';
@@ -89,7 +88,7 @@ async function lookAtCluster(client: KubeClient, { config, systemNamespace }: Fl
     return { gathered, configuration };
   } catch (error) {
     // Exit code 1 is for what was found: a cluster that cannot be asked is none of it.
-    if (error instanceof KubeError) throw new InputError(printable(error.message), { cause: error });
+    if (error instanceof KubeError) throw new InputError(error.message, { cause: error });
     throw error;
   } finally {
     client.close();

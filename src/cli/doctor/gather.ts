@@ -9,7 +9,6 @@ import { HOOK_NAME } from '../../webhook/configuration.ts';
 import { takeAll } from '../decide/cluster.ts';
 import type { Manifest } from '../decide/manifests.ts';
 import { say } from '../input.ts';
-import { printable } from '../printable.ts';
 import type { Seen } from './check.ts';
 import { KINDS, type KindInfo, type ObjectKind, type Place } from './kinds.ts';
 import type { Kind, Observations, Webhook } from './observations.ts';
@@ -39,7 +38,7 @@ export async function gather(source: Source, systemNamespace: string): Promise<G
     else unseen.set(kind, glimpse.why);
   };
   take('clock', await source.clock());
-  const state = new ClusterState((why, details) => say(printable(`${why}: ${JSON.stringify(details)}`)));
+  const state = new ClusterState((why, details) => say(`${why}: ${JSON.stringify(details)}`));
   const nodes = await source.nodes(state);
   take('nodes', nodes.seen ? { seen: true, value: [...state.nodes.values()] } : nodes);
   const webhooks = await read('webhooks', source, { systemNamespace, webhookServices: [] });
@@ -66,7 +65,7 @@ async function read<K extends ObjectKind>(kind: K, source: Source, place: Place)
   const value = glimpse.value.flatMap((object) => {
     const parsed = info.schema.safeParse(object);
     if (parsed.success) return parsed.data;
-    say(printable(`one of the ${info.title} cannot be read and is left out: ${formatIssues(parsed.error)}`));
+    say(`one of the ${info.title} cannot be read and is left out: ${formatIssues(parsed.error)}`);
     return [];
   });
   return { seen: true, value: value as unknown as Observations[K] };

@@ -1,6 +1,6 @@
 /** A diagnosis for people, and for programs. */
 
-import { printable, printableJson } from '../printable.ts';
+import { printable, printableLines } from '../printable.ts';
 import { type Diagnosis, findingsOf } from './diagnose.ts';
 
 /** One line for each finding with its fix below, what was not looked at, and a summary. */
@@ -55,5 +55,5 @@ export function asJson(diagnosis: Diagnosis): string {
     notLookedAt,
     gpuNodes: nodes ?? null,
   };
-  return `${printableJson(JSON.stringify(list, null, 2))}\n`;
+  return `${printableLines(JSON.stringify(list, null, 2))}\n`;
 }

@@ -9,7 +9,6 @@ import { configurationIn, installedConfiguration } from '../decide/cluster.ts';
 import { readManifests } from '../decide/manifests.ts';
 import { say, sourcesOf } from '../input.ts';
 import { InputError } from '../input-error.ts';
-import { printable } from '../printable.ts';
 import { clusterAutoscaler } from './cluster-autoscaler.ts';
 import { asYaml, type Generated } from './documents.ts';
 import { type Gathered, gatherLive, gatherSnapshot } from './gather.ts';
@@ -77,7 +76,7 @@ async function generate(what: string, flags: Flags, { kubeConfig }: GenerateDepe
     );
   const { groups, notes } = groupNodes([...state.nodes.values()], configs, (node) => byNode.of(node)[0], configuration);
   const generated = generator(groups, gathered, flags);
-  for (const note of [...notes, ...generated.notes]) say(printable(note));
+  for (const note of [...notes, ...generated.notes]) say(note);
   if (groups.length === 0 || generated.documents.length === 0)
     throw new InputError(`there is nothing to generate for ${what}: no GPUNodeConfig counts`);
   process.stdout.write(asYaml(generated.documents));
@@ -90,7 +89,7 @@ async function fromCluster(client: KubeClient, { config, systemNamespace }: Flag
     const configuration = configurationOf({ file: config, systemNamespace, installed, expected: true });
     return { gathered, configuration };
   } catch (error) {
-    if (error instanceof KubeError) throw new InputError(printable(error.message), { cause: error });
+    if (error instanceof KubeError) throw new InputError(error.message, { cause: error });
     throw error;
   } finally {
     client.close();

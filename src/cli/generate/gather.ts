@@ -8,7 +8,6 @@ import { ClusterState } from '../../state/cluster-state.ts';
 import type { Manifest } from '../decide/manifests.ts';
 import { say } from '../input.ts';
 import { InputError } from '../input-error.ts';
-import { printable } from '../printable.ts';
 import type { ProviderTraces } from './provider.ts';
 
 export interface Gathered {
@@ -47,7 +46,7 @@ const tracesSchema = z.object({
 });
 
 function gathered(nodes: readonly unknown[], configs: readonly unknown[]): Gathered {
-  const state = new ClusterState((why, details) => say(printable(`${why}: ${JSON.stringify(details)}`)));
+  const state = new ClusterState((why, details) => say(`${why}: ${JSON.stringify(details)}`));
   for (const node of nodes) state.nodes.update(node);
   for (const config of configs) state.nodeConfigs.update(config);
   const traces = nodes.flatMap((node) => {

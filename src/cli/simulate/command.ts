@@ -12,6 +12,7 @@ import { strategyByName, strategyNames } from '../../core/strategies/registry.ts
 import { columns, slotGrid } from '../gpu-grid.ts';
 import { readText, sayUnsized } from '../input.ts';
 import { InputError } from '../input-error.ts';
+import { printableLines } from '../printable.ts';
 import { type Job, runJobs, type SharedInput } from './jobs.ts';
 import { readNodes, readPods, readTimedPods } from './openb.ts';
 import { htmlReport, type ReportInput, svgReport } from './report.ts';
@@ -95,11 +96,11 @@ async function simulate(flags: Flags, env: Readonly<Record<string, string | unde
   const report: ReportInput = { title, summaries, results, nodes };
   if (flags.curve) write(flags.curve, curveCsv(results));
   if (flags.report) write(flags.report, await (flags.report.endsWith('.svg') ? svgReport(report) : htmlReport(report)));
-  process.stdout.write(
+  const text =
     flags.output === 'json'
       ? json(title, summaries, results)
-      : table(title, summaries, isTimed) + slotPictures(results),
-  );
+      : table(title, summaries, isTimed) + slotPictures(results);
+  process.stdout.write(printableLines(text));
 }
 
 function readInput(flags: Flags, env: Readonly<Record<string, string | undefined>>): Input {

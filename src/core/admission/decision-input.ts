@@ -2,6 +2,7 @@
 
 import type { LabelSelector, Labels } from '../label-selector.ts';
 import type { MigProfile } from '../mig/profile.ts';
+import type { NamespaceGuards } from '../namespace-guards.ts';
 import type { SharedMode, SharingMode } from '../sharing-mode.ts';
 import type { MpsLimits } from './mps-limits.ts';
 import type { MpsConfig, SharingPolicy, TimeSlicingConfig } from './policy.ts';
@@ -95,17 +96,6 @@ export interface AdmissionSettings {
   readonly modeSelectors: Readonly<Record<SharedMode, Labels>>;
   readonly mps: MpsConfig;
   readonly timeSlicing: TimeSlicingConfig;
-}
-
-/** What of its namespace stands in the way of sharing. */
-export interface NamespaceGuards {
-  /**
-   * A LimitRange sets bounds or defaults for whole GPUs: after our patch the API server would put back what we have taken
-   * away, or refuse the pod.
-   */
-  readonly limited: boolean;
-  /** GPU resources that ResourceQuotas count: where whole GPUs are counted, a slot that is not would get around it. */
-  readonly counted: ReadonlySet<string>;
 }
 
 export interface AdmissionFacts {

@@ -1,6 +1,7 @@
 /** The rules that come first: whom we leave alone, and who keeps whole GPUs whatever there is to share. */
 
 import { type Labels, matches } from '../label-selector.ts';
+import { describeGuard, guardAgainst } from '../namespace-guards.ts';
 import { SHARED_GPU, WHOLE_GPU } from '../resources.ts';
 import {
   type DecisionContext,
@@ -119,7 +120,7 @@ function asksToShare({ explicitMode = 'exclusive', explicitProfile }: PodFacts):
 /** Resources named in a reason: a pod may ask for thousands. */
 const NAMED = 5;
 
-function slotsByName({ facts: { pod }, reasons, warnings }: DecisionContext): Verdict | undefined {
+function slotsByName({ facts: { pod, guards }, reasons, warnings }: DecisionContext): Verdict | undefined {
   const named = [...pod.requested.keys()].filter((resource) => resource !== WHOLE_GPU);
   if (named.length === 0) return undefined;
   const more = named.length > NAMED ? ` and ${named.length - NAMED} more` : '';
@@ -128,6 +129,8 @@ function slotsByName({ facts: { pod }, reasons, warnings }: DecisionContext): Ve
   // They give no more of it than one does. Source: k8s-device-plugin, "Shared Access to GPUs".
   if (slots > 1)
     warnings.push(`${slots} slots of ${SHARED_GPU} may be of one GPU, and are then worth no more than one`);
+  const guard = guardAgainst(guards, named);
+  if (guard) warnings.push(`${describeGuard(guard, named.join(', '))}: it gets none`);
   return { ...EXCLUSIVE, decided: false };
 }
 
@@ -152,9 +155,10 @@ function severalGpus({ facts: { pod }, reasons, warnings }: DecisionContext): Ve
 /** Where slots would get around what an administrator has set for whole GPUs, or run into it, there are none. */
 function quotaGuard({ facts: { pod, guards }, reasons, warnings }: DecisionContext): Verdict | undefined {
   const { limited, counted } = guards;
+  const isLimited = limited.has(WHOLE_GPU);
   const uncounted = counted.has(WHOLE_GPU) && counted.size === 1;
-  if (!limited && !uncounted) return undefined;
-  const why = limited
+  if (!isLimited && !uncounted) return undefined;
+  const why = isLimited
     ? `a LimitRange of the namespace speaks of ${WHOLE_GPU}, and would apply to a slot as well: it keeps a whole GPU`
     : `a ResourceQuota of the namespace counts ${WHOLE_GPU}, and no slots: it keeps a whole GPU`;
   reasons.push(why);

@@ -4,7 +4,7 @@ import tap from 'tap';
 import { runPartitionChaos } from '../../chaos/partitions/run.ts';
 import { findPrograms, ProgramsMissingError } from '../../cluster/programs.ts';
 
-tap.test('30 repartitions among faults: no pod is lost or harmed, no node stays behind', async (t) => {
+tap.test('20 repartitions among faults: no pod is lost or harmed, no node stays behind', async (t) => {
   try {
     findPrograms({ env: process.env, log: (line) => t.comment(line) });
   } catch (error) {
@@ -15,7 +15,7 @@ tap.test('30 repartitions among faults: no pod is lost or harmed, no node stays 
   const seed = Number(process.env.CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31));
   t.comment(`seed ${seed}`);
   const report = await runPartitionChaos({
-    repartitions: 30,
+    repartitions: 20,
     nodes: 6,
     seed,
     killEveryMs: 6_000,

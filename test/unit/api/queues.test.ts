@@ -2,13 +2,15 @@
 
 import tap from 'tap';
 import { admissionPodSchema } from '#src/api/admission-pod.ts';
-import { clusterQueueSchema, localQueueSchema, queueOfPod, signOfKueue } from '#src/api/queues.ts';
+import { clusterQueueSchema, localQueueSchema, queueSignsOf } from '#src/api/queues.ts';
 
 const QUEUE = { 'kueue.x-k8s.io/queue-name': 'q' };
 const GPU = 'nvidia.com/gpu';
 const SHARED = 'nvidia.com/gpu.shared';
 const pod = (metadata: object, spec: object = {}) =>
   admissionPodSchema.parse({ metadata, spec: { containers: [{ name: 'main' }], ...spec } });
+const queueOfPod = (each: ReturnType<typeof pod>) => queueSignsOf(each)?.localQueue;
+const signOfKueue = (each: ReturnType<typeof pod>) => queueSignsOf(each)?.sign;
 const owned = (kind: string) => ({ labels: QUEUE, ownerReferences: [{ kind, name: 'x', controller: true }] });
 
 tap.test('a pod that Kueue counts by what the pod itself asks for', async (t) => {

@@ -2,7 +2,8 @@
 
 import tap from 'tap';
 import { admissionPodSchema } from '#src/api/admission-pod.ts';
-import { sharingObstacles } from '#src/api/sharing-obstacles.ts';
+import { queueSignsOf } from '#src/api/queues.ts';
+import { queueObstacle, sharingObstacles } from '#src/api/sharing-obstacles.ts';
 
 interface Parts {
   readonly labels?: Readonly<Record<string, string>>;
@@ -18,7 +19,10 @@ function obstaclesOf({ labels = {}, annotations = {}, args = [], env = {}, limit
   const variables = Object.entries(env).map(([name, value]) => ({ name, value }));
   const main = { name: 'main', args, env: variables, resources: { limits: { 'nvidia.com/gpu': '1', ...limits } } };
   const pod = { metadata: { labels, annotations }, spec: { containers: [{ ...main, ...container }], ...spec } };
-  return sharingObstacles(admissionPodSchema.parse(pod)).map(({ bars, why }) => `${bars}: ${why}`);
+  const parsed = admissionPodSchema.parse(pod);
+  const queue = queueSignsOf(parsed);
+  const ofQueue = queue && queueObstacle(queue, undefined);
+  return [...(ofQueue ? [ofQueue] : []), ...sharingObstacles(parsed)].map(({ bars, why }) => `${bars}: ${why}`);
 }
 
 const BARRED: readonly [what: string, parts: Parts, obstacle: RegExp][] = [

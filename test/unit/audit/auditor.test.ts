@@ -27,9 +27,24 @@ async function setUp({ begun = true, historyKnown = async () => {}, answers = []
   const clock = new ManualClock();
   const looks: string[][] = [];
   const said: object[] = [];
+  let asked = 0;
+  const view = () => {
+    const { namespaceLabels, ...rest } = admission.view();
+    const counted = (namespace: string) => {
+      asked += 1;
+      return namespaceLabels(namespace);
+    };
+    return { ...rest, namespaceLabels: counted };
+  };
+  /** Pods that were judged since the last question. */
+  const judged = () => {
+    const count = asked;
+    asked = 0;
+    return count;
+  };
   const auditor = new Auditor({
     state,
-    view: () => admission.view(),
+    view,
     historyKnown,
     reporter: {
       report: async ({ missed, unclear }: Findings) => {
@@ -46,8 +61,9 @@ async function setUp({ begun = true, historyKnown = async () => {}, answers = []
     auditor.begin();
     await clock.pass(SETTLE);
     looks.length = 0;
+    judged();
   }
-  return { state, clock, looks, said, auditor };
+  return { state, clock, looks, said, auditor, judged };
 }
 
 tap.test('nobody looks before everything has been listed: half of the picture accuses wrongly', async (t) => {
@@ -70,6 +86,20 @@ tap.test('many changes are one look, a while after the first', async (t) => {
   t.strictSame(looks, [['p', 'q', 'r', 's']]);
   await clock.pass(10 * SETTLE);
   t.equal(looks.length, 1, 'and no other as long as nothing changes');
+});
+
+tap.test('only pods that have changed are judged, unless something that decisions are made from has', async (t) => {
+  const { state, clock, looks, judged } = await setUp();
+  for (const uid of ['q', 'r', 's']) state.pods.update(inferencePod(uid));
+  await clock.pass(SETTLE);
+  t.strictSame(judged(), 3);
+  state.pods.update(inferencePod('q', { metadata: { labels: {} } }));
+  await clock.pass(SETTLE);
+  t.strictSame(judged(), 1);
+  t.strictSame(looks.at(-1), ['p', 'r', 's'], 'what was found of the others still holds');
+  state.namespaces.update({ metadata: { name: 'team', labels: { a: 'b' } } });
+  await clock.pass(SETTLE);
+  t.strictSame(judged(), 4);
 });
 
 type State = Awaited<ReturnType<typeof setUp>>['state'];

@@ -1,7 +1,7 @@
 /** Nothing that others wrote steers a terminal. */
 
 import tap from 'tap';
-import { printable, printableJson } from '#src/cli/printable.ts';
+import { printable, printableLines } from '#src/cli/printable.ts';
 
 const EVIL = 'a\u001b[2J\r\n\u0007\u009b1m\u202eb\u2028\u007f';
 
@@ -11,7 +11,7 @@ tap.test('control characters, and those that turn text around, are escaped', asy
 });
 
 tap.test('JSON keeps its meaning', async (t) => {
-  const json = printableJson(JSON.stringify({ name: EVIL }, null, 2));
+  const json = printableLines(JSON.stringify({ name: EVIL }, null, 2));
   t.notMatch(json.replaceAll('\n', ''), /[\p{Cc}\u202e\u2028]/u);
   t.strictSame(JSON.parse(json), { name: EVIL });
 });

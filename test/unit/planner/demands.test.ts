@@ -2,7 +2,7 @@
 
 import tap from 'tap';
 import { WHOLE_GPU } from '#src/core/resources.ts';
-import { demandsOf, type HostFacts, refuseSeveral } from '#src/planner/demands.ts';
+import { demandsOf, type HostFacts } from '#src/planner/demands.ts';
 import type { AdmissionView } from '#src/state/evaluate-admission.ts';
 import type { PendingPod } from '#src/state/pending-pods.ts';
 import { stateOf } from '../state/evaluating.ts';
@@ -60,10 +60,28 @@ tap.test('where a pod may go: by labels, then by room', async (t) => {
 tap.test('pods that ask for several kinds of GPUs are not planned for', async (t) => {
   const [part] = SHARED.resources;
   const resources = [...(part ? [part] : []), { resource: WHOLE_GPU, count: 1, largestContainer: 1 }];
-  const { demands, several } = demandsOf([pendingPod('p', { request: { ...SHARED, resources } })], HOSTS, VIEW);
+  const { demands, refused } = demandsOf([pendingPod('p', { request: { ...SHARED, resources } })], HOSTS, VIEW);
   t.strictSame(demands, []);
-  t.strictSame(several, ['team/p']);
-  t.match(refuseSeveral(several), { pods: ['team/p'], code: 'SeveralResources', why: /create a GPUNodeConfig/ });
+  t.match(refused, [{ pods: ['team/p'], code: 'SeveralResources', why: /create a GPUNodeConfig/ }]);
+});
+
+tap.test('slots that would get around a quota for whole GPUs are not planned for', async (t) => {
+  const { state, admission } = stateOf({ configuration: SHARING });
+  const quota = (hard: object) => state.quotas.update({ metadata: { name: 'q', namespace: 'team' }, spec: { hard } });
+  const answer = () => demandsOf([pendingPod('a'), pendingPod('b')], HOSTS, admission.view());
+  quota({ 'requests.nvidia.com/gpu': '1' });
+  t.strictSame(answer(), {
+    demands: [],
+    refused: [
+      {
+        pods: ['team/a', 'team/b'],
+        code: 'UncountedByQuota',
+        why: 'a ResourceQuota of the namespace counts nvidia.com/gpu, and not nvidia.com/gpu.shared',
+      },
+    ],
+  });
+  quota({ 'requests.nvidia.com/gpu': '1', 'requests.nvidia.com/gpu.shared': '4' });
+  t.equal(answer().demands.length, 1);
 });
 
 const POLICIES = {

@@ -1,6 +1,7 @@
 /** A pod as it is read from its API object. */
 
 import tap from 'tap';
+import { ClusterState } from '#src/state/cluster-state.ts';
 import { type StoredPodOptions, storedPod } from '../../objects/pods.ts';
 import { podRecord } from '../../objects/records.ts';
 
@@ -62,4 +63,49 @@ tap.test('a GPU quantity that cannot be read: the pod asks for something that is
   const record = podRecord(pod({ resources: { [GPU]: 'two' } }));
   t.ok(record?.gpu);
   t.equal(record?.gpu?.request, undefined);
+});
+
+tap.test('a fault is told once for each pod, by its names alone', async (t) => {
+  const complaints: [string, object][] = [];
+  const { pods } = new ClusterState((message, details) => void complaints.push([message, details]));
+  const broken = (uid: string, phase: string, count = 'two') =>
+    pods.update(
+      pod({ name: uid, uid, phase, resources: { [GPU]: count }, metadata: { annotations: { secret: 'x' } } }),
+    );
+  for (const phase of ['Pending', 'Running', 'Succeeded']) broken('a', phase);
+  broken('b', 'Pending');
+  broken('a', 'Pending', 'three');
+  t.strictSame(
+    complaints.map(([, details]) => details),
+    ['a', 'b', 'a'].map((uid, i) => ({
+      pod: { namespace: 'team', name: uid, uid },
+      error: `a GPU quantity of the pod cannot be read: container main, nvidia.com/gpu: "${i === 2 ? 'three' : 'two'}" is not a Kubernetes quantity`,
+    })),
+  );
+});
+
+tap.test('of a pod without a decision no more is kept than what admission needs', async (t) => {
+  const large = 'x'.repeat(200_000);
+  const env = [{ name: 'BLOB', value: large }];
+  const resources = { limits: { [GPU]: '1' } };
+  const record = podRecord(
+    pod({
+      resources: { [GPU]: 1 },
+      metadata: { annotations: { note: large } },
+      spec: { containers: [{ name: 'main', image: 'vllm-openai', args: ['serve', large], env, resources }] },
+    }),
+  );
+  t.ok(record?.gpu?.unmutated);
+  t.ok(JSON.stringify(record).length < 5_000, `${JSON.stringify(record).length} characters`);
+});
+
+tap.test('a record that names more GPUs than a pod can hold is cut', async (t) => {
+  const gpus = Array.from({ length: 100_000 }, (_, i) => i % 8);
+  const forged = { v: 1, node: 'n', strategy: 'x', mode: 'mps', resource: GPU, count: 1, milliGpu: 1, gpus };
+  const annotations = {
+    'gpu-autoscaler.io/allocation': JSON.stringify({ ...forged, others: Array(1_000).fill(forged) }),
+  };
+  const record = podRecord(pod({ resources: { [GPU]: 1 }, metadata: { annotations } }));
+  t.equal(record?.gpu?.allocation?.gpus?.length, 256);
+  t.equal(record?.gpu?.allocation?.others?.length, 16);
 });

@@ -37,7 +37,7 @@ tap.test('each is known as it was before it was placed', async (t) => {
   const { pods, all } = setUp();
   takeList(pods, [governedPod('a'), inferencePod('b', { nodeName: 'somewhere' })]);
   t.match(all(), [{ uid: 'b', namespace: 'team', name: 'b' }]);
-  t.equal(all()[0]?.created.spec.nodeName, undefined);
+  t.equal(all()[0]?.created.candidate.facts.pinned, false);
 });
 
 tap.test('what changes nothing that is kept calls nobody', async (t) => {

@@ -155,8 +155,8 @@ decides([
 ]);
 
 /** LimitRanges and ResourceQuotas of a namespace: what an administrator has set for whole GPUs is not got around. */
-const LIMITED = { guards: { limited: true, counted: new Set<string>() } };
-const counted = (...resources: string[]) => ({ guards: { limited: false, counted: new Set(resources) } });
+const LIMITED = { guards: { limited: new Set(['nvidia.com/gpu']), counted: new Set<string>() } };
+const counted = (...resources: string[]) => ({ guards: { limited: new Set<string>(), counted: new Set(resources) } });
 const limited =
   'a LimitRange of the namespace speaks of nvidia.com/gpu, and would apply to a slot as well: it keeps a whole GPU';
 const uncounted = 'a ResourceQuota of the namespace counts nvidia.com/gpu, and no slots: it keeps a whole GPU';

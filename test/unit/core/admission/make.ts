@@ -107,7 +107,7 @@ export function admission(
   return {
     pod: { ...POD, ...pod },
     namespaceLabels: {},
-    guards: { limited: false, counted: new Set() },
+    guards: { limited: new Set(), counted: new Set() },
     policies: [],
     offersOn: () => offers,
     history: undefined,
