@@ -43,12 +43,19 @@ const requiredAffinity = z
 const nodeSelector = z.record(z.string(), z.string()).nullish();
 const priority = z.number().nullish();
 
+const terms = z.object({ requiredDuringSchedulingIgnoredDuringExecution: z.array(z.unknown()).nullish() }).nullish();
+const waitingContainer = z.object({ ports: z.array(z.object({ hostPort: z.number().nullish() })).nullish() });
+
 /** What a pod that waits says of where it may go, and when it is served. */
 export const waitingPodSchema = z.object({
   spec: z.object({
     nodeSelector,
     priority,
-    affinity: requiredAffinity,
+    affinity: requiredAffinity.unwrap().unwrap().extend({ podAffinity: terms, podAntiAffinity: terms }).nullish(),
+    topologySpreadConstraints: z.array(z.object({ whenUnsatisfiable: z.string().nullish() })).nullish(),
+    volumes: z.array(z.object({ persistentVolumeClaim: z.unknown(), ephemeral: z.unknown() })).nullish(),
+    resourceClaims: z.array(z.unknown()).nullish(),
+    containers: z.array(waitingContainer).nullish(),
     tolerations: z.array(tolerationSchema).nullish(),
     schedulingGates: z.array(z.unknown()).nullish(),
   }),
@@ -84,6 +91,20 @@ export function nodeConstraintsOf(spec: Constrained): NodeConstraints {
       ...matchExpressions.map(({ key, operator, values }): Requirement => ({ key, operator, values: values ?? [] })),
     ];
   });
+}
+
+/** Something that kube-scheduler asks before it places the pod, and that we do not judge; undefined: we judge all of it. */
+export function unjudgedBy(spec: z.infer<typeof waitingPodSchema>['spec']): string | undefined {
+  const { affinity, topologySpreadConstraints, volumes, resourceClaims, containers } = spec;
+  const has = (list: z.infer<typeof terms>) => (list?.requiredDuringSchedulingIgnoredDuringExecution ?? []).length > 0;
+  if (has(affinity?.podAffinity)) return 'podAffinity';
+  if (has(affinity?.podAntiAffinity)) return 'podAntiAffinity';
+  if (topologySpreadConstraints?.some(({ whenUnsatisfiable }) => whenUnsatisfiable !== 'ScheduleAnyway'))
+    return 'topologySpreadConstraints';
+  if (volumes?.some(({ persistentVolumeClaim, ephemeral }) => persistentVolumeClaim || ephemeral)) return 'volumes';
+  if ((resourceClaims ?? []).length > 0) return 'resourceClaims';
+  if (containers?.some(({ ports }) => ports?.some(({ hostPort }) => hostPort))) return 'hostPort';
+  return undefined;
 }
 
 /** Of a required affinity; looked up on every node. One that has more shares nowhere. */

@@ -25,7 +25,7 @@ export interface Demands {
 }
 
 export interface DemandRefusal extends Omit<PlanRefusal, 'code'> {
-  readonly code: 'SeveralResources' | 'UncountedByQuota';
+  readonly code: 'SeveralResources' | 'UncountedByQuota' | 'Untaken' | 'Unsure';
 }
 
 export function demandsOf(pods: readonly PendingPod[], hosts: HostFacts, view: AdmissionView): Demands {

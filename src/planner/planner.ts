@@ -19,6 +19,7 @@ import { type PendingPod, PendingPods } from '../state/pending-pods.ts';
 import { UnknownHolders } from '../state/unknown-holders.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Batcher } from './batcher.ts';
+import { ChangeOutcomes } from './change-outcomes.ts';
 import { demandsOf } from './demands.ts';
 import type { PlannerMetrics } from './metrics.ts';
 import { applyChange, isOutdated } from './node-config-writer.ts';
@@ -54,12 +55,14 @@ export class Planner {
   readonly #unknownHolders: UnknownHolders;
   readonly #pending: PendingPods;
   readonly #batch = new Batcher();
+  readonly #outcomes: ChangeOutcomes;
   readonly #events: PlanEvents;
   readonly #queue: WorkQueue;
 
   constructor(options: PlannerOptions) {
-    const { state, log, clock } = options;
+    const { state, log, clock, speed } = options;
     this.#options = options;
+    this.#outcomes = new ChangeOutcomes(state, clock, speed);
     this.#configs = new NodeConfigs(state.nodeConfigs, () => {});
     this.#unknownHolders = new UnknownHolders(state.pods);
     this.#events = new PlanEvents(options);
@@ -130,14 +133,15 @@ export class Planner {
   async #answer(pods: readonly PendingPod[]): Promise<void> {
     const { state, view, clock, log, metrics } = this.#options;
     const started = clock.monotonic();
-    const { demands, refused: unplanned } = demandsOf(pods, state.usage, view());
+    const { planned, refused: unsure } = this.#outcomes.admit(pods);
+    const { demands, refused: unplanned } = demandsOf(planned, state.usage, view());
     const found = plan({ nodes: this.#planningNodes(), demands });
     metrics.duration.observe((clock.monotonic() - started) / 1_000);
     const toDo = found.changes.filter(({ recommendOnly }) => recommendOnly === undefined);
     const recommended = found.changes.filter(({ recommendOnly }) => recommendOnly !== undefined);
     let done = 0;
     for (const change of toDo) if (await this.#apply(change)) done += 1;
-    const refused = [...found.refused, ...unplanned];
+    const refused = [...found.refused, ...unplanned, ...unsure];
     const level = done > 0 || refused.length > 0 ? 'info' : 'debug';
     log[level](
       {
@@ -167,9 +171,9 @@ export class Planner {
       const [config] = this.#configs.of(name);
       const users = [...state.ledger.users(name)];
       const holdsUnknown = this.#unknownHolders.has(name);
-      nodes.push(
-        planningNodeOf({ inventory, labels, observed, config, held, holdsUnknown, users }, configuration(), now),
-      );
+      const servedNobody = held.size === 0 && this.#outcomes.servedNobody(name);
+      const facts = { inventory, labels, observed, config, held, holdsUnknown, users, servedNobody };
+      nodes.push(planningNodeOf(facts, configuration(), now));
     }
     return nodes;
   }
@@ -188,6 +192,7 @@ export class Planner {
       });
       // What was just written is on its way: the next plan must know of it.
       const config = state.nodeConfigs.accept(stored);
+      if (config) this.#outcomes.asked(change.node, config, change.serves.map(namespaceOf));
       log.info(
         { node: change.node, to: describePartition(change.to), serves: change.serves.length },
         `planner: ${change.why}`,
@@ -221,4 +226,9 @@ export class Planner {
       refused.reduce((sum, { pods }) => sum + pods.length, 0),
     );
   }
+}
+
+/** Of `namespace/name`. */
+function namespaceOf(pod: string): string {
+  return pod.slice(0, pod.indexOf('/'));
 }

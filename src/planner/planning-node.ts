@@ -25,11 +25,13 @@ export interface NodeFactsForPlanning {
   readonly holdsUnknown: boolean;
   /** Users of the pods that may hold slots by MPS. */
   readonly users?: readonly number[];
+  /** Its last change served no pod: it need not rest. */
+  readonly servedNobody?: boolean;
 }
 
 /** @param now ms since the epoch */
 export function planningNodeOf(facts: NodeFactsForPlanning, configuration: Configuration, now: number): PlanningNode {
-  const { inventory, observed, config, held, labels, users = [] } = facts;
+  const { inventory, observed, config, held, labels, users = [], servedNobody = false } = facts;
   const keepsWhole = configuration.reconciler.planner.keepWholeGpu && keepsWholeGpu(labels);
   const hasFailed = observed.lastApplied?.failed !== undefined;
   const partition = hasFailed ? undefined : currentPartition(observed);
@@ -44,7 +46,7 @@ export function planningNodeOf(facts: NodeFactsForPlanning, configuration: Confi
     modes: modesOn(inventory, labels, configuration, keepsWhole),
     keepsWholeGpu: keepsWhole,
     onlyRecommend: (mode) => whyOnlyRecommended(mode, facts, configuration),
-    cooldownMs: cooldownOf({ lastChanges: changesOf(config).map((at) => Math.max(0, now - at)) }),
+    cooldownMs: servedNobody ? 0 : cooldownOf({ lastChanges: changesOf(config).map((at) => Math.max(0, now - at)) }),
   };
 }
 

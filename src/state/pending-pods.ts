@@ -35,15 +35,25 @@ export class PendingPods {
     return this.#pods.size;
   }
 
-  /** In the order in which they should be served: by priority, then age. */
+  /** In the order in which they should be served: by priority, then one of each namespace in turn, the oldest first. */
   inOrder(): PendingPod[] {
-    return [...this.#pods.values()].sort(
+    const byAge = [...this.#pods.values()].sort(
       (a, b) =>
         b.priority - a.priority ||
         a.createdAt - b.createdAt ||
         compare(a.namespace, b.namespace) ||
         compare(a.name, b.name),
     );
+    const turns = new Map<string, number>();
+    const withTurns = byAge.map((pod) => {
+      const key = `${pod.priority} ${pod.namespace}`;
+      const turn = turns.get(key) ?? 0;
+      turns.set(key, turn + 1);
+      return { pod, turn };
+    });
+    // Within a turn it stays by age.
+    withTurns.sort((a, b) => b.pod.priority - a.pod.priority || a.turn - b.turn);
+    return withTurns.map(({ pod }) => pod);
   }
 }
 

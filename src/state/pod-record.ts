@@ -2,7 +2,13 @@
 
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import { admissionPodSchema, controllerOf, nodeConstraintsOf, waitingPodSchema } from '../api/admission-pod.ts';
+import {
+  admissionPodSchema,
+  controllerOf,
+  nodeConstraintsOf,
+  unjudgedBy,
+  waitingPodSchema,
+} from '../api/admission-pod.ts';
 import { type AllocationRecord, parseAllocationRecord } from '../api/allocation-record.ts';
 import { toApiError } from '../api/errors.ts';
 import { PREFIX, WRITTEN } from '../api/keys.ts';
@@ -70,6 +76,8 @@ export interface PendingDetails {
   readonly createdAt: number;
   readonly nodeConstraints: NodeConstraints;
   readonly tolerations: readonly Toleration[];
+  /** What kube-scheduler asks besides and we do not judge: whether a slot would help is not sure. */
+  readonly unjudged: string | undefined;
   readonly workload: Workload;
 }
 
@@ -271,6 +279,7 @@ function pendingDetails({ metadata }: StoredPod, object: unknown): PendingDetail
     createdAt: Date.parse(metadata.creationTimestamp ?? '') || 0,
     nodeConstraints: nodeConstraintsOf(spec),
     tolerations: spec.tolerations ?? [],
+    unjudged: unjudgedBy(spec),
     workload: workloadOf(metadata, metadata.namespace ?? ''),
   };
 }

@@ -55,6 +55,7 @@ function isMadeRoomFor(
     createdAt: 0,
     nodeConstraints: nodeConstraintsOf(spec),
     tolerations: spec.tolerations ?? [],
+    unjudged: undefined,
     workload: workloadOf(metadata, 'team'),
   };
   const record = (name: string) => state.nodes.get(name);

@@ -31,6 +31,7 @@ export function pendingPod(name: string, options: Partial<PendingPod> = {}): Pen
     createdAt: 0,
     nodeConstraints: [],
     tolerations: [],
+    unjudged: undefined,
     workload: { kind: 'Pod', namespace: 'team', name },
     request: {
       resources: [{ resource: SHARED_GPU, count: 1, largestContainer: 1 }],
