@@ -7,7 +7,7 @@ import type { Container, WorkloadResource } from './workload-resource.ts';
 
 /** Names of images, whatever the registry. Source: NVIDIA's GPU operator and the chart of the device plugin. */
 const DEVICE_PLUGIN = 'k8s-device-plugin';
-const MIG_MANAGER = 'k8s-mig-manager';
+const MIG_MANAGER = /(^|-)mig-manager$/;
 
 /** Other programs in the device plugin's image. Source: k8s-device-plugin 0.20, its chart. */
 const BESIDES = /gpu-feature-discovery|mps-control-daemon|config-manager/;
@@ -22,7 +22,7 @@ export function isDevicePlugin(workload: WorkloadResource): boolean {
 }
 
 export function isMigManager({ containers }: WorkloadResource): boolean {
-  return containers.some(({ image }) => imageOf(image).name === MIG_MANAGER);
+  return containers.some(({ image }) => MIG_MANAGER.test(imageOf(image).name));
 }
 
 /** Whether pods of the DaemonSet go to a node with these labels; taints are not looked at. */

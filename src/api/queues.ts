@@ -1,6 +1,7 @@
 /** Kueue's queues, as far as they say what they count of a pod, and how a pod shows that Kueue counts it. */
 
 import { z } from 'zod';
+import { parseQuantity } from '../core/units.ts';
 import { type AdmissionPod, controllerOf } from './admission-pod.ts';
 import { QUOTA } from './keys.ts';
 
@@ -58,7 +59,9 @@ export const localQueueSchema = z
   .object({ metadata, spec: z.object({ clusterQueue: z.string() }) })
   .transform(({ metadata: { name, namespace }, spec }): LocalQueue => ({ name, namespace, ...spec }));
 
-const quota = z.object({ name: z.string(), nominalQuota: z.union([z.string(), z.number()]).nullish() });
+const amount = z.union([z.string(), z.number()]).nullish();
+const quota = z.object({ name: z.string(), nominalQuota: amount, borrowingLimit: amount });
+type Amount = z.infer<typeof amount>;
 const group = z.object({
   coveredResources: z.array(z.string()).nullish(),
   flavors: z.array(z.object({ resources: z.array(quota).nullish() })).nullish(),
@@ -80,11 +83,17 @@ export const clusterQueueSchema = z
     const groups = spec?.resourceGroups ?? [];
     const covers = groups.flatMap(({ coveredResources }) => coveredResources ?? []);
     const quotas = groups.flatMap(({ flavors }) => flavors ?? []).flatMap(({ resources }) => resources ?? []);
-    const hasQuota = new Set(
-      quotas.filter(({ nominalQuota }) => !/^0*$/.test(`${nominalQuota ?? 0}`)).map((each) => each.name),
+    const isInCohort = Boolean(spec?.cohortName || spec?.cohort);
+    const granted = quotas.filter(
+      ({ nominalQuota, borrowingLimit }) => isSome(nominalQuota) || (isInCohort && isSome(borrowingLimit ?? 1)),
     );
-    const borrows = Boolean(spec?.cohortName || spec?.cohort);
-    const grants = covers.filter((resource) => borrows || hasQuota.has(resource));
+    const grants = covers.filter((resource) => granted.some(({ name }) => name === resource));
     const counted = grants.includes(QUOTA.milliGpu) ? (annotations?.[QUOTA.countedResources] ?? '') : '';
-    return { name, covers, grants: [...grants, ...counted.split(',').filter(Boolean)] };
+    return { name, covers, grants: [...grants, ...counted.split(/[\s,]+/).filter(Boolean)] };
   });
+
+/** Whether a quantity is more than nothing. */
+function isSome(amount: Amount): boolean {
+  const quantity = parseQuantity(String(amount ?? 0));
+  return quantity.ok && quantity.value > 0n;
+}

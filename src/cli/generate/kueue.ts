@@ -3,6 +3,7 @@
 import { QUOTA } from '../../api/keys.ts';
 import { WHOLE_GPU } from '../../core/resources.ts';
 import type { NodeRecord } from '../../state/node-record.ts';
+import { countOf } from '../doctor/phrases.ts';
 import type { Generated } from './documents.ts';
 import { type NodeGroup, reasonsOf } from './node-groups.ts';
 
@@ -11,11 +12,17 @@ const NAME = 'gpu-autoscaler';
 /** @param nodes all that have GPUs: the quota is of all of them */
 export function kueue(groups: readonly NodeGroup[], nodes: readonly NodeRecord[]): Generated {
   const prices = new Map<string, number>([[WHOLE_GPU, 1000]]);
-  const notes: string[] = [];
-  for (const { milli } of groups) {
+  const notes = new Set<string>();
+  const offered = nodes.flatMap(({ inventory }) => inventory?.pools ?? []);
+  const slots = offered.filter(({ resource, slotMilli }) => resource !== WHOLE_GPU && slotMilli > 0);
+  // What nodes of no group offer is asked for as well.
+  for (const milli of [
+    ...groups.map((group) => group.milli),
+    slots.map((pool) => [pool.resource, pool.slotMilli] as const),
+  ]) {
     for (const [resource, share] of milli) {
       const before = prices.get(resource) ?? share;
-      if (before !== share) notes.push(uneven(resource, before, share));
+      if (before !== share) notes.add(uneven(resource, before, share));
       // The dearer: no queue is then promised more than there is.
       prices.set(resource, Math.max(before, share));
     }
@@ -28,7 +35,7 @@ export function kueue(groups: readonly NodeGroup[], nodes: readonly NodeRecord[]
   const quotas = quotasOf(nodes);
   const resources = Object.entries(quotas).map(([name, nominalQuota]) => ({ name, nominalQuota }));
   return {
-    notes,
+    notes: [...notes, ...plainSlots(nodes), ...unsized(nodes)],
     documents: [
       {
         comments: [
@@ -67,6 +74,25 @@ function quotasOf(nodes: readonly NodeRecord[]): Record<string, string | number>
     // The same however they are partitioned.
     [QUOTA.milliGpu]: 1000 * sum(({ observed, facts }) => observed.gpus?.gpus ?? facts.gpus ?? 0),
   };
+}
+
+/** Under the name of a whole GPU. */
+function plainSlots(nodes: readonly NodeRecord[]): string[] {
+  const found = nodes.filter(({ inventory }) =>
+    inventory?.pools.some(({ resource, slotMilli }) => resource === WHOLE_GPU && slotMilli > 0 && slotMilli < 1000),
+  );
+  if (found.length === 0) return [];
+  const names = found.map(({ name }) => name);
+  return [
+    `${WHOLE_GPU} is a slot of a GPU on ${countOf('node', names)}, and counts as a whole one: set a larger quota for their pods`,
+  ];
+}
+
+function unsized(nodes: readonly NodeRecord[]): string[] {
+  const names = nodes.filter(({ inventory }) => inventory?.unsized !== undefined).map(({ name }) => name);
+  return names.length > 0
+    ? [`how large the GPUs of ${countOf('node', names)} are is not known: the quota is without them`]
+    : [];
 }
 
 function uneven(resource: string, a: number, b: number): string {

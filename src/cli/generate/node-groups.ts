@@ -14,6 +14,7 @@ import {
 import { WHOLE_GPU } from '../../core/resources.ts';
 import type { SharedMode } from '../../core/sharing-mode.ts';
 import type { NodeRecord } from '../../state/node-record.ts';
+import { sameData } from '../../state/same-data.ts';
 import { countOf } from '../doctor/phrases.ts';
 
 export interface NodePool {
@@ -125,12 +126,23 @@ function wantedOf(node: NodeRecord, config: NodeConfig, defaultProfile: string |
 function mostWanted(wishes: readonly Wish[]): Wish[] {
   const byPartition: Wish[][] = [];
   for (const wish of wishes) {
-    const same = byPartition.find(([first]) => first && samePartition(first.partition, wish.partition));
+    // One that is the same is so on a node with a broken GPU as well, of which it makes less.
+    const same = byPartition.find(
+      ([first]) =>
+        first &&
+        (samePartition(first.partition, wish.partition) || sameData(wordingOf(first.config), wordingOf(wish.config))),
+    );
     if (same) same.push(wish);
     else byPartition.push([wish]);
   }
   const since = (some: readonly Wish[]) => Math.min(...some.map(({ config }) => config.createdAt));
-  return byPartition.sort((a, b) => b.length - a.length || since(a) - since(b))[0] ?? [];
+  const [most = []] = byPartition.sort((a, b) => b.length - a.length || since(a) - since(b));
+  return most.toSorted((a, b) => b.partition.layouts.length - a.partition.layouts.length);
+}
+
+/** What it asks for, whatever node it is for. */
+function wordingOf({ spec }: NodeConfig): unknown {
+  return spec.ok ? { ...spec.value, nodeName: undefined } : spec;
 }
 
 function groupOf(members: readonly NodeRecord[], chosen: readonly Wish[], { node, partition }: Wish): NodeGroup {

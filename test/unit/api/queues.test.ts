@@ -54,6 +54,19 @@ tap.test('a ClusterQueue grants what it has quota for, or may borrow', async (t)
   t.strictSame(grants({ resourceGroups: [group(0, 2)] }), ['cpu', GPU, SHARED], 'in one of them');
   t.strictSame(grants({ resourceGroups: [group(0)], cohort: 'all' }), ['cpu', GPU, SHARED], 'v1beta1');
   t.strictSame(grants({ resourceGroups: [group(0)], cohortName: 'all' }), ['cpu', GPU, SHARED], 'v1beta2');
+  for (const none of ['0m', '0.0', '0Gi', -1, 'x'])
+    t.strictSame(grants({ resourceGroups: [group(none)] }), ['cpu', GPU], `a quota of ${none}`);
+  t.strictSame(grants({ resourceGroups: [group('500m')] }), ['cpu', GPU, SHARED]);
+  const borrowing = (borrowingLimit: unknown) => ({
+    cohort: 'all',
+    resourceGroups: [
+      {
+        coveredResources: [SHARED],
+        flavors: [{ name: 'f', resources: [{ name: SHARED, nominalQuota: 0, borrowingLimit }] }],
+      },
+    ],
+  });
+  t.strictSame([grants(borrowing(0)), grants(borrowing('4')), grants(borrowing(undefined))], [[], [SHARED], [SHARED]]);
   const counted = { 'gpu-autoscaler.io/counted-resources': `${GPU},${SHARED}` };
   const shares = (resource: string, annotations: object | null) =>
     clusterQueueSchema.parse({
@@ -66,6 +79,8 @@ tap.test('a ClusterQueue grants what it has quota for, or may borrow', async (t)
     }).grants;
   const MILLI = 'gpu-autoscaler.io/milli-gpu';
   t.strictSame(shares(MILLI, counted), [MILLI, GPU, SHARED], 'what Kueue counts as milli-GPU');
+  const byHand = { 'gpu-autoscaler.io/counted-resources': `${GPU}, ${SHARED} ` };
+  t.strictSame(shares(MILLI, byHand), [MILLI, GPU, SHARED], 'written by hand');
   t.strictSame(shares(MILLI, null), [MILLI]);
   t.strictSame(shares('cpu', counted), ['cpu'], 'without a quota of milli-GPU');
   t.strictSame(queue({}), { name: 'c', covers: [], grants: [] });

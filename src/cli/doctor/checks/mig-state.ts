@@ -2,6 +2,8 @@
 
 import { GFD } from '../../../api/keys.ts';
 import { covers, isMigManager } from '../../../api/nvidia-components.ts';
+import type { WorkloadResource } from '../../../api/workload-resource.ts';
+import type { NodeRecord } from '../../../state/node-record.ts';
 import { defineCheck } from '../check.ts';
 import { countOf } from '../phrases.ts';
 
@@ -10,11 +12,7 @@ export const migState = defineCheck({
   about: 'a mig-manager that says that it is at work, where none runs',
   needs: ['nodes', 'daemonSets'],
   run: ({ nodes, daemonSets }) => {
-    const managers = daemonSets.filter(isMigManager);
-    const names = nodes
-      .filter(({ facts, observed }) => facts.inTransition && !observed.transition)
-      .filter((node) => !managers.some((set) => covers(set, node.labels)))
-      .map(({ name }) => name);
+    const names = nodes.filter((node) => isAbandoned(node, daemonSets)).map(({ name }) => name);
     if (names.length === 0) return [];
     return [
       {
@@ -26,3 +24,9 @@ export const migState = defineCheck({
     ];
   },
 });
+
+/** Whether mig-manager says that it is at work on the node, and no DaemonSet of it runs there. */
+export function isAbandoned({ facts, observed, labels }: NodeRecord, daemonSets: readonly WorkloadResource[]): boolean {
+  if (!facts.inTransition || observed.transition) return false;
+  return !daemonSets.some((set) => isMigManager(set) && covers(set, labels));
+}

@@ -2,15 +2,17 @@
 
 import { defineCheck } from '../check.ts';
 import { countOf } from '../phrases.ts';
+import { isAbandoned } from './mig-state.ts';
 
 export const missingGpus = defineCheck({
   name: 'missing-gpus',
   about: 'nodes that have GPUs by their labels and offer none',
   needs: ['nodes'],
-  run: ({ nodes }) => {
+  uses: ['daemonSets'],
+  run: ({ nodes, daemonSets }) => {
     const names = nodes
       .filter(({ inventory }) => inventory && inventory.gpus > 0 && inventory.pools.length === 0)
-      .filter(({ inventory }) => !inventory?.inTransition)
+      .filter((node) => !node.inventory?.inTransition || (daemonSets && isAbandoned(node, daemonSets)))
       .map(({ name }) => name);
     if (names.length === 0) return [];
     return [

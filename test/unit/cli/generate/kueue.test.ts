@@ -3,8 +3,8 @@
 import tap from 'tap';
 import { z } from 'zod';
 import { kueue } from '#src/cli/generate/kueue.ts';
-import { exclusiveNode, mpsNode } from '../../../objects/nodes.ts';
-import { nodesOf } from '../doctor/make.ts';
+import { exclusiveNode, migNode, mpsNode } from '../../../objects/nodes.ts';
+import { gpuNode, nodesOf } from '../doctor/make.ts';
 import { grouping, MPS, ONE_CUT, pool } from './make.ts';
 
 /** Source: Kueue 0.17, `apis/config/v1beta2`, and its validation: each input once, the strategy is named. */
@@ -74,4 +74,32 @@ tap.test('slots of two sizes under one name count as the larger', async (t) => {
   const { documents, notes } = kueue(groups, nodes);
   t.equal(pricesOf(documents[0]?.value)['nvidia.com/gpu.shared'], 250);
   t.match(notes, [/^nvidia\.com\/gpu\.shared is 125 milli-GPU on some nodes and 250 on others: it counts as 250/]);
+});
+
+tap.test('slots that nodes of no group offer are counted too', async (t) => {
+  const { groups } = grouping({ a: { labels: pool('x'), wants: MPS } });
+  const others = nodesOf(
+    mpsNode({ name: 'two', gpus: 2, replicas: 2 }),
+    migNode({ name: 'cut', gpus: 1, layout: { '3g.20gb': 2 } }),
+    mpsNode({ name: 'two-more', gpus: 2, replicas: 2 }),
+  );
+  const { documents, notes } = kueue(groups, others);
+  t.match(pricesOf(documents[0]?.value), { 'nvidia.com/gpu.shared': 500, 'nvidia.com/mig-3g.20gb': 428 });
+  t.strictSame(notes.length, 1);
+});
+
+tap.test('GPUs that do not count as they are used are named', async (t) => {
+  const { groups } = grouping({ a: { labels: pool('x'), wants: MPS } });
+  const labels = {
+    'nvidia.com/gpu.product': 'NVIDIA-A10G-SHARED',
+    'nvidia.com/gpu.count': '1',
+    'nvidia.com/gpu.memory': '23028',
+    'nvidia.com/gpu.replicas': '12',
+    'nvidia.com/gpu.sharing-strategy': 'time-slicing',
+  };
+  const { notes } = kueue(groups, nodesOf(gpuNode('plain', labels, { gpu: 12 }), gpuNode('aks', {}, { gpu: 4 })));
+  t.match(notes, [
+    /^nvidia\.com\/gpu is a slot of a GPU on node plain, and counts as a whole one/,
+    /^how large the GPUs of node aks are is not known: the quota is without them/,
+  ]);
 });

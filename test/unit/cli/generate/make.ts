@@ -10,7 +10,7 @@ export const AUTO = { sharing: { mig: { autoConfig: true }, mps: { autoConfig: t
 
 /** Nodes of four A100s each; by name, the spec of a GPUNodeConfig that bears the same name, or nothing. */
 export function grouping(
-  nodes: Readonly<Record<string, { labels?: Readonly<Record<string, string>>; wants?: object }>>,
+  nodes: Readonly<Record<string, { labels?: Readonly<Record<string, string>>; wants?: object; gpus?: number }>>,
   configuration: object = AUTO,
   more: readonly object[] = [],
 ): Grouping {
@@ -21,7 +21,7 @@ export function grouping(
   );
   const configs = [...objects, ...more].flatMap((object) => parseNodeConfig(object) ?? []);
   return groupNodes(
-    nodesOf(...Object.entries(nodes).map(([name, { labels = {} }]) => exclusiveNode({ name, gpus: 4, labels }))),
+    nodesOf(...Object.entries(nodes).map(([name, { labels = {}, gpus = 4 }]) => exclusiveNode({ name, gpus, labels }))),
     configs,
     (node) => configs.find(({ nodeName }) => nodeName === node),
     configurationSchema.parse(configuration),

@@ -80,3 +80,10 @@ tap.test('what would not partition a new node is named', async (t) => {
     /^pool y, .*reconciler\.enabled is false/,
   ]);
 });
+
+tap.test('a node that has lost a GPU asks for the same, and is not the measure', async (t) => {
+  const labels = pool('x');
+  const found = grouping({ a: { labels, wants: MPS, gpus: 3 }, b: { labels, wants: MPS } });
+  t.strictSame(essence(found), [['x', 'a,b', 'b,a', { 'nvidia.com/gpu': 0, 'nvidia.com/gpu.shared': 32 }]]);
+  t.strictSame(found.notes, []);
+});

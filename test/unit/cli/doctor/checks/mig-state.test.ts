@@ -18,6 +18,8 @@ tap.test('a change that nobody makes', async (t) => {
 
 tap.test('mig-manager runs there: it may be at work', async (t) => {
   t.same(findingsOf(migState, { nodes, daemonSets: workloadsOf(migManagerSet()) }), []);
+  const mirrored = workloadsOf(migManagerSet({ image: 'registry.local/mirror/nvidia-mig-manager@sha256:abc' }));
+  t.same(findingsOf(migState, { nodes, daemonSets: mirrored }), []);
   const elsewhere = workloadsOf(migManagerSet({ nodeSelector: { pool: 'other' } }));
   t.strictSame(essence(findingsOf(migState, { nodes, daemonSets: elsewhere })), ['error: pending rebooting']);
 });

@@ -60,3 +60,30 @@ tap.test('what Kueue counts as another resource, or not at all, need not be cove
   const broken = [{ namespace: 'kueue-system', name: 'x', data: { a: '{' } }];
   t.equal(findingsOf(queues, { clusterQueues, nodes, kueueConfiguration: broken }).length, 1);
 });
+
+const MILLI = 'gpu-autoscaler.io/milli-gpu';
+const kueueWith = (...inputs: string[]) => {
+  const transformations = inputs.map((input) => ({ input, strategy: 'Replace', outputs: { [MILLI]: 1000 } }));
+  const text = JSON.stringify({ resources: { transformations } });
+  return [
+    { namespace: 'kueue-system', name: 'kueue-manager-config', data: { 'controller_manager_config.yaml': text } },
+  ];
+};
+
+tap.test('a queue that covers what is counted under another name admits nothing of it', async (t) => {
+  const clusterQueues = [queue('old', 'cpu', GPU), queue('both', GPU, SHARED), queue('new', 'cpu', MILLI)];
+  const kueueConfiguration = kueueWith(GPU, SHARED, MIG);
+  const found = findingsOf(queues, { clusterQueues, nodes, kueueConfiguration });
+  t.strictSame(essence(found), ['error: old', 'error: both']);
+  t.match(found, [{ message: /covers nvidia\.com\/gpu, which Kueue counts as something else/ }, {}]);
+  const covered = [queue('a', GPU, SHARED, MILLI)];
+  t.same(findingsOf(queues, { clusterQueues: covered, nodes, kueueConfiguration }), []);
+});
+
+tap.test('a queue of milli-GPUs, where nothing is counted as such', async (t) => {
+  const clusterQueues = [queue('new', 'cpu', MILLI)];
+  const kueueConfiguration = kueueWith();
+  const found = findingsOf(queues, { clusterQueues, nodes, kueueConfiguration });
+  t.strictSame(essence(found), ['error: new']);
+  t.same(findingsOf(queues, { clusterQueues, nodes }), [], 'the configuration is not seen');
+});
