@@ -43,3 +43,10 @@ async function ask({ client, path, pageSize = 150, signal }: ListOptions, cursor
   const query = new URLSearchParams({ limit: String(pageSize), ...(cursor && { continue: cursor }) });
   return pageSchema.parse(await client.json('GET', `${path}?${query}`, signal && { signal }));
 }
+
+/** All objects of a list at once, for those who look once. @throws KubeError */
+export async function listAll(client: Pick<KubeClient, 'json'>, path: string): Promise<unknown[]> {
+  const all: unknown[] = [];
+  for await (const { items } of listPages({ client, path })) all.push(...items);
+  return all;
+}

@@ -2,22 +2,18 @@
 
 import type { Command } from 'commander';
 import { SYSTEM_NAMESPACE } from '../../api/keys.ts';
-import { type KubeClient, KubeError } from '../../kube/kube-client.ts';
-import { clientOf, configurationOf, type ReadKubeConfig } from '../cluster-access.ts';
-import { configurationIn, installedConfiguration } from '../decide/cluster.ts';
-import { readManifests } from '../decide/manifests.ts';
-import { sourcesOf } from '../input.ts';
+import type { KubeClient } from '../../kube/kube-client.ts';
+import { clientOf, type ReadKubeConfig } from '../cluster-access.ts';
 import { InputError } from '../input-error.ts';
+import { type ConfigurationFlags, liveConfiguration, lookAt, manifestsOf, savedConfiguration } from '../inspection.ts';
 import { CHECKS } from './checks/registry.ts';
 import { type Diagnosis, diagnose, findingsOf } from './diagnose.ts';
 import { gather, LiveSource, SnapshotSource } from './gather.ts';
 import { asJson, asText } from './report.ts';
 
-interface Flags {
+interface Flags extends ConfigurationFlags {
   readonly snapshot?: readonly string[];
-  readonly systemNamespace: string;
   readonly output: string;
-  readonly config?: string;
   readonly kubeconfig?: string;
 }
 
@@ -80,28 +76,17 @@ function exitCodeOf(diagnosis: Diagnosis, isSnapshot: boolean): number {
   return !isSnapshot && diagnosis.results.some(({ findings }) => findings === undefined) ? 2 : 0;
 }
 
-async function lookAtCluster(client: KubeClient, { config, systemNamespace }: Flags, now: () => Date) {
-  try {
-    const gathered = await gather(new LiveSource(client, () => now().getTime()), systemNamespace);
-    const installed = config === undefined ? await installedConfiguration(client, systemNamespace) : undefined;
-    const configuration = configurationOf({ file: config, systemNamespace, installed, expected: true });
-    return { gathered, configuration };
-  } catch (error) {
-    // Exit code 1 is for what was found: a cluster that cannot be asked is none of it.
-    if (error instanceof KubeError) throw new InputError(error.message, { cause: error });
-    throw error;
-  } finally {
-    client.close();
-  }
+function lookAtCluster(client: KubeClient, flags: Flags, now: () => Date) {
+  return lookAt(client, async () => ({
+    gathered: await gather(new LiveSource(client, () => now().getTime()), flags.systemNamespace),
+    configuration: await liveConfiguration(client, flags),
+  }));
 }
 
-async function lookIntoSnapshot(files: readonly string[], { config, systemNamespace }: Flags) {
-  if (files.filter((file) => file === '-').length > 1) throw new InputError('standard input (-) can be read only once');
-  const sources = (await Promise.all(files.map(sourcesOf))).flat();
-  const manifests = sources.flatMap(({ name, text }) => readManifests(name, text));
-  const gathered = await gather(new SnapshotSource(manifests), systemNamespace);
+async function lookIntoSnapshot(files: readonly string[], flags: Flags) {
+  const manifests = await manifestsOf(files);
+  const gathered = await gather(new SnapshotSource(manifests), flags.systemNamespace);
   if (Object.keys(gathered.seen).length === 0)
     throw new InputError('there is nothing in the snapshot that doctor looks at (see --help)');
-  const installed = config === undefined ? configurationIn(manifests, systemNamespace) : undefined;
-  return { gathered, configuration: configurationOf({ file: config, systemNamespace, installed, expected: true }) };
+  return { gathered, configuration: savedConfiguration(manifests, flags) };
 }

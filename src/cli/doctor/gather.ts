@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { formatIssues } from '../../api/kubernetes.ts';
 import { type KubeClient, KubeError } from '../../kube/kube-client.ts';
-import { listPages } from '../../kube/list.ts';
+import { listAll } from '../../kube/list.ts';
 import { ClusterState } from '../../state/cluster-state.ts';
 import { HOOK_NAME } from '../../webhook/configuration.ts';
 import { takeAll } from '../decide/cluster.ts';
@@ -137,18 +137,12 @@ export class LiveSource implements Source {
         if (reply !== undefined) found.push(...(listSchema.safeParse(reply).data?.items ?? [reply]));
       }
       for (const path of lists) {
-        const listed = await orAbsent(this.#list(path));
+        const listed = await orAbsent(listAll(this.#client, path));
         // A version that is not served: an older one may be.
         if (listed) return listed;
       }
       return found;
     });
-  }
-
-  async #list(path: string): Promise<unknown[]> {
-    const items: unknown[] = [];
-    for await (const page of listPages({ client: this.#client, path })) items.push(...page.items);
-    return items;
   }
 
   clock(): Promise<Glimpse<Observations['clock']>> {

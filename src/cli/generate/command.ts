@@ -2,13 +2,12 @@
 
 import type { Command } from 'commander';
 import { SYSTEM_NAMESPACE } from '../../api/keys.ts';
-import { type KubeClient, KubeError } from '../../kube/kube-client.ts';
+import type { KubeClient } from '../../kube/kube-client.ts';
 import { NodeConfigs } from '../../state/node-configs.ts';
-import { clientOf, configurationOf, type ReadKubeConfig } from '../cluster-access.ts';
-import { configurationIn, installedConfiguration } from '../decide/cluster.ts';
-import { readManifests } from '../decide/manifests.ts';
-import { say, sourcesOf } from '../input.ts';
+import { clientOf, type ReadKubeConfig } from '../cluster-access.ts';
+import { say } from '../input.ts';
 import { InputError } from '../input-error.ts';
+import { type ConfigurationFlags, liveConfiguration, lookAt, manifestsOf, savedConfiguration } from '../inspection.ts';
 import { clusterAutoscaler } from './cluster-autoscaler.ts';
 import { asYaml, type Generated } from './documents.ts';
 import { type Gathered, gatherLive, gatherSnapshot } from './gather.ts';
@@ -17,11 +16,9 @@ import { kueue } from './kueue.ts';
 import { groupNodes, type NodeGroup } from './node-groups.ts';
 import { PROVIDERS, providerOf } from './provider.ts';
 
-interface Flags {
+interface Flags extends ConfigurationFlags {
   readonly snapshot?: readonly string[];
-  readonly systemNamespace: string;
   readonly provider?: string;
-  readonly config?: string;
   readonly kubeconfig?: string;
 }
 
@@ -82,25 +79,15 @@ async function generate(what: string, flags: Flags, { kubeConfig }: GenerateDepe
   process.stdout.write(asYaml(generated.documents));
 }
 
-async function fromCluster(client: KubeClient, { config, systemNamespace }: Flags) {
-  try {
-    const gathered = await gatherLive(client);
-    const installed = config === undefined ? await installedConfiguration(client, systemNamespace) : undefined;
-    const configuration = configurationOf({ file: config, systemNamespace, installed, expected: true });
-    return { gathered, configuration };
-  } catch (error) {
-    if (error instanceof KubeError) throw new InputError(error.message, { cause: error });
-    throw error;
-  } finally {
-    client.close();
-  }
+function fromCluster(client: KubeClient, flags: Flags) {
+  return lookAt(client, async () => ({
+    gathered: await gatherLive(client),
+    configuration: await liveConfiguration(client, flags),
+  }));
 }
 
-async function fromSnapshot(files: readonly string[], { config, systemNamespace }: Flags) {
-  if (files.filter((file) => file === '-').length > 1) throw new InputError('standard input (-) can be read only once');
-  const sources = (await Promise.all(files.map(sourcesOf))).flat();
-  const manifests = sources.flatMap(({ name, text }) => readManifests(name, text));
-  const installed = config === undefined ? configurationIn(manifests, systemNamespace) : undefined;
-  const configuration = configurationOf({ file: config, systemNamespace, installed, expected: true });
+async function fromSnapshot(files: readonly string[], flags: Flags) {
+  const manifests = await manifestsOf(files);
+  const configuration = savedConfiguration(manifests, flags);
   return { gathered: gatherSnapshot(manifests), configuration };
 }

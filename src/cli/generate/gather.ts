@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { CUSTOM_RESOURCES } from '../../api/keys.ts';
 import { type KubeClient, KubeError } from '../../kube/kube-client.ts';
-import { listPages } from '../../kube/list.ts';
+import { listAll } from '../../kube/list.ts';
 import { ClusterState } from '../../state/cluster-state.ts';
 import type { Manifest } from '../decide/manifests.ts';
 import { say } from '../input.ts';
@@ -18,8 +18,8 @@ export interface Gathered {
 
 /** @throws KubeError, InputError where the API server does not know GPUNodeConfigs */
 export async function gatherLive(client: KubeClient): Promise<Gathered> {
-  const nodes = await all(client, '/api/v1/nodes');
-  const configs = await all(client, CUSTOM_RESOURCES.nodeConfigs).catch((error: unknown) => {
+  const nodes = await listAll(client, '/api/v1/nodes');
+  const configs = await listAll(client, CUSTOM_RESOURCES.nodeConfigs).catch((error: unknown) => {
     if (!(error instanceof KubeError) || error.status !== 404) throw error;
     throw new InputError(
       'the API server does not know GPUNodeConfigs: kubectl apply --server-side -f charts/gpu-autoscaler/crds',
@@ -27,12 +27,6 @@ export async function gatherLive(client: KubeClient): Promise<Gathered> {
     );
   });
   return gathered(nodes, configs);
-}
-
-async function all(client: KubeClient, path: string): Promise<unknown[]> {
-  const items: unknown[] = [];
-  for await (const page of listPages({ client, path })) items.push(...page.items);
-  return items;
 }
 
 export function gatherSnapshot(manifests: readonly Manifest[]): Gathered {
