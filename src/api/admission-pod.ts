@@ -29,17 +29,16 @@ const nodeSelectorTerm = z.object({
 });
 
 /** What of affinity binds: preferences are kube-scheduler's. */
-const requiredAffinity = z
-  .object({
-    nodeAffinity: z
-      .object({
-        requiredDuringSchedulingIgnoredDuringExecution: z
-          .object({ nodeSelectorTerms: z.array(nodeSelectorTerm).nullish() })
-          .nullish(),
-      })
-      .nullish(),
-  })
-  .nullish();
+const affinity = z.object({
+  nodeAffinity: z
+    .object({
+      requiredDuringSchedulingIgnoredDuringExecution: z
+        .object({ nodeSelectorTerms: z.array(nodeSelectorTerm).nullish() })
+        .nullish(),
+    })
+    .nullish(),
+});
+const requiredAffinity = affinity.nullish();
 const nodeSelector = z.record(z.string(), z.string()).nullish();
 const priority = z.number().nullish();
 
@@ -51,7 +50,7 @@ export const waitingPodSchema = z.object({
   spec: z.object({
     nodeSelector,
     priority,
-    affinity: requiredAffinity.unwrap().unwrap().extend({ podAffinity: terms, podAntiAffinity: terms }).nullish(),
+    affinity: affinity.extend({ podAffinity: terms, podAntiAffinity: terms }).nullish(),
     topologySpreadConstraints: z.array(z.object({ whenUnsatisfiable: z.string().nullish() })).nullish(),
     volumes: z.array(z.object({ persistentVolumeClaim: z.unknown(), ephemeral: z.unknown() })).nullish(),
     resourceClaims: z.array(z.unknown()).nullish(),
